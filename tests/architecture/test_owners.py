@@ -1,0 +1,42 @@
+"""Each heavy library is imported by the part that owns it, and by nobody else."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+OWNERS = {
+    "PIL": "imaging/*",
+    "pillow_heif": "imaging/*",
+    "faiss": "index/faiss_kernels.py",
+    "fastapi": "web/* gateway/* gallery/*",
+    "filelock": "ingest/* cli/* service/* store/* catalog/*",
+    "httpx2": "gateway/remote.py",
+    "lmdb": "store/*",
+    "platformdirs": "core/settings.py cli/*",
+    "prometheus_client": "web/* gateway/*",
+    "rich": "cli/*",
+    "sqlite3": "catalog/*",
+    "starlette": "web/* gateway/* gallery/*",
+    "uvicorn": "cli/*",
+}
+
+
+def imported(file: Path) -> Iterator[str]:
+    """Yield the top-level names of everything a source file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name.partition(".")[0] for alias in names)
+            case ast.ImportFrom(module=str(module)):
+                yield module.partition(".")[0]
+
+
+@pytest.mark.parametrize("library", sorted(OWNERS))
+def test_only_its_owner_imports_a_library(root: Path, library: str) -> None:
+    package = root / "src" / "ambience"
+    owned = {file for glob in OWNERS[library].split() for file in package.glob(glob)}
+    importers = {file for file in package.rglob("*.py") if library in imported(file)}
+    strangers = sorted(str(file.relative_to(root)) for file in importers - owned)
+    assert not strangers, f"{library} belongs to {OWNERS[library]}"
