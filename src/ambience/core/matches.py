@@ -1,0 +1,65 @@
+"""What searches answer: one service's matches, and the fused ones."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from ambience.core.features import ImageId
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One image found by one service; a smaller distance is nearer.
+
+    Attributes:
+        image_id: The image.
+        distance: In the service's own unit.
+        details: What else the service measured, as JSON values.
+    """
+
+    image_id: ImageId
+    distance: float
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one service says to one search.
+
+    Attributes:
+        matches: Nearest first, ties by id.
+        note: Why there is nothing to say, where there is a reason ("the image is
+            nearly flat"); empty otherwise.
+    """
+
+    matches: tuple[Match, ...] = ()
+    note: str = ""
+
+
+class Relation(StrEnum):
+    """The claim a fused match makes, strongest first."""
+
+    SAME_FILE = "same_file"
+    SAME_PIXELS = "same_pixels"
+    RE_ENCODED = "re_encoded"
+    MIRRORED = "mirrored"
+    ROTATED = "rotated"
+    SIMILAR_COLORS = "similar_colors"
+
+
+@dataclass(frozen=True, slots=True)
+class FusedMatch:
+    """One image found by all services together.
+
+    Attributes:
+        image_id: The image.
+        score: The probability that the relation is true, 0 to 1.
+        relation: The strongest claim the evidence carries.
+        evidence: What each service measured, by service name, as JSON values.
+    """
+
+    image_id: ImageId
+    score: float
+    relation: Relation
+    evidence: Mapping[str, Mapping[str, Any]]

@@ -1,0 +1,133 @@
+"""Settings, read once at start from ``ambience.toml`` and ``AMBIENCE_*`` variables."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from ambience.core.errors import BadParameterError
+
+SETTINGS_FILE = Path("ambience.toml")
+
+S = TypeVar("S", bound="ServiceSettings")
+
+
+class ServiceSettings(BaseModel):
+    """What every service can be told; rooms subclass it for their own knobs.
+
+    An unknown key is an error, so a misspelt one is noticed at start-up.
+
+    Attributes:
+        url: Where the service runs, such as ``http://127.0.0.1:33336``. Empty: inside
+            this process.
+        timeout_s: How long the gateway waits for its answer when it runs elsewhere.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = ""
+    timeout_s: float = Field(default=30.0, gt=0)
+
+
+class LimitSettings(BaseModel):
+    """``[limits]``: what an image may cost before it is refused.
+
+    Attributes:
+        max_file_mib: Size of a file, sent or imported.
+        max_megapixels: Width times height, in millions.
+        max_frames: Frames of an animation (only the first is looked at).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_file_mib: int = Field(default=200, gt=0)
+    max_megapixels: float = Field(default=200.0, gt=0)
+    max_frames: int = Field(default=10_000, gt=0)
+
+
+class Settings(BaseSettings):
+    """The whole configuration. Command line beats environment beats file beats default.
+
+    Attributes:
+        data: The one folder that ambience writes to; empty: the platform's own place.
+        host: Address to serve at; the default is reachable from this machine only.
+        port: Port to serve the gateway and the gallery at.
+        enabled: Services that are asked, here or elsewhere.
+        services: One table per service, checked by that service's own settings class.
+        limits: What an image may cost.
+        import_threads: Images decoded at once; 0: one for each processor.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="AMBIENCE_",
+        env_nested_delimiter="__",
+        toml_file=SETTINGS_FILE,
+        frozen=True,
+        extra="forbid",
+    )
+
+    data: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(default=44444, ge=0, le=65_535)
+    enabled: tuple[str, ...] = ("phash", "color")
+    services: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    limits: LimitSettings = LimitSettings()
+    import_threads: int = Field(default=0, ge=0)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the TOML file below the environment and above the defaults."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings of this process.
+
+    Args:
+        **overrides: Fields given on the command line; ``None`` means not given.
+
+    Raises:
+        BadParameterError: If a setting is unknown or out of range, or the file is not
+            TOML; the sentence names each.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise BadParameterError(_sentence(error, "settings")) from error
+    except ValueError as error:  # tomllib and the environment's JSON
+        raise BadParameterError(f"settings can't be read: {error}") from error
+
+
+def check_table(settings: type[S], name: str, table: dict[str, Any]) -> S:
+    """Check one service's table with its own settings class.
+
+    Raises:
+        BadParameterError: If a key is unknown or a value out of range.
+    """
+    try:
+        return settings.model_validate(table)
+    except ValidationError as error:
+        raise BadParameterError(_sentence(error, f"services.{name}")) from error
+
+
+def _sentence(error: ValidationError, where: str) -> str:
+    problems = (
+        ".".join([where, *map(str, problem["loc"])]) + ": " + problem["msg"]
+        for problem in error.errors()
+    )
+    return "; ".join(problems)
