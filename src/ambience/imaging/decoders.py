@@ -1,0 +1,128 @@
+"""Decoders: the one that reads each format, and what it raises in our words."""
+
+import importlib
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any, Final, TypeAlias
+
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from ambience.core.errors import (
+    BadInputError,
+    TooLargeError,
+    TruncatedImageError,
+    UnsupportedImageError,
+)
+from ambience.imaging.formats import Format
+
+Decoder: TypeAlias = ImageFile.ImageFile
+"""A file with its header read, and its pixels once they are asked for."""
+
+_PILLOW: Final = r"PIL\."
+_CAN_NOT_WORDS: Final = re.compile(
+    r"unsupported|not (yet )?supported|cannot handle|unknown|no codec|unimplemented",
+    re.IGNORECASE,
+)
+_MAX_TEXT_BYTES: Final = 16 * 2**20  # editing histories in a PNG pass Pillow's 1 MiB
+_NEW_SUBFILE_TYPE, _SUB_DIRECTORIES, _DNG_VERSION = 254, 330, 50706  # TIFF tags
+
+
+def decoder(data: bytes, kind: Format) -> Decoder:
+    """Return the decoder of a format with the header read; raises nearly anything.
+
+    The class is named instead of asking ``Image.open``, so that no other decoder sees
+    the bytes. Pillow's own pixel limit stands back behind `Limits`, and its warnings
+    are silenced for good: ``catch_warnings`` is not safe between threads.
+    """
+    Image.MAX_IMAGE_PIXELS = None
+    PngImagePlugin.MAX_TEXT_CHUNK = _MAX_TEXT_BYTES
+    if ("ignore", None, Warning, re.compile(_PILLOW), 0) not in warnings.filters:
+        warnings.filterwarnings("ignore", module=_PILLOW)
+    return _DECODERS[kind](BytesIO(data))
+
+
+@contextmanager
+def damage_translated(kind: Format) -> Iterator[None]:
+    """Turn whatever a decoder raises on damaged bytes into one of our errors."""
+    try:
+        yield
+    except BadInputError:
+        raise
+    except MemoryError as error:
+        message = (
+            f"the {kind.label} needs more memory than there is: "
+            "make it smaller, or lower limits.max_megapixels"
+        )
+        raise TooLargeError(message) from error
+    except Exception as error:  # decoders raise nearly anything on hostile bytes
+        if isinstance(error.__cause__, KeyError) or _CAN_NOT_WORDS.search(str(error)):
+            message = (
+                f"this variant of {kind.label} can't be read here: "
+                "save it as JPEG or PNG and use that"
+            )
+            raise UnsupportedImageError(message) from error
+        message = (
+            f"the {kind.label} is damaged or ends early; it may not have been "
+            "downloaded completely: get it again"
+        )
+        raise TruncatedImageError(message) from error
+
+
+class _Jpeg(JpegImagePlugin.JpegImageFile):
+    """A JPEG whose EXIF is left to `read_exif`: here it could only do harm."""
+
+    def getexif(self) -> Image.Exif:
+        return Image.Exif()
+
+
+class _Tiff(TiffImagePlugin.TiffImageFile):
+    """A TIFF with pixels as stored; turning them upright is done after scaling."""
+
+    def _setup(self) -> None:
+        super()._setup()
+        self._size = self._tile_size
+
+    def load_end(self) -> None:
+        pass
+
+
+def _tiff(file: BytesIO) -> Decoder:
+    """Refuse camera RAW files, whose first directory is only a preview."""
+    picture = _Tiff(file)
+    tags = picture.tag_v2
+    preview = bool(tags.get(_NEW_SUBFILE_TYPE, 0) & 1) and _SUB_DIRECTORIES in tags
+    if preview or _DNG_VERSION in tags:
+        message = "a camera RAW file can't be read here: export it as JPEG and use that"
+        raise UnsupportedImageError(message)
+    return picture
+
+
+def _heic(file: BytesIO) -> Decoder:
+    pillow_heif: Any = importlib.import_module("pillow_heif")  # seldom needed
+    picture: Decoder = pillow_heif.HeifImageFile(file)
+    return picture
+
+
+_DECODERS: Final[Mapping[Format, Callable[[BytesIO], Decoder]]] = {
+    Format.JPEG: _Jpeg,
+    Format.PNG: PngImagePlugin.PngImageFile,
+    Format.WEBP: WebPImagePlugin.WebPImageFile,
+    Format.GIF: GifImagePlugin.GifImageFile,
+    Format.BMP: BmpImagePlugin.BmpImageFile,
+    Format.TIFF: _tiff,
+    Format.AVIF: AvifImagePlugin.AvifImageFile,
+    Format.HEIC: _heic,
+}

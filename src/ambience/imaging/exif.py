@@ -1,0 +1,59 @@
+"""EXIF: which way is up, and when the picture was taken."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from ambience.imaging.tags import TagReader
+
+ORIENTATION: Final = 0x0112
+DATE_TIME: Final = 0x0132
+EXIF_DIRECTORY: Final = 0x8769
+DATE_TIME_ORIGINAL: Final = 0x9003
+DATE_TIME_DIGITIZED: Final = 0x9004
+
+_MARK: Final = b"Exif\x00\x00"
+_UPRIGHT: Final = 1
+_ORIENTATIONS: Final = range(1, 9)
+_DATE_LETTERS: Final = 19  # YYYY:MM:DD HH:MM:SS
+_FIRST_YEAR: Final = 1826  # of the oldest photograph that is left
+
+
+@dataclass(frozen=True, slots=True)
+class Exif:
+    """What is used of an EXIF block.
+
+    Attributes:
+        orientation: 1 to 8 as in the standard; 1 is upright.
+        taken_at: By the camera's clock, without a time zone.
+    """
+
+    orientation: int = _UPRIGHT
+    taken_at: datetime | None = None
+
+
+def read_exif(block: bytes) -> Exif:
+    """Return what an EXIF block or a TIFF file says; damaged parts say nothing."""
+    tags = TagReader(block.removeprefix(_MARK))
+    main = tags.directory(tags.first_offset)
+    camera = tags.directory(tags.number(main, EXIF_DIRECTORY) or 0)
+    orientation = tags.number(main, ORIENTATION) or _UPRIGHT
+    if orientation not in _ORIENTATIONS:
+        orientation = _UPRIGHT
+    dates = (
+        tags.text(camera, DATE_TIME_ORIGINAL),
+        tags.text(camera, DATE_TIME_DIGITIZED),
+        tags.text(main, DATE_TIME),
+    )
+    return Exif(
+        orientation=orientation,
+        taken_at=next((date for date in map(_date, dates) if date), None),
+    )
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        date = datetime.strptime(text[:_DATE_LETTERS], "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007 cameras write no zone
+    except ValueError:
+        return None
+    return date if date.year >= _FIRST_YEAR else None

@@ -1,0 +1,137 @@
+"""Headers: what a file says it holds, before memory is spent on its pixels."""
+
+import re
+import struct
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from ambience.imaging.decoders import Decoder, damage_translated, decoder
+from ambience.imaging.exif import read_exif
+from ambience.imaging.formats import Format, sniff
+from ambience.imaging.frames import gif_frames
+from ambience.imaging.limits import Limits
+from ambience.imaging.tags import TagReader
+
+_TRANSPOSED: Final = range(5, 9)  # EXIF orientations that swap height and width
+_TILE_WIDTH, _TILE_LENGTH = 322, 323  # TIFF tags
+_BOXES_BYTES: Final = 65536  # AVIF and HEIC declare sizes well before that
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What the header of a file says.
+
+    Attributes:
+        format: The kind of file, by content.
+        size: ``(height, width)`` in pixels, as displayed.
+        taken_at: When the picture was taken by the camera's clock, ``None`` if the
+            file doesn't say.
+        frames: Frames of an animation or pages of a document, at least 1; the first
+            (of a HEIC file, its primary image) is what is seen of it.
+    """
+
+    format: Format
+    size: tuple[int, int]
+    taken_at: datetime | None = None
+    frames: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file whose header is read and within limits, and whose pixels are not read.
+
+    Attributes:
+        picture: The decoder, for pixels as stored.
+        info: The header.
+        orientation: EXIF orientation still to be applied, 1 to 8.
+    """
+
+    picture: Decoder
+    info: ImageInfo
+    orientation: int
+
+
+def open_image(data: bytes, limits: Limits) -> Opened:
+    """Return what the header says, checked against the limits.
+
+    Raises:
+        NotAnImageError: These bytes are no image.
+        UnsupportedImageError: An image of a kind that is not read here.
+        TruncatedImageError: The header is damaged or incomplete.
+        TooLargeError: More bytes, pixels or frames than the limits allow.
+    """
+    limits.check_bytes(len(data))
+    kind = sniff(data)
+    with damage_translated(kind):
+        _check_declared_size(data, kind, limits)
+        picture = decoder(data, kind)
+        width, height = picture.size
+        limits.check_size(height, width)
+        frames = _frames(data, kind, picture, limits)
+        limits.check_frames(frames)
+        exif = read_exif(data if kind is Format.TIFF else _exif_block(picture))
+    upright = exif.orientation not in _TRANSPOSED
+    info = ImageInfo(
+        format=kind,
+        size=(height, width) if upright else (width, height),
+        taken_at=exif.taken_at,
+        frames=frames,
+    )
+    return Opened(picture, info, exif.orientation)
+
+
+def _check_declared_size(data: bytes, kind: Format, limits: Limits) -> None:
+    """Check sizes that decoders spend memory on as soon as they open a file."""
+    match kind:
+        case Format.WEBP:
+            limits.check_size(*_webp_size(data))
+        case Format.AVIF | Format.HEIC:
+            for box in re.finditer(rb"ispe.{4}(.{8})", data[:_BOXES_BYTES], re.DOTALL):
+                width, height = struct.unpack(">II", box[1])
+                limits.check_size(height, width)
+        case Format.TIFF:
+            tags = TagReader(data)
+            main = tags.directory(tags.first_offset)
+            length = tags.number(main, _TILE_LENGTH) or 0
+            limits.check_size(length, tags.number(main, _TILE_WIDTH) or 0)
+        case _:
+            pass
+
+
+def _webp_size(data: bytes) -> tuple[int, int]:
+    """Return the ``(height, width)`` of the first chunk; nothing where it says none.
+
+    Layout: RFC 9649, sections 2.5 to 2.7.
+    """
+    match data[12:16]:
+        case b"VP8X":
+            height, width = data[27:30], data[24:27]
+            return _little(height) + 1, _little(width) + 1
+        case b"VP8L":
+            bits = _little(data[21:25])
+            return (bits >> 14 & 0x3FFF) + 1, (bits & 0x3FFF) + 1
+        case _:
+            return _little(data[28:30]) & 0x3FFF, _little(data[26:28]) & 0x3FFF
+
+
+def _little(number: bytes) -> int:
+    return int.from_bytes(number, "little")
+
+
+def _frames(data: bytes, kind: Format, picture: Decoder, limits: Limits) -> int:
+    """Return the number of frames, counting no further than one past the limit."""
+    match kind:
+        case Format.GIF:
+            return gif_frames(data, most=limits.max_frames + 1)
+        case Format.TIFF:
+            pages = islice(TagReader(data).offsets(), limits.max_frames + 1)
+            return max(1, sum(1 for _ in pages))
+        case _:
+            return int(getattr(picture, "n_frames", 1))
+
+
+def _exif_block(picture: Decoder) -> bytes:
+    block = picture.info.get("exif")
+    return block if isinstance(block, bytes) else b""
