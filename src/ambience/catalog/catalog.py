@@ -1,0 +1,207 @@
+"""The table of images: one row each, found by id, path, content or date."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+
+from ambience.catalog import journal
+from ambience.catalog.database import Database
+from ambience.catalog.records import COLUMNS, ImageRecord, KnownFile, record, values
+from ambience.core.errors import NotFoundError
+from ambience.core.features import ImageId
+
+_ALL = f"SELECT {COLUMNS} FROM images"  # noqa: S608 -- a constant of our own
+_PUT = (
+    f"INSERT INTO images ({COLUMNS}) "  # noqa: S608 -- as above
+    f"VALUES ({', '.join('?' for _ in COLUMNS.split(', '))}) "
+    "ON CONFLICT (image_id) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in COLUMNS.split(", ")[1:])
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the list of images by date: after this image."""
+
+    shown_at: datetime
+    image_id: ImageId
+
+
+class Catalog:
+    """Reads and writes image records; each call is one transaction.
+
+    Args:
+        database: Where they are kept.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __len__(self) -> int:
+        query = "SELECT count(*) FROM images"
+        return int(self._database.connection.execute(query).fetchone()[0])
+
+    def get(self, image_id: ImageId) -> ImageRecord:
+        """Return one image.
+
+        Raises:
+            NotFoundError: If there is no such image.
+        """
+        found = self.find([image_id])
+        if not found:
+            raise NotFoundError(f"there is no image {image_id}")
+        return found[0]
+
+    def find(self, ids: Iterable[ImageId]) -> list[ImageRecord]:
+        """Return those of these images that are known."""
+        connection = self._database.connection
+        rows = (
+            connection.execute(f"{_ALL} WHERE image_id = ?", (image_id,)).fetchone()
+            for image_id in ids
+        )
+        return [record(row) for row in rows if row is not None]
+
+    def with_sha256(self, sha256: bytes) -> list[ImageRecord]:
+        """Return the images whose file has this content, by id."""
+        query = f"{_ALL} WHERE sha256 = ? ORDER BY image_id"
+        rows = self._database.connection.execute(query, (sha256,)).fetchall()
+        return [record(row) for row in rows]
+
+    def with_equal_content(self) -> list[list[ImageId]]:
+        """Return the groups of images whose files are equal, byte for byte."""
+        rows = self._database.connection.execute(
+            "SELECT sha256, image_id FROM images WHERE sha256 IN "
+            "(SELECT sha256 FROM images GROUP BY sha256 HAVING count(*) > 1) "
+            "ORDER BY sha256, image_id"
+        ).fetchall()
+        groups = groupby(rows, key=itemgetter("sha256"))
+        return [[ImageId(row["image_id"]) for row in group] for _, group in groups]
+
+    def newest(self, *, limit: int, after: Position | None = None) -> list[ImageRecord]:
+        """Return images by `ImageRecord.shown_at`, newest first, ties by id."""
+        where, bounds = "", list[object]()
+        if after is not None:
+            where = " WHERE (shown_at, image_id) < (?, ?)"
+            bounds = [after.shown_at.isoformat(), after.image_id]
+        query = f"{_ALL}{where} ORDER BY shown_at DESC, image_id DESC LIMIT ?"
+        rows = self._database.connection.execute(query, (*bounds, limit)).fetchall()
+        return [record(row) for row in rows]
+
+    def everything(self) -> Iterator[ImageRecord]:
+        """Iterate over all images by id, without keeping them all in memory."""
+        last = -1
+        while True:
+            query = f"{_ALL} WHERE image_id > ? ORDER BY image_id LIMIT 1000"
+            rows = self._database.connection.execute(query, (last,)).fetchall()
+            if not rows:
+                return
+            yield from map(record, rows)
+            last = rows[-1]["image_id"]
+
+    def files_in(self, folder: Path) -> dict[Path, KnownFile]:
+        """Return the user's files known at or below a folder, by path."""
+        start = os.fsencode(folder)
+        below = start.rstrip(os.sep.encode()) + os.sep.encode()
+        rows = self._database.connection.execute(
+            "SELECT path, image_id, byte_count, modified_ns, missing FROM images "
+            "WHERE path = ? OR (path >= ? AND path < ?)",
+            (start, below, below[:-1] + bytes([below[-1] + 1])),
+        ).fetchall()
+        return {
+            Path(os.fsdecode(path)): KnownFile(
+                ImageId(i), size, modified, bool(missing)
+            )
+            for path, i, size, modified, missing in rows
+        }
+
+    def was_deleted(self, path: Path, sha256: bytes) -> bool:
+        """Whether the user removed this very file from ambience before."""
+        row = self._database.connection.execute(
+            "SELECT 1 FROM trash WHERE path = ? AND sha256 = ?",
+            (os.fsencode(path), sha256),
+        ).fetchone()
+        return row is not None
+
+    def reserve_ids(self, count: int) -> list[ImageId]:
+        """Return ids that no image has or ever gets otherwise."""
+        ids: list[ImageId] = []
+        with self._database.transaction() as connection:
+            (candidate,) = connection.execute(
+                "SELECT value FROM counters WHERE name = 'next_image_id'"
+            ).fetchone()
+            while len(ids) < count:
+                taken = connection.execute(
+                    "SELECT 1 FROM images WHERE image_id = ?1 "
+                    "UNION SELECT 1 FROM journal WHERE image_id = ?1",
+                    (candidate,),
+                ).fetchone()
+                if taken is None:
+                    ids.append(ImageId(candidate))
+                candidate += 1
+            connection.execute(
+                "UPDATE counters SET value = ? WHERE name = 'next_image_id'",
+                (candidate,),
+            )
+        return ids
+
+    def put(self, images: Sequence[ImageRecord]) -> None:
+        """Add or replace images, and strike out their journal entries."""
+        with self._database.transaction() as connection:
+            connection.executemany(_PUT, [values(image) for image in images])
+            # A file added again is no longer deleted.
+            connection.executemany(
+                "DELETE FROM trash WHERE path = ? AND trashed IS NULL",
+                [(os.fsencode(i.path),) for i in images if i.path is not None],
+            )
+            journal.end(connection, [image.image_id for image in images])
+
+    def delete(self, image: ImageRecord, *, trashed: str | None) -> None:
+        """Move an image to the trash, and strike out its journal entry.
+
+        Args:
+            image: Which.
+            trashed: Where our own copy of it went, relative to ``trash/``.
+        """
+        path = None if image.path is None else os.fsencode(image.path)
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO trash VALUES (?, ?, ?, ?, ?)",
+                (image.image_id, path, trashed, image.sha256, _now()),
+            )
+            connection.execute(
+                "DELETE FROM images WHERE image_id = ?", (image.image_id,)
+            )
+            journal.end(connection, [image.image_id])
+
+    def mark_missing(self, ids: Sequence[ImageId], *, missing: bool) -> None:
+        """Say that the user's files of images are gone, or there again."""
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "UPDATE images SET missing = ? WHERE image_id = ?",
+                [(int(missing), image_id) for image_id in ids],
+            )
+
+    def move(self, image_id: ImageId, path: Path, *, modified_ns: int) -> None:
+        """Say that an image's file is now at another path."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE images SET path = ?, modified_ns = ?, missing = 0 "
+                "WHERE image_id = ?",
+                (os.fsencode(path), modified_ns, image_id),
+            )
+
+    def touch(self, image_id: ImageId, *, modified_ns: int) -> None:
+        """Say that an image's file has a new date and the same content."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE images SET modified_ns = ?, missing = 0 WHERE image_id = ?",
+                (modified_ns, image_id),
+            )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

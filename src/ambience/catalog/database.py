@@ -1,0 +1,133 @@
+"""The SQLite file behind the catalog: its tables, and a connection per thread."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ambience.core.errors import BusyError, CorruptDataError, StoredDataError
+
+_VERSION = 1  # raised, with a migration, whenever the tables change
+_BUSY_S = 30  # how long a write waits for another process's
+
+_TABLES = """
+CREATE TABLE images (
+    image_id INTEGER PRIMARY KEY,
+    path BLOB UNIQUE,          -- the user's file, as the system spells it
+    original TEXT,             -- or our own copy, relative to originals/
+    sha256 BLOB NOT NULL,
+    byte_count INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    width INTEGER NOT NULL,
+    format TEXT NOT NULL,
+    shown_at TEXT NOT NULL,    -- when it was taken, else when the file was made
+    modified_ns INTEGER,       -- of the user's file, to see that it changed
+    added_at TEXT NOT NULL,
+    missing INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX images_by_sha256 ON images (sha256);
+CREATE INDEX images_by_date ON images (shown_at, image_id);
+CREATE TABLE trash (
+    image_id INTEGER NOT NULL,
+    path BLOB,
+    trashed TEXT,              -- our own copy, relative to trash/
+    sha256 BLOB NOT NULL,
+    deleted_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX trash_by_path ON trash (path);
+CREATE TABLE journal (
+    image_id INTEGER PRIMARY KEY,
+    owner TEXT NOT NULL,       -- the process at work
+    operation TEXT NOT NULL,
+    source TEXT NOT NULL,      -- staged bytes to go on from, relative to staging/
+    keep INTEGER NOT NULL      -- whether they are to become an original
+) STRICT;
+CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+INSERT INTO counters VALUES ('next_image_id', 1);
+"""
+
+
+class Database:
+    """Transactions on one SQLite file in WAL mode, from any thread.
+
+    Raises:
+        CorruptDataError: If the file is no database, damaged, or of a later version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._local = threading.local()
+        self._all: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        try:
+            self._migrate()
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise CorruptDataError(
+                f"the catalog {path} can't be read ({error}): restore it from a "
+                "backup, or move it away and import your folders again"
+            ) from error
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with self._lock:
+            while self._all:
+                self._all.pop().close()
+        self._local = threading.local()
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection; each statement on it is its own transaction."""
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = sqlite3.connect(
+                self._path,
+                timeout=_BUSY_S,
+                isolation_level=None,
+                check_same_thread=False,  # only so that close() may close them all
+            )
+            found.row_factory = sqlite3.Row
+            found.execute("PRAGMA journal_mode = WAL")
+            found.execute("PRAGMA synchronous = FULL")  # a commit survives power loss
+            with self._lock:
+                self._all.append(found)
+            self._local.connection = found
+        return found
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write everything inside, or nothing."""
+        connection = self.connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise BusyError(
+                    "another process holds the catalog: try again in a moment"
+                ) from error
+            raise StoredDataError(
+                f"the catalog can't be written ({error}): see whether the disk is full "
+                "or read-only"
+            ) from error
+
+    def _migrate(self) -> None:
+        with self.transaction() as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version > _VERSION:
+                raise CorruptDataError(
+                    f"the catalog {self._path} was written by a newer ambience "
+                    f"(version {version}, this one knows {_VERSION}): update ambience"
+                )
+            if version == 0:
+                for statement in _TABLES.split(";\n"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {_VERSION}")

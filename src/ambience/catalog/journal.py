@@ -1,0 +1,139 @@
+"""Changes under way, so that one cut short is finished or undone at the next start."""
+
+import sqlite3
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ambience.catalog.database import Database
+from ambience.core.errors import BusyError
+from ambience.core.features import ImageId
+
+_BEGIN = (
+    "INSERT INTO journal VALUES (?, ?, ?, ?, ?) ON CONFLICT (image_id) DO UPDATE SET "
+    "operation = excluded.operation, source = excluded.source, keep = excluded.keep "
+    "WHERE owner = excluded.owner"
+)
+
+
+class Operation(StrEnum):
+    """What is being done to an image."""
+
+    PUT = "put"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One change that a process began and did not end.
+
+    Attributes:
+        image_id: Of what.
+        operation: What was being done.
+        source: Staged bytes of the new image, relative to ``staging/``; empty if
+            there are none.
+        keep: Whether they are to become an original.
+    """
+
+    image_id: ImageId
+    operation: Operation
+    source: str = ""
+    keep: bool = False
+
+
+class Journal:
+    """Says which images this process is changing, durably, before it does.
+
+    A process holds a lock on a file of its own for as long as it lives; entries whose
+    process no longer holds its lock are left over from one that died.
+
+    Args:
+        database: Holds the entries.
+        locks: A folder for the lock files.
+    """
+
+    def __init__(self, database: Database, locks: Path) -> None:
+        locks.mkdir(parents=True, exist_ok=True)
+        self._database = database
+        self._locks = locks
+        self._owner = uuid.uuid4().hex
+        self._lock = FileLock(self._lock_path(self._owner))
+        self._lock.acquire()
+
+    def close(self) -> None:
+        """Give up this process's lock."""
+        self._lock.release()
+        self._lock_path(self._owner).unlink(missing_ok=True)
+
+    def begin(self, entries: Sequence[JournalEntry]) -> None:
+        """Write down changes before they are made.
+
+        An entry that this process could not end before is taken over.
+
+        Raises:
+            BusyError: If another process is changing one of the images.
+        """
+        rows = [
+            (e.image_id, self._owner, e.operation, e.source, e.keep) for e in entries
+        ]
+        with self._database.transaction() as connection:
+            written = connection.executemany(_BEGIN, rows).rowcount
+            if written != len(rows):
+                raise BusyError(
+                    "one of these images is being changed by another process: "
+                    "try again in a moment"
+                )
+
+    def is_empty(self) -> bool:
+        """Whether no change at all is under way, in any process."""
+        query = "SELECT NOT EXISTS (SELECT 1 FROM journal)"
+        return bool(self._database.connection.execute(query).fetchone()[0])
+
+    def abandon(self, ids: Sequence[ImageId]) -> None:
+        """Forget changes that were undone."""
+        with self._database.transaction() as connection:
+            end(connection, ids)
+
+    def left_over(self) -> list[JournalEntry]:
+        """Take over and return the entries of processes that are no more."""
+        with self._database.transaction() as connection:
+            owners = connection.execute("SELECT DISTINCT owner FROM journal").fetchall()
+            for (owner,) in owners:
+                if owner != self._owner and self._is_gone(owner):
+                    connection.execute(
+                        "UPDATE journal SET owner = ? WHERE owner = ?",
+                        (self._owner, owner),
+                    )
+            rows = connection.execute(
+                "SELECT image_id, operation, source, keep FROM journal WHERE owner = ? "
+                "ORDER BY image_id",
+                (self._owner,),
+            ).fetchall()
+        return [
+            JournalEntry(ImageId(image_id), Operation(operation), source, bool(keep))
+            for image_id, operation, source, keep in rows
+        ]
+
+    def _is_gone(self, owner: str) -> bool:
+        lock = FileLock(self._lock_path(owner))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        lock.release()
+        self._lock_path(owner).unlink(missing_ok=True)
+        return True
+
+    def _lock_path(self, owner: str) -> Path:
+        return self._locks / f"{owner}.lock"
+
+
+def end(connection: sqlite3.Connection, ids: Sequence[ImageId]) -> None:
+    """Strike out entries, in the transaction that makes their change known."""
+    connection.executemany(
+        "DELETE FROM journal WHERE image_id = ?", [(i,) for i in ids]
+    )

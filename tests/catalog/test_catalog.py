@@ -1,0 +1,194 @@
+"""The catalog finds images by id, content, path and date, and gives out ids."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ambience.catalog import Catalog, ImageRecord, Journal, JournalEntry, Operation
+from ambience.catalog.catalog import Position
+from ambience.catalog.database import Database
+from ambience.core.errors import BusyError, CorruptDataError, NotFoundError
+from ambience.core.features import ImageId
+
+NOON = datetime(2020, 6, 1, 12)  # noqa: DTZ001 -- local, as cameras write it
+
+
+def record(image_id: int, **fields: object) -> ImageRecord:
+    return replace(
+        ImageRecord(
+            image_id=ImageId(image_id),
+            sha256=bytes([image_id % 256]) * 32,
+            byte_count=1000 + image_id,
+            size=(480, 640),
+            format="jpeg",
+            shown_at=NOON,
+            added_at=datetime(2026, 1, 1, tzinfo=UTC),
+        ),
+        **fields,
+    )
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "catalog.sqlite3")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def catalog(database: Database) -> Catalog:
+    return Catalog(database)
+
+
+@pytest.fixture
+def journal(database: Database, tmp_path: Path) -> Iterator[Journal]:
+    journal = Journal(database, tmp_path / "locks")
+    yield journal
+    journal.close()
+
+
+def test_a_record_comes_back_as_it_was(catalog: Catalog) -> None:
+    image = record(7, path=Path("/a/b.jpg"), modified_ns=5, missing=True)
+    catalog.put([image])
+    assert catalog.get(ImageId(7)) == image
+    assert len(catalog) == 1
+
+
+def test_an_unknown_image_is_an_error(catalog: Catalog) -> None:
+    with pytest.raises(NotFoundError, match="no image 7"):
+        catalog.get(ImageId(7))
+
+
+def test_putting_an_id_again_replaces_it(catalog: Catalog) -> None:
+    catalog.put([record(7, path=Path("/a.jpg"))])
+    catalog.put([record(7, original="000000/x.jpeg")])
+    assert catalog.get(ImageId(7)).original == "000000/x.jpeg"
+    assert catalog.get(ImageId(7)).path is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_a_path_that_is_no_text_comes_back_as_it_was(catalog: Catalog) -> None:
+    path = Path(os.fsdecode(b"/photos/caf\xe9.jpg"))
+    catalog.put([record(1, path=path)])
+    assert catalog.get(ImageId(1)).path == path
+    assert list(catalog.files_in(Path("/photos"))) == [path]
+
+
+def test_files_in_a_folder_are_those_below_it_only(catalog: Catalog) -> None:
+    names = ["/a/x.jpg", "/a/b/y.jpg", "/ab/z.jpg", "/a.jpg", "/a%/w.jpg"]
+    catalog.put([record(i, path=Path(name)) for i, name in enumerate(names)])
+    assert set(catalog.files_in(Path("/a"))) == {Path("/a/x.jpg"), Path("/a/b/y.jpg")}
+    assert set(catalog.files_in(Path("/a.jpg"))) == {Path("/a.jpg")}
+    assert len(catalog.files_in(Path("/"))) == 5
+
+
+def test_the_newest_come_first_page_by_page(catalog: Catalog) -> None:
+    days = [0, 3, 3, 1, 2, 3]
+    catalog.put(
+        [record(i, shown_at=NOON + timedelta(days=day)) for i, day in enumerate(days)]
+    )
+    seen: list[int] = []
+    after = None
+    while page := catalog.newest(limit=2, after=after):
+        seen += [image.image_id for image in page]
+        after = Position(page[-1].shown_at, page[-1].image_id)
+    assert seen == [5, 2, 1, 4, 3, 0]
+
+
+def test_everything_is_listed_by_id(catalog: Catalog) -> None:
+    catalog.put([record(i) for i in range(2500, 0, -1)])
+    assert [image.image_id for image in catalog.everything()] == list(range(1, 2501))
+
+
+def test_reserved_ids_are_never_given_twice(catalog: Catalog) -> None:
+    catalog.put([record(2)])
+    assert catalog.reserve_ids(3) == [1, 3, 4]
+    assert catalog.reserve_ids(1) == [5]
+    assert catalog.reserve_ids(0) == []
+
+
+def test_an_id_at_the_end_of_the_range_does_not_use_ids_up(catalog: Catalog) -> None:
+    catalog.put([record(2**53 - 1)])
+    assert catalog.reserve_ids(1) == [1]
+
+
+def test_a_deleted_file_is_remembered_until_it_is_added_again(
+    catalog: Catalog,
+) -> None:
+    image = record(1, path=Path("/a.jpg"))
+    catalog.put([image])
+    catalog.delete(image, trashed=None)
+    assert catalog.was_deleted(Path("/a.jpg"), image.sha256)
+    assert not catalog.was_deleted(Path("/a.jpg"), b"other")
+    catalog.put([record(5, path=Path("/a.jpg"))])
+    assert not catalog.was_deleted(Path("/a.jpg"), image.sha256)
+
+
+def test_a_moved_file_and_a_missing_one(catalog: Catalog) -> None:
+    catalog.put([record(1, path=Path("/a.jpg"), modified_ns=1)])
+    catalog.mark_missing([ImageId(1)], missing=True)
+    assert catalog.get(ImageId(1)).missing
+    catalog.move(ImageId(1), Path("/b.jpg"), modified_ns=2)
+    moved = catalog.get(ImageId(1))
+    assert (moved.path, moved.modified_ns, moved.missing) == (Path("/b.jpg"), 2, False)
+
+
+def test_an_entry_ends_with_its_change(catalog: Catalog, journal: Journal) -> None:
+    journal.begin([JournalEntry(ImageId(1), Operation.PUT)])
+    assert not journal.is_empty()
+    catalog.put([record(1)])
+    assert journal.is_empty()
+
+
+def test_an_id_under_change_is_not_given_out(
+    catalog: Catalog, journal: Journal
+) -> None:
+    journal.begin([JournalEntry(ImageId(1), Operation.PUT)])
+    assert catalog.reserve_ids(1) == [2]
+
+
+def test_two_processes_do_not_change_one_image(
+    database: Database, journal: Journal, tmp_path: Path
+) -> None:
+    other = Journal(database, tmp_path / "locks")
+    journal.begin([JournalEntry(ImageId(1), Operation.PUT)])
+    entries = [JournalEntry(ImageId(i), Operation.DELETE) for i in (0, 1)]
+    with pytest.raises(BusyError, match="try again"):
+        other.begin(entries)
+    assert other.left_over() == []  # it was none of theirs, and nothing half begun
+    journal.begin(entries)  # ours may go on
+    other.close()
+
+
+def test_what_a_dead_process_left_is_taken_over(
+    database: Database, journal: Journal, tmp_path: Path
+) -> None:
+    dead = Journal(database, tmp_path / "locks")
+    entry = JournalEntry(ImageId(1), Operation.PUT, "1-abc", keep=True)
+    dead.begin([entry])
+    assert journal.left_over() == []  # it lives
+    dead._lock.release()  # noqa: SLF001 -- what the system does when a process dies
+    assert journal.left_over() == [entry]
+    assert journal.left_over() == [entry]  # ours until it is mended
+    journal.abandon([ImageId(1)])
+    assert journal.left_over() == []
+
+
+def test_a_file_that_is_no_catalog_is_a_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite3"
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(CorruptDataError, match="restore it from a backup"):
+        Database(path)
+
+
+def test_a_catalog_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite3"
+    database = Database(path)
+    database.connection.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(CorruptDataError, match="newer ambience"):
+        Database(path)
