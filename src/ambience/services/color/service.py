@@ -1,0 +1,20 @@
+"""The color room, declared."""
+
+from ambience.core.settings import ServiceSettings
+from ambience.index.l1 import L1Index
+from ambience.service import ServiceSpec
+from ambience.services.color.extract import ColorExtractor
+
+
+class ColorSettings(ServiceSettings):
+    """``[services.color]``: nothing beyond what every service has."""
+
+
+SERVICE = ServiceSpec(
+    name="color",
+    finds="images with a similar palette, whatever they show",
+    port=33335,
+    settings=ColorSettings,
+    make_extractor=lambda _: ColorExtractor(),
+    make_index=lambda store: L1Index(store.spec, store.rows_of),
+)

@@ -1,0 +1,1 @@
+"""Finds the same picture after recompression, resizing, small edits and turning."""

@@ -1,0 +1,25 @@
+"""The phash room, declared."""
+
+from ambience.core.settings import ServiceSettings
+from ambience.index.hamming import HammingIndex
+from ambience.service import ServiceSpec
+from ambience.services.phash.extract import PHashExtractor
+
+
+class PHashSettings(ServiceSettings):
+    """``[services.phash]``: nothing beyond what every service has."""
+
+
+# Photographs, drawings and pages of text have 0.7 and more; skies, gradients and
+# blank pages 0.15 and less, and their hashes differ at random when recompressed.
+MIN_QUALITY = 0.3
+
+SERVICE = ServiceSpec(
+    name="phash",
+    finds="the same picture after recompression, resizing, small edits and turning",
+    port=33336,
+    settings=PHashSettings,
+    make_extractor=lambda _: PHashExtractor(),
+    make_index=lambda store: HammingIndex(store.spec),
+    min_quality=MIN_QUALITY,
+)
