@@ -1,0 +1,39 @@
+"""Works on a list with several threads, a bounded number of items ahead."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+_AHEAD = 4  # items in work or waiting, for each thread: bounds the memory
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+
+
+def ahead(
+    act: Callable[[Item], Outcome],
+    items: Iterable[Item],
+    *,
+    threads: int,
+    stop: threading.Event,
+) -> Iterator[tuple[Item, Future[Outcome]]]:
+    """Iterate over items in order, each with what became of it.
+
+    Args:
+        act: Called for each item, on some thread.
+        items: What to work on.
+        threads: How many at once.
+        stop: Once set, no further item is begun; those in work are still given out.
+    """
+    with ThreadPoolExecutor(threads, "ahead") as pool:
+        waiting: deque[tuple[Item, Future[Outcome]]] = deque()
+        for item in items:
+            if stop.is_set():
+                break
+            waiting.append((item, pool.submit(act, item)))
+            if len(waiting) >= _AHEAD * threads:
+                yield waiting.popleft()
+        while waiting:
+            yield waiting.popleft()

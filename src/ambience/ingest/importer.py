@@ -1,0 +1,277 @@
+"""Imports folders: decodes on several threads, writes in batches, can go on later."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from ambience.catalog import ImageRecord, KnownFile
+from ambience.core.errors import AmbienceError
+from ambience.core.features import ImageId
+from ambience.imaging import ImageFile
+from ambience.ingest.ahead import ahead
+from ambience.ingest.folders import FoundFile, absolute, walk
+from ambience.ingest.writer import Arrival, Prepared, Writer
+
+_BATCH = 64  # images a transaction: its cost is shared, and little is lost by a stop
+_BATCH_S = 1.0  # and how long the first of them waits at most
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be imported.
+
+    Attributes:
+        path: Which.
+        reason: Why, in a sentence.
+    """
+
+    path: Path
+    reason: str
+
+    @classmethod
+    def of(cls, path: Path, error: Exception) -> Self:
+        """Return the failure that an error makes of a file."""
+        if isinstance(error, OSError):
+            return cls(path, f"can't be read: {error.strerror or error}")
+        return cls(path, str(error))
+
+
+@dataclass(slots=True)
+class Report:
+    """What an import did, in numbers of files.
+
+    Attributes:
+        added: New images.
+        changed: Images whose file has new content.
+        skipped: Files that were known and have not changed.
+        moved: Images whose file was found at another path.
+        deleted: Files left out because the user deleted their image before.
+        missing: Images whose file is gone.
+        failed: Files that could not be imported.
+        unavailable: By service name, why it could not take part.
+        stopped: Whether the import was stopped before its end.
+    """
+
+    added: int = 0
+    changed: int = 0
+    skipped: int = 0
+    moved: int = 0
+    deleted: int = 0
+    missing: int = 0
+    failed: list[Failure] = field(default_factory=list)
+    unavailable: dict[str, str] = field(default_factory=dict)
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an import is.
+
+    Attributes:
+        done: Files dealt with.
+        total: Files found.
+        report: The numbers so far.
+    """
+
+    done: int
+    total: int
+    report: Report
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Outcome:
+    """What a thread found out about one file; one of the four is set."""
+
+    file: FoundFile
+    prepared: Prepared | None = None
+    same_as: ImageId | None = None  # known, with this content
+    moved: ImageRecord | None = None  # this image's file, at a new path
+    deleted: bool = False
+
+
+class Importer:
+    """Brings folders of the user's files into the catalog and every service.
+
+    Args:
+        writer: Changes images.
+        threads: How many files are decoded at once; 0: one for each processor.
+        data: Our own folder, which is not walked into.
+    """
+
+    def __init__(self, writer: Writer, *, threads: int, data: Path) -> None:
+        self._writer = writer
+        self._catalog = writer.catalog
+        self._threads = threads or os.cpu_count() or 1
+        self._data = data
+
+    def run(
+        self,
+        paths: Sequence[Path],
+        *,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+        stop: threading.Event | None = None,
+        again: bool = False,
+    ) -> Report:
+        """Import files and folders. The files are only ever read.
+
+        Args:
+            paths: What to import.
+            on_progress: Told after every batch and every second or so.
+            stop: Set it to end early; what was reported as done is done.
+            again: Also take files whose image the user deleted before.
+
+        Raises:
+            BadParameterError: If a path does not exist.
+        """
+        roots = absolute(paths)
+        stop = stop or threading.Event()
+        report = Report()
+        known: dict[Path, KnownFile] = {}
+        for root in roots:
+            known |= self._catalog.files_in(root)
+        found = list(walk(roots, leave_out=self._data))
+        fresh = [file for file in found if not self._is_unchanged(file, known)]
+        report.skipped = len(found) - len(fresh)
+        self._mark_missing(found, known, report)
+        batch = _Batch(self._writer, report)
+        done = len(found) - len(fresh)
+
+        def look_at(file: FoundFile) -> _Outcome:
+            return self._look_at(file, known.get(file.path), again=again)
+
+        for file, future in ahead(look_at, fresh, threads=self._threads, stop=stop):
+            done += 1
+            try:
+                self._settle(future.result(), known, batch, report)
+            except (AmbienceError, OSError) as error:
+                report.failed.append(Failure.of(file.path, error))
+            batch.write_if_due()
+            on_progress(Progress(done, len(found), report))
+        batch.write()
+        report.stopped = stop.is_set() and done < len(found)
+        on_progress(Progress(done, len(found), report))
+        return report
+
+    def _is_unchanged(self, file: FoundFile, known: dict[Path, KnownFile]) -> bool:
+        record = known.get(file.path)
+        return record is not None and (
+            (record.byte_count, record.modified_ns, record.missing)
+            == (file.byte_count, file.modified_ns, False)
+        )
+
+    def _mark_missing(
+        self, found: Sequence[FoundFile], known: dict[Path, KnownFile], report: Report
+    ) -> None:
+        seen = {file.path for file in found}
+        gone = [
+            record.image_id
+            for path, record in known.items()
+            if path not in seen and not record.missing and not os.path.lexists(path)
+        ]
+        self._catalog.mark_missing(gone, missing=True)
+        report.missing = len(gone)
+
+    def _look_at(
+        self, file: FoundFile, known: KnownFile | None, *, again: bool
+    ) -> _Outcome:
+        self._writer.limits.check_bytes(file.byte_count)
+        image = ImageFile(file.path.read_bytes(), limits=self._writer.limits)
+        same = self._catalog.with_sha256(image.sha256)
+        if known is not None:
+            if any(record.image_id == known.image_id for record in same):
+                return _Outcome(file, same_as=known.image_id)
+        else:
+            if not again and self._catalog.was_deleted(file.path, image.sha256):
+                return _Outcome(file, deleted=True)
+            for record in same:
+                if record.path is not None and not os.path.lexists(record.path):
+                    return _Outcome(file, moved=record)
+        return _Outcome(file, prepared=self._writer.prepare(image))
+
+    def _settle(
+        self,
+        outcome: _Outcome,
+        known: dict[Path, KnownFile],
+        batch: "_Batch",
+        report: Report,
+    ) -> None:
+        file = outcome.file
+        if outcome.deleted:
+            report.deleted += 1
+        elif outcome.same_as is not None:
+            self._catalog.touch(outcome.same_as, modified_ns=file.modified_ns)
+            report.skipped += 1
+        elif outcome.moved is not None:
+            self._settle_move(outcome.moved, file, batch, report)
+        elif outcome.prepared is not None:
+            before = known.get(file.path)
+            image_id = None if before is None else before.image_id
+            batch.append(file, outcome.prepared, image_id)
+
+    def _settle_move(
+        self, before: ImageRecord, file: FoundFile, batch: "_Batch", report: Report
+    ) -> None:
+        # Two new files may hold the content of one that is gone: the first is its new
+        # place, the other a new image.
+        before = self._catalog.get(before.image_id)
+        if before.path is not None and not os.path.lexists(before.path):
+            self._catalog.move(before.image_id, file.path, modified_ns=file.modified_ns)
+            report.moved += 1
+            report.missing -= before.missing
+        else:
+            data = ImageFile(file.path.read_bytes(), limits=self._writer.limits)
+            batch.append(file, self._writer.prepare(data), None)
+
+
+class _Batch:
+    """Images that are decoded and wait to be written together."""
+
+    def __init__(self, writer: Writer, report: Report) -> None:
+        self._writer = writer
+        self._report = report
+        self._waiting: list[tuple[FoundFile, Prepared, ImageId | None]] = []
+        self._since = time.monotonic()
+
+    def append(
+        self, file: FoundFile, prepared: Prepared, known: ImageId | None
+    ) -> None:
+        if not self._waiting:
+            self._since = time.monotonic()
+        self._waiting.append((file, prepared, known))
+
+    def write_if_due(self) -> None:
+        if len(self._waiting) >= _BATCH or time.monotonic() - self._since > _BATCH_S:
+            self.write()
+
+    def write(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        new = iter(
+            self._writer.catalog.reserve_ids(
+                sum(known is None for _, _, known in waiting)
+            )
+        )
+        arrivals = [
+            Arrival(
+                image_id=next(new) if known is None else known,
+                prepared=prepared,
+                path=file.path,
+                modified_ns=file.modified_ns,
+            )
+            for file, prepared, known in waiting
+        ]
+        try:
+            self._report.unavailable |= self._writer.put(arrivals)
+        except AmbienceError as error:
+            self._report.failed += [
+                Failure.of(file.path, error) for file, _, _ in waiting
+            ]
+            return
+        added = sum(known is None for _, _, known in waiting)
+        self._report.added += added
+        self._report.changed += len(waiting) - added

@@ -1,0 +1,130 @@
+"""Our own files of images: kept originals, thumbnails, the trash, staged uploads."""
+
+import os
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ambience.catalog import ImageRecord
+from ambience.core.features import ImageId
+
+_PER_FOLDER = 1000  # images whose originals share a folder
+
+
+class Originals:
+    """The folders ``originals``, ``thumbnails``, ``trash`` and ``staging``.
+
+    A file appears under its name complete or not at all.
+
+    Args:
+        data: The data folder.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self._originals = data / "originals"
+        self._thumbnails = data / "thumbnails"
+        self._trash = data / "trash"
+        self._staging = data / "staging"
+
+    def path(self, original: str) -> Path:
+        """Return where an original is, given its `ImageRecord.original`."""
+        return self._originals / original
+
+    def file_of(self, image: ImageRecord) -> Path | None:
+        """Return the file that holds an image, the user's or ours, if there is one."""
+        if image.path is not None:
+            return image.path
+        return None if image.original is None else self.path(image.original)
+
+    def staged_path(self, source: str) -> Path:
+        """Return where staged bytes are, given their `JournalEntry.source`."""
+        return self._staging / source
+
+    def thumbnail_path(self, sha256: bytes) -> Path:
+        """Return where the thumbnail of a file with this content is, or would be."""
+        name = sha256.hex()
+        return self._thumbnails / name[:2] / f"{name}.webp"
+
+    def stage(self, image_id: ImageId, data: bytes) -> str:
+        """Keep an upload until it is clear what becomes of it; return its source."""
+        source = f"{image_id}-{uuid.uuid4().hex}"
+        _write_durably(self.staged_path(source), data)
+        return source
+
+    def drop(self, image_id: ImageId, source: str) -> None:
+        """Remove staged bytes, also if they were kept already; none is no error."""
+        if source:
+            self.staged_path(source).unlink(missing_ok=True)
+            for kept in self.path(_folder(image_id)).glob(f"{source}.*"):
+                kept.unlink(missing_ok=True)
+
+    def keep(self, image_id: ImageId, source: str, *, suffix: str) -> str:
+        """Turn staged bytes into an original; return its `ImageRecord.original`."""
+        original = f"{_folder(image_id)}/{source}.{suffix}"
+        target = self.path(original)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self.staged_path(source).replace(target)
+        _sync_folder(target.parent)
+        return original
+
+    def discard(self, original: str) -> str | None:
+        """Move an original to the trash; return where to, relative to ``trash/``."""
+        source = self.path(original)
+        now = datetime.now(UTC)
+        trashed = f"{now:%Y-%m-%d}/{source.name}"
+        target = self._trash / trashed
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            source.replace(target)
+        except FileNotFoundError:  # moved already, by a delete that was cut short
+            return trashed if target.exists() else None
+        return trashed
+
+    def drop_staged(self) -> None:
+        """Remove all staged bytes, when no change is under way."""
+        if self._staging.is_dir():
+            for path in self._staging.iterdir():
+                path.unlink(missing_ok=True)
+
+    def write_thumbnail(self, sha256: bytes, data: bytes) -> None:
+        """Keep a thumbnail; a lost one is made again when it is asked for."""
+        _write(self.thumbnail_path(sha256), data, sync=False)
+
+    def remove_thumbnail(self, sha256: bytes) -> None:
+        """Drop a thumbnail; none there is no error."""
+        self.thumbnail_path(sha256).unlink(missing_ok=True)
+
+
+def _folder(image_id: ImageId) -> str:
+    return f"{image_id // _PER_FOLDER:06d}"
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    _write(path, data, sync=True)
+    _sync_folder(path.parent)
+
+
+def _write(path: Path, data: bytes, *, sync: bool) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in a folder survive power loss, where the system can."""
+    if os.name == "nt":  # folders can't be opened there; renames are journalled
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,198 @@
+"""What an import adds, skips, follows and reports."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ambience.cli.system import System
+from ambience.core.features import ImageId
+from ambience.imaging import ImageFile
+from ambience.ingest import Progress, Report
+from tests.drawing import drawn_image, encode
+from tests.library import found_ids, opened_system, write_images
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Iterator[System]:
+    with opened_system(tmp_path / "data") as system:
+        yield system
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_images(tmp_path / "photos", 5)
+    return tmp_path / "photos"
+
+
+def run(system: System, *paths: Path, again: bool = False) -> Report:
+    return system.importer.run(paths, again=again)
+
+
+def counts(report: Report) -> dict[str, int]:
+    numbers = {
+        name: getattr(report, name)
+        for name in ("added", "changed", "skipped", "moved", "deleted", "missing")
+    }
+    numbers["failed"] = len(report.failed)
+    return {name: number for name, number in numbers.items() if number}
+
+
+def sizes(system: System) -> set[int]:
+    counts = {int(b.status()["count"]) for b in system.parts.backends}
+    return counts | {len(system.parts.catalog)}
+
+
+def test_everything_is_added_and_found(system: System, folder: Path) -> None:
+    assert counts(run(system, folder)) == {"added": 5}
+    assert sizes(system) == {5}
+    for image in system.parts.catalog.everything():
+        assert image.path is not None
+        assert found_ids(system, image.path.read_bytes())[0] == image.image_id
+        assert system.parts.originals.thumbnail_path(image.sha256).exists()
+
+
+def test_what_has_not_changed_is_skipped(system: System, folder: Path) -> None:
+    run(system, folder)
+    assert counts(run(system, folder)) == {"skipped": 5}
+    (folder / "0.png").touch()  # a new date, the same content
+    assert counts(run(system, folder)) == {"skipped": 5}
+    assert counts(run(system, folder)) == {"skipped": 5}
+
+
+def test_a_changed_file_keeps_its_id(system: System, folder: Path) -> None:
+    run(system, folder)
+    (before,) = system.parts.catalog.with_sha256(sha256(folder / "0.png"))
+    (folder / "0.png").write_bytes(encode(drawn_image(99, (60, 80))))
+    assert counts(run(system, folder)) == {"changed": 1, "skipped": 4}
+    new, old = (encode(drawn_image(seed, (60, 80))) for seed in (99, 0))
+    assert found_ids(system, new)[0] == before.image_id
+    assert before.image_id not in found_ids(system, old)[:1]
+    assert not system.parts.originals.thumbnail_path(before.sha256).exists()
+
+
+def test_a_moved_file_keeps_its_id_and_features(system: System, folder: Path) -> None:
+    run(system, folder)
+    (before,) = system.parts.catalog.with_sha256(sha256(folder / "0.png"))
+    seqs = [b.service.store.last_seq() for b in system.parts.backends]  # type: ignore[attr-defined]
+    (folder / "sub").mkdir()
+    (folder / "0.png").rename(folder / "sub" / "renamed.png")
+    report = run(system, folder)
+    assert counts(report) == {"moved": 1, "skipped": 4}
+    moved = system.parts.catalog.get(before.image_id)
+    assert moved.path == folder / "sub" / "renamed.png"
+    assert not moved.missing
+    assert seqs == [b.service.store.last_seq() for b in system.parts.backends]  # type: ignore[attr-defined]
+
+
+def test_of_two_new_places_one_is_the_move(system: System, folder: Path) -> None:
+    run(system, folder)
+    data = (folder / "0.png").read_bytes()
+    (folder / "0.png").unlink()
+    for name in ("x.png", "y.png"):
+        (folder / name).write_bytes(data)
+    assert counts(run(system, folder)) == {"moved": 1, "added": 1, "skipped": 4}
+    assert sizes(system) == {6}
+
+
+def test_a_copy_is_an_image_of_its_own(system: System, folder: Path) -> None:
+    (folder / "copy.png").write_bytes((folder / "0.png").read_bytes())
+    assert counts(run(system, folder)) == {"added": 6}
+
+
+def test_a_file_that_is_gone_is_marked_and_kept(system: System, folder: Path) -> None:
+    run(system, folder)
+    data = (folder / "0.png").read_bytes()
+    (folder / "0.png").unlink()
+    assert counts(run(system, folder)) == {"missing": 1, "skipped": 4}
+    (image_id,) = found_ids(system, data, k=1)
+    assert system.parts.catalog.get(ImageId(image_id)).missing
+    (folder / "0.png").write_bytes(data)
+    assert counts(run(system, folder)) == {"skipped": 5}
+    assert not system.parts.catalog.get(ImageId(image_id)).missing
+
+
+def test_a_bad_file_is_reported_and_the_others_come_in(
+    system: System, folder: Path
+) -> None:
+    (folder / "bad.jpg").write_bytes(b"not an image")
+    (folder / "cut.png").write_bytes((folder / "0.png").read_bytes()[:3000])
+    report = run(system, folder)
+    assert counts(report) == {"added": 5, "failed": 2}
+    reasons = {failure.path.name: failure.reason for failure in report.failed}
+    assert "not an image" in reasons["bad.jpg"]
+    assert "ends early" in reasons["cut.png"]
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read anything"
+)
+def test_a_file_that_may_not_be_read_is_reported(system: System, folder: Path) -> None:
+    (folder / "0.png").chmod(0)
+    report = run(system, folder)
+    assert "Permission denied" in report.failed[0].reason
+
+
+def test_a_file_larger_than_the_limit_is_reported(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "big.png").write_bytes(bytes(2 * 2**20))
+    with opened_system(tmp_path / "data", limits={"max_file_mib": 1}) as system:
+        report = run(system, folder)
+    assert "limits.max_file_mib" in report.failed[0].reason
+
+
+def test_a_deleted_image_stays_away_until_it_is_asked_back(
+    system: System, folder: Path
+) -> None:
+    run(system, folder)
+    (image,) = system.parts.catalog.with_sha256(sha256(folder / "0.png"))
+    system.parts.writer.delete(image.image_id)
+    assert (folder / "0.png").exists()
+    assert counts(run(system, folder)) == {"deleted": 1, "skipped": 4}
+    assert counts(run(system, folder, again=True)) == {"added": 1, "skipped": 4}
+    assert counts(run(system, folder)) == {"skipped": 5}
+
+
+def test_a_stopped_import_goes_on_where_it_was(system: System, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    write_images(folder, 150)
+    stop = threading.Event()
+
+    def stop_soon(progress: Progress) -> None:
+        if progress.done >= 70:
+            stop.set()
+
+    first = system.importer.run([folder], on_progress=stop_soon, stop=stop)
+    assert first.stopped
+    assert 70 <= first.added < 150
+    assert sizes(system) == {first.added}
+    second = run(system, folder)
+    assert counts(second) == {"added": 150 - first.added, "skipped": first.added}
+
+
+def test_progress_ends_at_the_total(system: System, folder: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    system.importer.run([folder], on_progress=lambda p: seen.append((p.done, p.total)))
+    assert seen[-1] == (5, 5)
+    assert seen == sorted(seen)
+
+
+def test_the_users_folder_is_never_written_to(system: System, folder: Path) -> None:
+    def state() -> dict[str, tuple[bytes, int]]:
+        return {
+            str(p): (p.read_bytes(), p.stat().st_mtime_ns) for p in folder.iterdir()
+        }
+
+    before, touched = state(), folder.stat().st_mtime_ns
+    run(system, folder)
+    for image in list(system.parts.catalog.everything()):
+        system.parts.writer.delete(image.image_id)
+    assert (state(), folder.stat().st_mtime_ns) == (before, touched)
+
+
+def sha256(path: Path) -> bytes:
+
+    return ImageFile(path.read_bytes()).sha256

@@ -1,0 +1,256 @@
+"""A change is made everywhere or nowhere, and what was cut short is mended."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from ambience.catalog import Catalog, Journal, JournalEntry, Operation
+from ambience.catalog.database import Database
+from ambience.core.errors import NotFoundError, StoredDataError, UnavailableError
+from ambience.core.features import ImageId
+from ambience.imaging import ImageFile, Limits
+from ambience.ingest import Arrival, Originals, Writer
+from tests.drawing import drawn_image, encode
+
+SEVEN = ImageId(7)
+OLD, NEW = (encode(drawn_image(seed, (60, 80))) for seed in (1, 2))
+
+
+class FakeSink:
+    """A service that keeps hashes in memory, and fails when told to."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.held: dict[ImageId, object] = {}
+        self.fails: Exception | None = None
+
+    def extract(self, image: ImageFile) -> object:
+        return image.sha256
+
+    def put(self, extracted: Mapping[ImageId, object]) -> None:
+        if self.fails is not None:
+            raise self.fails
+        self.held.update(extracted)
+
+    def remove(self, ids: Sequence[ImageId]) -> list[ImageId]:
+        return [i for i in ids if self.held.pop(i, None) is not None]
+
+
+class House:
+    """A writer with two fake services over a real catalog and real files."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.sinks = [FakeSink("phash"), FakeSink("color")]
+        self.open()
+
+    def open(self) -> None:
+        self.database = Database(self.data / "catalog.sqlite3")
+        self.journal = Journal(self.database, self.data / "locks")
+        self.catalog = Catalog(self.database)
+        self.originals = Originals(self.data)
+        self.writer = Writer(
+            catalog=self.catalog,
+            journal=self.journal,
+            originals=self.originals,
+            sinks=self.sinks,
+            limits=Limits(),
+        )
+
+    def close(self) -> None:
+        self.journal.close()
+        self.database.close()
+
+    def restart(self) -> None:
+        """End as a killed process does, start again and mend."""
+        self.close()
+        self.open()
+        self.writer.recover()
+
+    def put(self, data: bytes, *, keep: bool = True) -> dict[str, str]:
+        prepared = self.writer.prepare(ImageFile(data))
+        return self.writer.put([Arrival(SEVEN, prepared, upload=data, keep=keep)])
+
+    def holds(self, data: bytes | None) -> bool:
+        """Whether everything agrees that the image is this one, or not there."""
+        expected = {} if data is None else {SEVEN: ImageFile(data).sha256}
+        records = {r.image_id: r.sha256 for r in self.catalog.find([SEVEN])}
+        return all(found == expected for found in self.everywhere(records))
+
+    def everywhere(
+        self, records: dict[ImageId, bytes]
+    ) -> list[Mapping[ImageId, object]]:
+        return [records, *(sink.held for sink in self.sinks)]
+
+    def files(self, folder: str) -> list[bytes]:
+        return [p.read_bytes() for p in (self.data / folder).rglob("*") if p.is_file()]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path)
+    yield house
+    house.close()
+
+
+def test_an_upload_is_kept_and_a_deleted_one_is_in_the_trash(house: House) -> None:
+    house.put(OLD)
+    assert house.holds(OLD)
+    assert house.files("originals") == [OLD]
+    house.writer.delete(SEVEN)
+    assert house.holds(None)
+    assert (house.files("originals"), house.files("trash")) == ([], [OLD])
+    assert house.files("thumbnails") == []
+
+
+def test_a_replaced_upload_is_in_the_trash(house: House) -> None:
+    house.put(OLD)
+    house.put(NEW)
+    assert house.holds(NEW)
+    assert (house.files("originals"), house.files("trash")) == ([NEW], [OLD])
+    assert len(house.files("thumbnails")) == 1
+    assert house.files("staging") == []
+
+
+def test_features_only_keeps_no_file(house: House) -> None:
+    house.put(OLD, keep=False)
+    house.put(NEW, keep=False)
+    assert house.holds(NEW)
+    assert [house.files(f) for f in ("originals", "trash", "staging")] == [[], [], []]
+
+
+def test_deleting_what_is_not_there_is_an_error(house: House) -> None:
+    with pytest.raises(NotFoundError, match="no image 7"):
+        house.writer.delete(SEVEN)
+    assert house.journal.is_empty()
+
+
+def test_a_service_that_is_away_is_named_and_the_rest_is_done(house: House) -> None:
+    house.sinks[1].fails = UnavailableError("no disk")
+    assert house.put(OLD) == {"color": "no disk"}
+    assert house.sinks[0].held
+    assert house.catalog.get(SEVEN).format == "png"
+
+
+def test_a_failure_undoes_a_new_image(house: House) -> None:
+    house.sinks[1].fails = StoredDataError("disk full")
+    with pytest.raises(StoredDataError, match="disk full"):
+        house.put(OLD)
+    assert house.holds(None)
+    assert house.files("originals") == house.files("staging") == []
+    assert house.journal.is_empty()
+    house.sinks[1].fails = None
+    house.put(OLD)
+    assert house.holds(OLD)
+
+
+def test_a_failed_replacement_is_finished_later(house: House) -> None:
+    house.put(OLD)
+    house.sinks[1].fails = StoredDataError("disk full")
+    with pytest.raises(StoredDataError, match="disk full"):
+        house.put(NEW)
+    house.sinks[1].fails = None
+    house.restart()
+    assert house.holds(NEW)
+    assert (house.files("originals"), house.files("staging")) == ([NEW], [])
+
+
+def test_a_failed_replacement_does_not_stand_in_the_way_of_another(
+    house: House,
+) -> None:
+    house.put(OLD)
+    house.sinks[0].fails = StoredDataError("disk full")
+    with pytest.raises(StoredDataError):
+        house.put(NEW)
+    house.sinks[0].fails = None
+    house.put(OLD)
+    assert house.holds(OLD)
+
+
+@pytest.mark.parametrize("written_to", [0, 1, 2])
+def test_a_new_image_cut_short_is_undone(house: House, written_to: int) -> None:
+    source = house.originals.stage(SEVEN, NEW)
+    house.journal.begin([JournalEntry(SEVEN, Operation.PUT, source, keep=True)])
+    for sink in house.sinks[:written_to]:
+        sink.put({SEVEN: ImageFile(NEW).sha256})
+    if written_to == 2:
+        house.originals.keep(SEVEN, source, suffix="png")
+    house.restart()
+    assert house.holds(None)
+    assert house.files("originals") == house.files("staging") == []
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("written_to", [0, 1, 2])
+def test_a_replacement_cut_short_is_finished(
+    house: House, written_to: int, *, keep: bool
+) -> None:
+    house.put(OLD)
+    source = house.originals.stage(SEVEN, NEW)
+    house.journal.begin([JournalEntry(SEVEN, Operation.PUT, source, keep=keep)])
+    for sink in house.sinks[:written_to]:
+        sink.put({SEVEN: ImageFile(NEW).sha256})
+    house.restart()
+    assert house.holds(NEW)
+    assert house.files("originals") == ([NEW] if keep else [])
+    assert house.files("staging") == []
+
+
+def test_a_replacement_cut_short_after_its_file_was_kept_is_undone(
+    house: House,
+) -> None:
+    house.put(OLD)
+    source = house.originals.stage(SEVEN, NEW)
+    house.journal.begin([JournalEntry(SEVEN, Operation.PUT, source, keep=True)])
+    for sink in house.sinks:
+        sink.put({SEVEN: ImageFile(NEW).sha256})
+    house.originals.keep(SEVEN, source, suffix="png")
+    house.restart()
+    assert house.holds(OLD)
+    assert house.files("originals") == [OLD]
+
+
+def test_a_changed_file_cut_short_is_read_again(house: House, tmp_path: Path) -> None:
+    file = tmp_path / "photo.png"
+    file.write_bytes(OLD)
+    prepared = house.writer.prepare(ImageFile(OLD))
+    house.writer.put([Arrival(SEVEN, prepared, path=file, modified_ns=1)])
+    file.write_bytes(NEW)
+    house.journal.begin([JournalEntry(SEVEN, Operation.PUT)])
+    house.sinks[0].put({SEVEN: ImageFile(NEW).sha256})
+    house.restart()
+    assert house.holds(NEW)
+    assert house.catalog.get(SEVEN).path == file
+
+
+def test_a_changed_file_that_is_gone_leaves_nothing(
+    house: House, tmp_path: Path
+) -> None:
+    file = tmp_path / "photo.png"
+    file.write_bytes(OLD)
+    prepared = house.writer.prepare(ImageFile(OLD))
+    house.writer.put([Arrival(SEVEN, prepared, path=file, modified_ns=1)])
+    house.journal.begin([JournalEntry(SEVEN, Operation.PUT)])
+    file.unlink()
+    house.restart()
+    assert house.holds(None)
+
+
+@pytest.mark.parametrize("removed_from", [0, 1, 2])
+def test_a_delete_cut_short_is_finished(house: House, removed_from: int) -> None:
+    house.put(OLD)
+    house.journal.begin([JournalEntry(SEVEN, Operation.DELETE)])
+    for sink in house.sinks[:removed_from]:
+        sink.remove([SEVEN])
+    if removed_from == 2:
+        house.originals.discard(str(house.catalog.get(SEVEN).original))
+    house.restart()
+    assert house.holds(None)
+    assert (house.files("originals"), house.files("trash")) == ([], [OLD])
+
+
+def test_staged_bytes_that_nothing_needs_are_dropped(house: House) -> None:
+    house.originals.stage(SEVEN, OLD)
+    house.restart()
+    assert house.files("staging") == []
