@@ -1,0 +1,70 @@
+/** Asks the gateway; what goes wrong is a `Problem` with a sentence to show. */
+
+/** Why a request was not carried out, in a sentence for the user. */
+export class Problem extends Error {}
+
+const SILENCE = "ambience does not answer. Is it still running?";
+
+/** Return a page of the library, newest first. */
+export async function imagePage({ limit, after }) {
+  const asked = new URLSearchParams({ limit });
+  if (after !== null) asked.set("after", after);
+  return (await answer(`images?${asked}`)).json();
+}
+
+/** Return what is known of an image. */
+export const imageRecord = async (id) => (await answer(`images/${id}`)).json();
+
+/** Return an image's file, as it is. */
+export const imageFile = async (id) => (await answer(`images/${id}/file`)).blob();
+
+/** Return how far the import is: running, done, total. */
+export const importProgress = async () => (await answer("import_progress")).json();
+
+/** Search by an image; return the matches and what each service said. */
+export async function reverseSearch(image, name) {
+  const form = new FormData();
+  form.set("image", await readable(image), name);
+  form.set("k", "60");
+  return (await answer("reverse_search", { method: "POST", body: form })).json();
+}
+
+export const thumbnailOf = (id) => `images/${id}/thumbnail`;
+export const viewOf = (id) => `images/${id}/view`;
+export const fileOf = (id) => `images/${id}/file`;
+
+async function answer(url, options) {
+  let response;
+  try {
+    response = await fetch(url, options);
+  } catch {
+    throw new Problem(SILENCE);
+  }
+  if (response.ok) return response;
+  throw new Problem(await detail(response));
+}
+
+async function detail(response) {
+  try {
+    const problem = await response.json();
+    if (problem.detail) return sentence(problem.detail);
+  } catch {
+    // Not a problem document: something between us and ambience answered.
+  }
+  return `The server answered ${response.status} ${response.statusText}.`;
+}
+
+function sentence(text) {
+  const start = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(start) ? start : `${start}.`;
+}
+
+/** A dropped folder looks like a file until it is read. */
+async function readable(image) {
+  try {
+    await image.slice(0, 1).arrayBuffer();
+  } catch {
+    throw new Problem("This can't be read as a file. Drop one image, not a folder.");
+  }
+  return image;
+}

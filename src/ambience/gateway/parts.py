@@ -1,0 +1,31 @@
+"""What the gateway's routes are made of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ambience.catalog import Catalog
+from ambience.gateway.reverse_search import ReverseSearcher
+from ambience.imaging import Limits
+from ambience.ingest import Originals, Writer
+from ambience.web.backend import Backend
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything a gateway needs, opened by whoever starts it.
+
+    Attributes:
+        backends: The services.
+        catalog: The images.
+        writer: Changes images.
+        originals: Our own files.
+        searcher: Searches with all services.
+        limits: What images may cost.
+    """
+
+    backends: Sequence[Backend]
+    catalog: Catalog
+    writer: Writer
+    originals: Originals
+    searcher: ReverseSearcher
+    limits: Limits

@@ -1,0 +1,145 @@
+"""Asks every service at once what it knows of an image, and merges the answers."""
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from ambience.catalog import Catalog
+from ambience.core.errors import NotFoundError, UnavailableError
+from ambience.core.features import ImageId
+from ambience.core.matches import Answer, FusedMatch
+from ambience.fusion import COPIES, fuse
+from ambience.gateway.same_pixels import PixelComparison
+from ambience.imaging import ImageFile
+from ambience.ingest import Originals
+from ambience.web.backend import Backend
+
+_MIN_K = 20  # asked of each service, so that a short list is not short of evidence
+_FOR_DUPLICATES = frozenset({"phash"})  # what can prove a copy
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAnswer:
+    """What one service said, and how long it took.
+
+    Attributes:
+        answer: Its matches.
+        took_ms: Milliseconds.
+    """
+
+    answer: Answer
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseSearch:
+    """The answer to one reverse search.
+
+    Attributes:
+        matches: Best first.
+        services: What each said, by name.
+        unavailable: Why a service said nothing, by name.
+    """
+
+    matches: Sequence[FusedMatch]
+    services: Mapping[str, ServiceAnswer] = field(default_factory=dict)
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+
+
+class ReverseSearcher:
+    """Finds an image's originals, copies and likes, with the reasons.
+
+    Args:
+        backends: The services.
+        catalog: Knows which files are equal.
+        originals: Knows where files are.
+    """
+
+    def __init__(
+        self, backends: Sequence[Backend], catalog: Catalog, originals: Originals
+    ) -> None:
+        self._backends = {backend.name: backend for backend in backends}
+        self._catalog = catalog
+        self._pixels = PixelComparison(catalog, originals)
+        self._pool = ThreadPoolExecutor(
+            4 * max(1, len(backends)), thread_name_prefix="reverse-search"
+        )
+
+    def close(self) -> None:
+        """End the threads that ask services."""
+        self._pool.shutdown()
+
+    def search(
+        self,
+        image: ImageFile,
+        *,
+        k: int,
+        services: Sequence[str] = (),
+        copies_only: bool = False,
+    ) -> ReverseSearch:
+        """Search with an image.
+
+        Args:
+            image: The query.
+            k: How many matches at most.
+            services: Whom to ask; empty: all.
+            copies_only: Answer only claims that it is the same picture.
+
+        Raises:
+            NotFoundError: If one of ``services`` does not exist.
+            BadInputError: If the image can't be decoded.
+        """
+        asked = self._chosen(services, copies_only=copies_only)
+        # Whatever is wrong with the image is wrong for every service: say so once.
+        _ = image.info
+        futures = {
+            name: self._pool.submit(self._ask, backend, image, max(k, _MIN_K))
+            for name, backend in asked.items()
+        }
+        said: dict[str, ServiceAnswer] = {}
+        unavailable: dict[str, str] = {}
+        for name, future in futures.items():
+            try:
+                said[name] = future.result()
+            except UnavailableError as error:
+                unavailable[name] = str(error)
+        answers = {name: found.answer for name, found in said.items()}
+        matches = fuse(answers, facts=self._facts(image, answers))
+        if copies_only:
+            matches = [match for match in matches if match.relation in COPIES]
+        return ReverseSearch(matches[:k], said, unavailable)
+
+    def _chosen(
+        self, services: Sequence[str], *, copies_only: bool
+    ) -> Mapping[str, Backend]:
+        for name in services:
+            if name not in self._backends:
+                raise NotFoundError(
+                    f"there is no service {name!r}: there are "
+                    + ", ".join(self._backends)
+                )
+        names = services or tuple(self._backends)
+        if copies_only:
+            names = [name for name in names if name in _FOR_DUPLICATES]
+        return {name: self._backends[name] for name in names}
+
+    def _ask(self, backend: Backend, image: ImageFile, k: int) -> ServiceAnswer:
+        start = time.perf_counter()
+        answer = backend.search(image, k=k)
+        return ServiceAnswer(answer, 1000 * (time.perf_counter() - start))
+
+    def _facts(
+        self, image: ImageFile, answers: Mapping[str, Answer]
+    ) -> Mapping[ImageId, Mapping[str, Mapping[str, Any]]]:
+        """Return what comparing bytes and pixels proves."""
+        facts: dict[ImageId, Mapping[str, Mapping[str, Any]]] = {
+            record.image_id: {"file": {"sha256": image.sha256.hex()}}
+            for record in self._catalog.with_sha256(image.sha256)
+        }
+        if "phash" in answers:
+            for image_id in self._pixels.equal(image, answers["phash"]):
+                height, width = image.info.size
+                facts.setdefault(image_id, {"pixels": {"equal": height * width}})
+        return facts

@@ -1,0 +1,59 @@
+"""The application around services: one or all of them, the code is the same."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
+
+from ambience import __version__
+from ambience.imaging import Limits
+from ambience.web.backend import Backend
+from ambience.web.limits import UploadLimit
+from ambience.web.metrics import MeasureRequests, Metrics
+from ambience.web.problems import handle_problems
+from ambience.web.schemas import JSON
+from ambience.web.service_routes import service_routes
+
+
+def create_app(backends: Sequence[Backend], *, limits: Limits) -> FastAPI:
+    """Serve each service under ``/{its name}``, with health and metrics."""
+    app = FastAPI(
+        title="ambience",
+        version=__version__,
+        description="Drop in an image, get the originals back with proof.",
+    )
+    handle_problems(app)
+    metrics = Metrics(backends)
+    app.add_middleware(MeasureRequests, metrics=metrics)
+    app.add_middleware(UploadLimit, max_bytes=limits.max_bytes)
+    for backend in backends:
+        app.include_router(service_routes(backend, limits))
+
+    @app.get("/healthz", tags=["state"])
+    def healthz() -> JSON:
+        """Answer as long as the process is alive."""
+        return {"status": "alive"}
+
+    @app.get("/readyz", tags=["state"])
+    def readyz() -> JSONResponse:
+        """Say which services answer; 503 when none does."""
+        states = [backend.status() for backend in backends]
+        ready = any(state["available"] for state in states)
+        status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+        body = {
+            "status": "ready" if ready else "not ready",
+            "unavailable": [
+                {"service": state["name"], "reason": state["reason"]}
+                for state in states
+                if not state["available"]
+            ],
+        }
+        return JSONResponse(body, status_code=status)
+
+    @app.get("/metrics", tags=["state"], response_class=Response)
+    def numbers() -> Response:
+        """Answer Prometheus."""
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+
+    return app

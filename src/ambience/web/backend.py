@@ -1,0 +1,149 @@
+"""A service as its callers see it: in this process, in another one, or out of order."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from ambience.core.errors import UnavailableError
+from ambience.core.features import Feature, ImageId
+from ambience.core.matches import Answer
+from ambience.imaging import ImageFile
+from ambience.service import RetrievalService
+
+
+class Backend(Protocol):
+    """Adds, removes and finds images; where the work is done is its own affair.
+
+    Every method may be called from any thread, and raises `UnavailableError` when the
+    service can't answer.
+    """
+
+    @property
+    def name(self) -> str:
+        """The service's name."""
+        ...
+
+    def status(self) -> Mapping[str, Any]:
+        """Return how the service is doing, as JSON values."""
+        ...
+
+    def extract(self, image: ImageFile, /) -> object:
+        """Return what `put` needs to know of an image."""
+        ...
+
+    def put(self, extracted: Mapping[ImageId, Any], /) -> None:
+        """Add or replace images, given what `extract` returned for each."""
+        ...
+
+    def remove(self, ids: Sequence[ImageId], /) -> list[ImageId]:
+        """Forget images; return those that were known."""
+        ...
+
+    def search(
+        self, image: ImageFile, /, *, k: int | None = None, radius: float | None = None
+    ) -> Answer:
+        """Find the images most like one: the ``k`` nearest, or all in ``radius``."""
+        ...
+
+    def search_by_id(
+        self, image_id: ImageId, /, *, k: int | None = None, radius: float | None = None
+    ) -> Answer:
+        """Find images like a known one, which itself is left out.
+
+        Raises:
+            NotFoundError: If it is unknown.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release what it holds."""
+        ...
+
+
+class LocalBackend:
+    """A service in this process."""
+
+    def __init__(self, service: RetrievalService) -> None:
+        self.service = service
+
+    @property
+    def name(self) -> str:
+        """See `Backend.name`."""
+        return self.service.name
+
+    def status(self) -> Mapping[str, Any]:
+        """See `Backend.status`."""
+        status = self.service.status()
+        return {
+            "name": self.name,
+            "available": True,
+            "count": status.count,
+            "index": {"kind": status.index, "rows": status.rows, "lag": status.lag},
+            "spec": dict(status.spec),
+        }
+
+    def extract(self, image: ImageFile) -> Feature:
+        """See `Backend.extract`."""
+        return self.service.extractor.extract([image.image])[0]
+
+    def put(self, extracted: Mapping[ImageId, Any]) -> None:
+        """See `Backend.put`."""
+        self.service.add_features(extracted)
+
+    def remove(self, ids: Sequence[ImageId]) -> list[ImageId]:
+        """See `Backend.remove`."""
+        return self.service.remove(ids)
+
+    def search(
+        self, image: ImageFile, *, k: int | None = None, radius: float | None = None
+    ) -> Answer:
+        """See `Backend.search`."""
+        return self.service.search(image.image, k=k, radius=radius)
+
+    def search_by_id(
+        self, image_id: ImageId, *, k: int | None = None, radius: float | None = None
+    ) -> Answer:
+        """See `Backend.search_by_id`."""
+        return self.service.search_by_id(image_id, k=k, radius=radius)
+
+    def close(self) -> None:
+        """See `Backend.close`."""
+        self.service.close()
+
+
+class UnavailableBackend:
+    """A service that could not be opened; everything else works without it.
+
+    Args:
+        name: The service's name.
+        reason: Why, and what to do, in a sentence.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self._reason = reason
+
+    def status(self) -> Mapping[str, Any]:
+        """See `Backend.status`."""
+        return {"name": self.name, "available": False, "reason": self._reason}
+
+    def extract(self, _: ImageFile) -> None:
+        """Return nothing: there is nobody to make features."""
+
+    def put(self, _: Mapping[ImageId, Any]) -> None:
+        """See `Backend.put`."""
+        raise UnavailableError(self._reason)
+
+    def remove(self, _: Sequence[ImageId]) -> list[ImageId]:
+        """See `Backend.remove`."""
+        raise UnavailableError(self._reason)
+
+    def search(self, _: ImageFile, **__: float | None) -> Answer:
+        """See `Backend.search`."""
+        raise UnavailableError(self._reason)
+
+    def search_by_id(self, _: ImageId, **__: float | None) -> Answer:
+        """See `Backend.search_by_id`."""
+        raise UnavailableError(self._reason)
+
+    def close(self) -> None:
+        """See `Backend.close`."""

@@ -1,0 +1,95 @@
+"""Numbers for Prometheus: requests, their time, and what each service holds."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ambience.web.backend import Backend
+
+
+class Metrics:
+    """The numbers of one application.
+
+    Args:
+        backends: Services whose sizes are reported.
+    """
+
+    def __init__(self, backends: Sequence[Backend]) -> None:
+        self.registry = CollectorRegistry()
+        self.registry.register(_Services(backends))
+        self.requests = Counter(
+            "ambience_requests",
+            "Requests answered.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "ambience_request_seconds",
+            "Time to answer a request.",
+            ["method", "route"],
+            registry=self.registry,
+        )
+
+    def text(self) -> bytes:
+        """Return all numbers in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class MeasureRequests:
+    """ASGI middleware that counts and times requests."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and note how it went."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start, status = time.perf_counter(), 500
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            # The template, not the path: an id in a label would make a series each.
+            route = getattr(scope.get("route"), "path", "other")
+            method = scope["method"]
+            self._metrics.requests.labels(method, route, status).inc()
+            took_s = time.perf_counter() - start
+            self._metrics.seconds.labels(method, route).observe(took_s)
+
+
+class _Services(Collector):
+    """Reads the state of services whenever the numbers are asked for."""
+
+    def __init__(self, backends: Sequence[Backend]) -> None:
+        self._backends = backends
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        available = GaugeMetricFamily(
+            "ambience_service_available", "1 if it answers.", labels=["service"]
+        )
+        images = GaugeMetricFamily(
+            "ambience_service_images", "Images stored.", labels=["service"]
+        )
+        lag = GaugeMetricFamily(
+            "ambience_index_lag", "Changes not yet in the index.", labels=["service"]
+        )
+        for backend in self._backends:
+            status = backend.status()
+            available.add_metric([backend.name], float(status["available"]))
+            if status["available"]:
+                images.add_metric([backend.name], status["count"])
+                lag.add_metric([backend.name], status["index"]["lag"])
+        yield from (available, images, lag)

@@ -1,0 +1,97 @@
+"""What requests and answers look like, for callers and for the OpenAPI document."""
+
+from typing import Annotated, Any
+
+from fastapi import File, Form, Path, Query, UploadFile
+from pydantic import BaseModel, ConfigDict, Field
+
+from ambience.core.errors import BadParameterError
+from ambience.core.features import MAX_IMAGE_ID
+from ambience.core.matches import Answer
+
+MAX_K = 1000  # matches in one answer
+
+ImageIdPath = Annotated[
+    int,
+    Path(ge=0, le=MAX_IMAGE_ID, description="The image's key.", examples=[7]),
+]
+KQuery = Annotated[
+    int | None,
+    Query(ge=1, le=MAX_K, description="How many matches at most.", examples=[20]),
+]
+RadiusQuery = Annotated[
+    float | None,
+    Query(ge=0, description="How far at most, in the service's unit.", examples=[64]),
+]
+ImageUpload = Annotated[
+    UploadFile,
+    File(description="An image file: JPEG, PNG, WebP, GIF, TIFF, AVIF, HEIC..."),
+]
+
+
+def exactly_one(k: int | None, radius: float | None) -> None:
+    """Check that a search is told how many or how far, and not both.
+
+    Raises:
+        BadParameterError: If it is not.
+    """
+    if (k is None) == (radius is None):
+        raise BadParameterError("give exactly one of k and radius")
+
+
+class Depth:
+    """How many matches, or how far, given in the form or behind the question mark."""
+
+    def __init__(
+        self,
+        k: KQuery = None,
+        radius: RadiusQuery = None,
+        form_k: Annotated[int | None, Form(alias="k", ge=1, le=MAX_K)] = None,
+        form_radius: Annotated[float | None, Form(alias="radius", ge=0)] = None,
+    ) -> None:
+        self.k = form_k if k is None else k
+        self.radius = form_radius if radius is None else radius
+        exactly_one(self.k, self.radius)
+
+
+class FoundImage(BaseModel):
+    """One image found by one service; more fields as the service measures them."""
+
+    model_config = ConfigDict(extra="allow")
+
+    image_id: int
+    distance: float = Field(description="Smaller is nearer.")
+
+
+class SearchAnswer(BaseModel):
+    """What one service found, nearest first."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "matches": [
+                        {"image_id": 7, "distance": 12.0, "orientation": "upright"}
+                    ],
+                    "note": "",
+                }
+            ]
+        }
+    )
+
+    matches: list[FoundImage]
+    note: str = Field(
+        default="", description="Why there is nothing to say, where there is a reason."
+    )
+
+
+def search_answer(answer: Answer) -> SearchAnswer:
+    """Return a service's answer as it is sent."""
+    matches = [
+        FoundImage(image_id=m.image_id, distance=m.distance, **dict(m.details))
+        for m in answer.matches
+    ]
+    return SearchAnswer(matches=matches, note=answer.note)
+
+
+JSON = dict[str, Any]

@@ -1,0 +1,69 @@
+"""The routes that every service has, alone and behind the gateway alike."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from ambience.core.errors import NotFoundError
+from ambience.core.features import ImageId
+from ambience.imaging import ImageFile, Limits
+from ambience.web.backend import Backend
+from ambience.web.problems import PROBLEMS
+from ambience.web.schemas import (
+    JSON,
+    Depth,
+    ImageIdPath,
+    ImageUpload,
+    KQuery,
+    RadiusQuery,
+    SearchAnswer,
+    exactly_one,
+    search_answer,
+)
+
+
+def service_routes(backend: Backend, limits: Limits) -> APIRouter:
+    """Return the routes of one service, under ``/{its name}``.
+
+    Handlers are plain functions: they run in a thread pool, as all of them compute or
+    wait for a disk.
+    """
+    router = APIRouter(
+        prefix=f"/{backend.name}", tags=[backend.name], responses=PROBLEMS
+    )
+
+    @router.get("")
+    def status() -> JSON:
+        """Say what the service makes, how much it holds, or why it can't answer."""
+        return dict(backend.status())
+
+    @router.put("/images/{image_id}", status_code=HTTPStatus.NO_CONTENT)
+    def put(image_id: ImageIdPath, image: ImageUpload) -> None:
+        """Add an image to this service alone, or replace it."""
+        file = ImageFile(image.file.read(), limits=limits)
+        backend.put({ImageId(image_id): backend.extract(file)})
+
+    @router.delete("/images/{image_id}", status_code=HTTPStatus.NO_CONTENT)
+    def delete(image_id: ImageIdPath) -> None:
+        """Remove an image from this service alone."""
+        if not backend.remove([ImageId(image_id)]):
+            raise NotFoundError(f"{backend.name} has no image {image_id}")
+
+    @router.get("/images/{image_id}/similar")
+    def similar(
+        image_id: ImageIdPath, k: KQuery = None, radius: RadiusQuery = None
+    ) -> SearchAnswer:
+        """Find images like a known one, which itself is left out."""
+        exactly_one(k, radius)
+        return search_answer(
+            backend.search_by_id(ImageId(image_id), k=k, radius=radius)
+        )
+
+    @router.post("/search")
+    def search(image: ImageUpload, depth: Annotated[Depth, Depends()]) -> SearchAnswer:
+        """Find images like the one sent: the nearest k, or all within a radius."""
+        file = ImageFile(image.file.read(), limits=limits)
+        return search_answer(backend.search(file, k=depth.k, radius=depth.radius))
+
+    return router

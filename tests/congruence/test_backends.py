@@ -1,0 +1,173 @@
+"""A service answers alike in this process, over ASGI, and over a real socket."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from ambience import registry
+from ambience.core.errors import (
+    BadInputError,
+    BadParameterError,
+    NotFoundError,
+    UnavailableError,
+)
+from ambience.core.features import ImageId
+from ambience.gateway.remote import RemoteBackend, connect
+from ambience.imaging import ImageFile, Limits
+from ambience.web.app import create_app
+from ambience.web.backend import Backend, LocalBackend
+from tests.drawing import drawn_image, encode
+
+IMAGES = {
+    ImageId(seed): ImageFile(encode(drawn_image(seed, (60, 80)))) for seed in range(12)
+}
+WAYS = ["here", "asgi", "socket"]
+
+
+@pytest.fixture(params=sorted(registry.BUILTIN))
+def local(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalBackend]:
+    declared = registry.load(request.param)
+    backend = LocalBackend(declared.open(declared.settings(), tmp_path))
+    yield backend
+    backend.close()
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """Serve an application on a free port of this machine."""
+    config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(params=WAYS)
+def backend(request: pytest.FixtureRequest, local: LocalBackend) -> Iterator[Backend]:
+    app = create_app([local], limits=Limits())
+    match request.param:
+        case "here":
+            yield local
+        case "asgi":
+            with TestClient(app) as client:
+                yield RemoteBackend(local.name, client)
+        case _:
+            with served(app) as url:
+                remote = connect(local.name, url, timeout_s=30)
+                yield remote
+                remote.close()
+
+
+def fill(backend: Backend) -> None:
+    backend.put({i: backend.extract(image) for i, image in IMAGES.items()})
+
+
+def test_every_way_gives_the_same_answers(
+    backend: Backend, local: LocalBackend
+) -> None:
+    fill(backend)
+    query = ImageFile(encode(drawn_image(3, (120, 160)), "JPEG", quality=50))
+    assert backend.search(query, k=5) == local.search(query, k=5)
+    assert backend.search(query, radius=1.5) == local.search(query, radius=1.5)
+    known = ImageId(3)
+    assert backend.search_by_id(known, k=4) == local.search_by_id(known, k=4)
+    assert backend.status() == local.status()
+
+
+def test_an_image_finds_itself(backend: Backend) -> None:
+    fill(backend)
+    for image_id, image in IMAGES.items():
+        first = backend.search(image, k=3).matches[0]
+        assert (first.image_id, first.distance) == (image_id, 0)
+
+
+def test_an_index_of_one_finds_it_and_an_empty_one_nothing(backend: Backend) -> None:
+    assert backend.search(IMAGES[ImageId(1)], k=5).matches == ()
+    backend.put({ImageId(1): backend.extract(IMAGES[ImageId(1)])})
+    (match,) = backend.search(IMAGES[ImageId(1)], k=5).matches
+    assert match.image_id == 1
+
+
+def test_a_known_image_is_left_out_of_its_own_matches(backend: Backend) -> None:
+    fill(backend)
+    found = [match.image_id for match in backend.search_by_id(ImageId(3), k=5).matches]
+    assert 3 not in found
+    assert len(found) == 5
+
+
+def test_adding_an_id_again_replaces_it(backend: Backend) -> None:
+    fill(backend)
+    other = ImageFile(encode(drawn_image(99, (60, 80))))
+    backend.put({ImageId(3): backend.extract(other)})
+    assert backend.status()["count"] == len(IMAGES)
+    first = backend.search(other, k=1).matches[0]
+    assert (first.image_id, first.distance) == (3, 0)
+    assert backend.search(IMAGES[ImageId(3)], k=1).matches[0].distance > 0
+
+
+def test_a_removed_image_is_not_found(backend: Backend) -> None:
+    fill(backend)
+    assert backend.remove([ImageId(3), ImageId(77)]) == [3]
+    assert backend.remove([ImageId(3)]) == []
+    found = backend.search(IMAGES[ImageId(3)], k=50).matches
+    assert 3 not in [match.image_id for match in found]
+    with pytest.raises(NotFoundError, match="image 3"):
+        backend.search_by_id(ImageId(3), k=5)
+
+
+def test_exactly_one_of_k_and_radius_is_given(backend: Backend) -> None:
+    fill(backend)
+    both: list[tuple[int | None, float | None]] = [(None, None), (1, 1.0)]
+    for k, radius in both:
+        with pytest.raises(BadParameterError, match="exactly one"):
+            backend.search(IMAGES[ImageId(3)], k=k, radius=radius)
+        with pytest.raises(BadParameterError, match="exactly one"):
+            backend.search_by_id(ImageId(3), k=k, radius=radius)
+
+
+def test_what_is_not_an_image_is_refused(backend: Backend) -> None:
+    with pytest.raises(BadInputError, match="not an image"):
+        backend.search(ImageFile(b"not an image"), k=5)
+
+
+def test_a_service_that_does_not_answer_is_unavailable() -> None:
+    remote = connect("phash", "http://127.0.0.1:9", timeout_s=1)
+    with pytest.raises(UnavailableError, match=r"phash does not answer at .*127\.0"):
+        remote.search(IMAGES[ImageId(3)], k=5)
+    assert remote.status()["available"] is False
+    remote.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (httpx2.Response(500, json={"detail": "broken"}), UnavailableError),
+        (httpx2.Response(502, text="<html>"), UnavailableError),
+        (httpx2.Response(413, json={"detail": "too large"}), BadInputError),
+    ],
+)
+def test_what_another_process_answers_is_translated(
+    answer: httpx2.Response, error: type[Exception]
+) -> None:
+    transport = httpx2.MockTransport(lambda _: answer)
+    client = httpx2.Client(transport=transport, base_url="http://phash")
+    remote = RemoteBackend("phash", client)
+    with pytest.raises(error):
+        remote.search(IMAGES[ImageId(3)], k=5)
+    remote.close()

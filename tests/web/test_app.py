@@ -1,0 +1,168 @@
+"""Health, numbers, documents and limits of every application."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from ambience import registry
+from ambience.core.errors import StoredDataError
+from ambience.imaging import Limits
+from ambience.web.app import create_app
+from ambience.web.backend import Backend, LocalBackend, UnavailableBackend
+from tests.drawing import drawn_image, encode
+
+IMAGE = encode(drawn_image(1, (60, 80)))
+PROBLEM = "application/problem+json"
+
+
+@pytest.fixture
+def phash(tmp_path: Path) -> Iterator[Backend]:
+    declared = registry.load("phash")
+    backend = LocalBackend(declared.open(declared.settings(), tmp_path))
+    yield backend
+    backend.close()
+
+
+@pytest.fixture
+def client(phash: Backend) -> Iterator[TestClient]:
+    broken = UnavailableBackend("color", "run `ambience rebuild color`")
+    app = create_app([phash, broken], limits=Limits(max_bytes=2**20))
+
+    @app.get("/disk_full")
+    def disk_full() -> None:
+        raise OSError(28, "No space left on device")
+
+    @app.get("/broken")
+    def broken_route() -> None:
+        raise ZeroDivisionError
+
+    @app.get("/stored")
+    def stored() -> None:
+        raise StoredDataError("the store is damaged: run something")
+
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+def test_it_is_alive_and_says_who_is_not_ready(client: TestClient) -> None:
+    assert client.get("/healthz").json() == {"status": "alive"}
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["unavailable"] == [
+        {"service": "color", "reason": "run `ambience rebuild color`"}
+    ]
+
+
+def test_it_is_not_ready_when_nobody_is() -> None:
+    app = create_app([UnavailableBackend("color", "gone")], limits=Limits())
+    with TestClient(app) as client:
+        assert client.get("/readyz").status_code == 503
+
+
+def test_numbers_tell_requests_and_images(client: TestClient) -> None:
+    client.put("/phash/images/7", files={"image": IMAGE})
+    client.get("/phash/images/9/similar?k=1")
+    numbers = client.get("/metrics").text
+    route = 'route="/phash/images/{image_id}"'
+    assert (
+        f'ambience_requests_total{{method="PUT",{route},status="204"}} 1.0' in numbers
+    )
+    assert 'ambience_service_images{service="phash"} 1.0' in numbers
+    assert 'ambience_service_available{service="color"} 0.0' in numbers
+    assert 'ambience_index_lag{service="phash"} 0.0' in numbers
+    assert "images/9" not in numbers
+
+
+def test_a_service_that_is_away_says_why_and_what_to_do(client: TestClient) -> None:
+    state = client.get("/color").json()
+    assert (state["available"], state["reason"]) == (
+        False,
+        "run `ambience rebuild color`",
+    )
+    answers = [
+        client.post("/color/search", files={"image": IMAGE}, data={"k": 1}),
+        client.get("/color/images/7/similar?k=1"),
+        client.put("/color/images/7", files={"image": IMAGE}),
+        client.delete("/color/images/7"),
+    ]
+    for answer in answers:
+        assert answer.status_code == 503
+        assert answer.json()["detail"] == "run `ambience rebuild color`"
+
+
+def test_depth_is_taken_from_the_form_or_the_address(client: TestClient) -> None:
+    client.put("/phash/images/7", files={"image": IMAGE})
+    forms: list[tuple[dict[str, int], dict[str, int]]] = [
+        ({"k": 1}, {}),
+        ({}, {"k": 1}),
+        ({"radius": 0}, {}),
+    ]
+    for data, params in forms:
+        answer = client.post(
+            "/phash/search", files={"image": IMAGE}, data=data, params=params
+        )
+        assert [m["image_id"] for m in answer.json()["matches"]] == [7]
+    answer = client.post("/phash/search", files={"image": IMAGE})
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "give exactly one of k and radius"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/nowhere", 404, "Not Found"),
+        ("/phash/images/x/similar?k=1", 422, "image_id"),
+        ("/phash/images/7/similar?k=1", 404, "image 7"),
+        ("/disk_full", 507, "disk is full"),
+        ("/stored", 507, "run something"),
+        ("/broken", 500, "its log"),
+    ],
+)
+def test_every_error_is_a_problem_document(
+    client: TestClient, path: str, status: int, words: str
+) -> None:
+    answer = client.get(path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == PROBLEM
+    body = answer.json()
+    assert body["status"] == status
+    assert words in body["detail"]
+
+
+def test_a_wrong_method_is_a_problem_document(client: TestClient) -> None:
+    answer = client.post("/healthz")
+    assert (answer.status_code, answer.headers["content-type"]) == (405, PROBLEM)
+    assert answer.headers["allow"] == "GET"
+
+
+def test_an_upload_over_the_limit_is_refused_before_it_is_read(
+    client: TestClient,
+) -> None:
+    files = {"image": bytes(3 * 2**20)}
+    answer = client.put("/phash/images/7", files=files)
+    assert (answer.status_code, answer.headers["content-type"]) == (413, PROBLEM)
+    assert "limits.max_file_mib" in answer.json()["detail"]
+
+
+def test_an_upload_that_does_not_tell_its_size_is_cut_off(client: TestClient) -> None:
+    def body() -> Iterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"'
+        yield b"\r\n\r\n"
+        for _ in range(100):
+            yield bytes(2**16)
+
+    answer = client.put(
+        "/phash/images/7",
+        content=body(),
+        headers={"content-type": "multipart/form-data; boundary=x"},
+    )
+    assert answer.status_code == 413
+
+
+def test_the_documents_name_every_route_with_its_problems(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    search = document["paths"]["/phash/search"]["post"]
+    assert {"200", "4XX", "5XX"} <= set(search["responses"])
+    assert document["components"]["schemas"]["SearchAnswer"]["examples"]
