@@ -1,0 +1,5 @@
+"""The ``ambience`` command."""
+
+from ambience.cli.main import main
+
+__all__ = ["main"]

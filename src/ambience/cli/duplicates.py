@@ -1,0 +1,60 @@
+"""``ambience duplicates``: lists groups of images that are the same picture."""
+
+import argparse
+from typing import Any
+
+from rich.console import Console
+
+from ambience.catalog import ImageRecord
+from ambience.cli.output import print_json
+from ambience.cli.system import System, settings_from
+from ambience.core.errors import BadParameterError
+from ambience.core.features import ImageId
+from ambience.fusion import summary
+from ambience.gateway.duplicates import DuplicateFinder, DuplicateGroup
+from ambience.gateway.schemas import claim_answer, image_answer
+
+_MAX_RADIUS = 96  # beyond, unrelated images begin to form chains
+
+
+def run(options: argparse.Namespace) -> int:
+    """Find the groups and print them."""
+    if not 0 <= options.radius <= _MAX_RADIUS:
+        raise BadParameterError(f"--radius must be between 0 and {_MAX_RADIUS}")
+    with System.open(settings_from(options)) as system:
+        finder = DuplicateFinder(system.parts.backends, system.parts.catalog)
+        groups = finder.groups(radius=options.radius, turned=options.turned)
+        ids = [match.image_id for group in groups for match in group.others]
+        records = {r.image_id: r for r in system.parts.catalog.find(ids)}
+        if options.json:
+            print_json([_json(group) for group in groups])
+        else:
+            _print(groups, records)
+    return 0
+
+
+def _json(group: DuplicateGroup) -> dict[str, Any]:
+    return {
+        "keeper": image_answer(group.keeper).model_dump(mode="json"),
+        "others": [claim_answer(match).model_dump() for match in group.others],
+    }
+
+
+def _print(groups: list[DuplicateGroup], records: dict[ImageId, ImageRecord]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    if not groups:
+        console.print("no duplicates")
+        return
+    spare = sum(len(group.others) for group in groups)
+    console.print(f"{len(groups)} groups, {spare} images that could go")
+    for group in groups:
+        console.print(f"\nkeep {_line(group.keeper)}", markup=False)
+        for match in group.others:
+            line = _line(records[match.image_id])
+            console.print(f"     {line}: {summary(match)}", markup=False)
+
+
+def _line(record: ImageRecord) -> str:
+    height, width = record.size
+    where = record.path or "uploaded"
+    return f"{record.image_id}  {width} x {height}  {record.byte_count} bytes  {where}"

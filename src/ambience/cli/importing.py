@@ -1,0 +1,49 @@
+"""``ambience import``: adds images and folders."""
+
+import argparse
+import signal
+import threading
+from types import FrameType
+
+from ambience.cli.output import print_json, progress_bar, report_json, report_lines
+from ambience.cli.system import System, settings_from
+from ambience.ingest import Report
+
+
+def run(options: argparse.Namespace) -> int:
+    """Import, show how far it is, and say what was done."""
+    stop = threading.Event()
+    with System.open(settings_from(options)) as system:
+        # The first Ctrl-C ends after the images in work; the next one at once.
+        before = signal.signal(signal.SIGINT, _stopper(stop))
+        signal.signal(signal.SIGTERM, _stopper(stop))
+        try:
+            with progress_bar("importing", quiet=options.json) as on_progress:
+                report = system.importer.run(
+                    options.paths,
+                    on_progress=on_progress,
+                    stop=stop,
+                    again=options.again,
+                )
+        finally:
+            signal.signal(signal.SIGINT, before)
+    if options.json:
+        print_json(report_json(report))
+    else:
+        print("\n".join(report_lines(report)))
+    return exit_code(report)
+
+
+def exit_code(report: Report) -> int:
+    """Return 1 if nothing at all could be imported, else 0."""
+    known = report.added + report.changed + report.moved + report.skipped
+    return 0 if known or report.deleted or report.stopped else 1
+
+
+def _stopper(stop: threading.Event) -> "signal._HANDLER":
+    def ask_to_stop(_: int, __: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    return ask_to_stop

@@ -1,0 +1,106 @@
+"""What commands print: tables and progress for people, JSON for programs."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bar
+from rich.progress import Task as BarTask
+from rich.text import Text
+
+from ambience.ingest import Progress, Report
+
+_PLAIN_EVERY = 1000  # files between two lines where there is no terminal to draw on
+
+
+def print_json(answer: Any) -> None:
+    """Print an answer for programs."""
+    print(json.dumps(answer, ensure_ascii=False, indent=2))
+
+
+class _Rate(ProgressColumn):
+    """How many images a second."""
+
+    def render(self, task: BarTask) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.0f} images/s")
+
+
+@contextmanager
+def progress_bar(what: str, *, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """Show how far some work is, on standard error; give what to tell it to."""
+    console = Console(stderr=True)
+    if quiet:
+        yield lambda _: None
+    elif console.is_terminal:
+        with Bar(
+            TextColumn(what),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(),
+            console=console,
+        ) as bar:
+            task = bar.add_task(what, total=None)
+            yield lambda progress: bar.update(
+                task, total=progress.total, completed=progress.done
+            )
+    else:
+        yield _say_now_and_then
+
+
+def _say_now_and_then(progress: Progress) -> None:
+    if progress.done and progress.done % _PLAIN_EVERY == 0:
+        print(f"importing: {progress.done} of {progress.total}", file=sys.stderr)
+
+
+def report_lines(report: Report) -> list[str]:
+    """Return what an import did, in words."""
+    counts = {
+        "added": report.added,
+        "changed": report.changed,
+        "skipped": report.skipped,
+        "moved": report.moved,
+        "missing": report.missing,
+        "left out as deleted before": report.deleted,
+        "failed": len(report.failed),
+    }
+    always = ("added", "skipped", "moved", "failed")
+    if not any(counts.values()):
+        return ["no image files there"]
+    lines = [
+        ", ".join(f"{n} {what}" for what, n in counts.items() if n or what in always)
+    ]
+    lines += [f"  {failure.path}: {failure.reason}" for failure in report.failed]
+    lines += [
+        f"  {name} could not take part: {reason}"
+        for name, reason in report.unavailable.items()
+    ]
+    if report.stopped:
+        lines.append("stopped before the end: run it again to go on")
+    return lines
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """Return what an import did, as JSON values."""
+    return {
+        "added": report.added,
+        "changed": report.changed,
+        "skipped": report.skipped,
+        "moved": report.moved,
+        "missing": report.missing,
+        "deleted": report.deleted,
+        "failed": [{"path": str(f.path), "reason": f.reason} for f in report.failed],
+        "unavailable": report.unavailable,
+        "stopped": report.stopped,
+    }

@@ -1,0 +1,153 @@
+"""The words of the command line: commands and their options."""
+
+import argparse
+from pathlib import Path
+
+from ambience import __version__
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``ambience``."""
+    parser = argparse.ArgumentParser(
+        prog="ambience",
+        description="Drop in an image, get the originals back with proof.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"ambience {__version__}"
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    shared = _shared_options()
+    _add_serve(commands, shared)
+    _add_import(commands, shared)
+    _add_search(commands, shared)
+    _add_duplicates(commands, shared)
+    _add_rebuild(commands, shared)
+    return parser
+
+
+def _shared_options() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="the one folder that ambience writes to (default: the platform's own)",
+    )
+    shared.add_argument(
+        "--json", action="store_true", help="answer in JSON, for other programs"
+    )
+    return shared
+
+
+def _add_serve(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    shared: argparse.ArgumentParser,
+) -> None:
+    command = commands.add_parser(
+        "serve",
+        parents=[shared],
+        help="serve search and the gallery, or single services",
+        description="Serve everything on one port, or only the named services.",
+    )
+    command.add_argument(
+        "services",
+        nargs="*",
+        metavar="SERVICE",
+        help="only these services, without the gateway and the gallery",
+    )
+    command.add_argument(
+        "--host", help="address to serve at (default: 127.0.0.1, this machine only)"
+    )
+    command.add_argument(
+        "--port", type=int, help="port to serve at (default: 44444; 0: any free one)"
+    )
+    command.add_argument(
+        "--import",
+        dest="folders",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="import this folder first, in the background; may be given again",
+    )
+    command.add_argument(
+        "--samples",
+        action="store_true",
+        help="serve a small library of sample photographs, kept apart from yours",
+    )
+
+
+def _add_import(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    shared: argparse.ArgumentParser,
+) -> None:
+    command = commands.add_parser(
+        "import",
+        parents=[shared],
+        help="add images and folders",
+        description=(
+            "Add images and folders. Files are only read, never changed; what has not "
+            "changed is skipped; it can be stopped at any moment and goes on where it "
+            "was."
+        ),
+    )
+    command.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    command.add_argument(
+        "--again",
+        action="store_true",
+        help="also bring back images that were deleted from ambience before",
+    )
+
+
+def _add_search(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    shared: argparse.ArgumentParser,
+) -> None:
+    command = commands.add_parser(
+        "search", parents=[shared], help="find an image's originals, copies and likes"
+    )
+    command.add_argument("image", type=Path, metavar="IMAGE")
+    command.add_argument(
+        "-k", type=int, default=20, help="how many matches at most (default: 20)"
+    )
+    command.add_argument(
+        "--service",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="ask only this service; may be given again",
+    )
+
+
+def _add_duplicates(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    shared: argparse.ArgumentParser,
+) -> None:
+    command = commands.add_parser(
+        "duplicates",
+        parents=[shared],
+        help="list groups of images that are the same picture",
+    )
+    command.add_argument(
+        "--radius",
+        type=int,
+        default=32,
+        help="how many of the 576 bits of the hash may differ (default: 32)",
+    )
+    command.add_argument(
+        "--turned",
+        action="store_true",
+        help="also find mirrored and turned copies; takes eight times as long",
+    )
+
+
+def _add_rebuild(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    shared: argparse.ArgumentParser,
+) -> None:
+    command = commands.add_parser(
+        "rebuild",
+        parents=[shared],
+        help="make a service's index anew, and its features where they don't fit",
+    )
+    command.add_argument("service", metavar="SERVICE")

@@ -1,0 +1,192 @@
+"""``ambience serve``: the gateway, the gallery and all services, or single ones."""
+
+import argparse
+import logging
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from ambience import gallery, registry
+from ambience.cli.output import print_json, progress_bar, report_json, report_lines
+from ambience.cli.samples import SAMPLES_FOLDER, sample_photographs
+from ambience.cli.system import (
+    System,
+    data_folder,
+    limits_from,
+    open_backends,
+    settings_from,
+)
+from ambience.core.errors import AmbienceError, BadParameterError
+from ambience.core.settings import Settings
+from ambience.gateway.app import create_gateway
+from ambience.ingest import Progress
+from ambience.web.app import create_app
+
+_STOP_S = 5  # how long answers under way may take once the process is asked to stop
+
+_log = logging.getLogger(__name__)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    settings = settings_from(options)
+    if options.services:
+        return _serve_services(options, settings)
+    folders = list(options.folders)
+    if options.samples:
+        folders += sample_photographs()
+        if settings.data is None:
+            apart = data_folder(settings) / SAMPLES_FOLDER
+            settings = settings.model_copy(update={"data": apart})
+    return _serve_everything(options, settings, folders)
+
+
+def _serve_services(options: argparse.Namespace, settings: Settings) -> int:
+    if options.folders or options.samples:
+        raise BadParameterError(
+            "--import and --samples need the gateway: leave out the service names"
+        )
+    port = options.port
+    if port is None:
+        port = registry.load(options.services[0]).port
+    with _bound(settings.host, port) as listener:
+        backends = open_backends(settings, data_folder(settings), options.services)
+        try:
+            app = create_app(backends, limits=limits_from(settings))
+            _serve(app, listener, lambda: _say_ready(listener, as_json=options.json))
+        finally:
+            for backend in backends:
+                backend.close()
+    return 0
+
+
+def _serve_everything(
+    options: argparse.Namespace, settings: Settings, folders: Sequence[Path]
+) -> int:
+    with (
+        _bound(settings.host, settings.port) as listener,
+        System.open(settings) as system,
+    ):
+        app = create_gateway(system.parts)
+        background = _BackgroundImport(system, folders, as_json=options.json)
+        app.include_router(gallery.pages(background.progress))
+        try:
+
+            def on_ready() -> None:
+                _say_ready(listener, as_json=options.json)
+                background.start()
+
+            _serve(app, listener, on_ready)
+        finally:
+            background.stop()
+    return 0
+
+
+class _BackgroundImport:
+    """Imports folders while the server already answers."""
+
+    def __init__(
+        self, system: System, folders: Sequence[Path], *, as_json: bool
+    ) -> None:
+        self._system = system
+        self._folders = folders
+        self._as_json = as_json
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="background-import")
+        self._progress: Progress | None = None
+
+    def progress(self) -> Progress | None:
+        """Return how far it is, ``None`` when nothing is being imported."""
+        return self._progress if self._thread.is_alive() else None
+
+    def start(self) -> None:
+        """Begin, if there is anything to import."""
+        if self._folders:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End after the images in work."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            with progress_bar("importing", quiet=self._as_json) as show:
+
+                def on_progress(progress: Progress) -> None:
+                    self._progress = progress
+                    show(progress)
+
+                report = self._system.importer.run(
+                    self._folders, on_progress=on_progress, stop=self._stop
+                )
+        except AmbienceError as error:
+            print(f"ambience: the import ended early: {error}", file=sys.stderr)
+            return
+        if self._as_json:
+            print_json({"import": report_json(report)})
+        else:
+            print("\n".join(report_lines(report)), file=sys.stderr)
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+
+def _serve(app: Any, listener: socket.socket, on_ready: Callable[[], object]) -> None:
+    config = uvicorn.Config(
+        app, log_level="warning", timeout_graceful_shutdown=_STOP_S, lifespan="off"
+    )
+    server = _Server(config, on_ready)
+    # Once the server has stopped, it sends itself the signal again, for this handler:
+    # what is open is then closed in order instead of being cut off.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        _log.info("stopped")
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Take the port before anything is opened, so that a clash is said at once."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise BadParameterError(
+            f"port {port} at {host} can't be served at ({error.strerror}): choose "
+            "another with --port"
+        ) from error
+    return listener
+
+
+def _say_ready(listener: socket.socket, *, as_json: bool) -> None:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{port}"
+    if as_json:
+        print_json({"ready": address})
+    else:
+        print(f"ambience is ready at {address}")
+    sys.stdout.flush()

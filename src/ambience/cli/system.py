@@ -1,0 +1,164 @@
+"""Builds the whole system from settings: the only place that does."""
+
+import argparse
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import platformdirs
+
+from ambience import registry
+from ambience.catalog import Catalog, Journal
+from ambience.catalog.database import Database
+from ambience.core.errors import BadParameterError, StoredDataError
+from ambience.core.settings import Settings, load_settings
+from ambience.gateway.parts import Parts
+from ambience.gateway.remote import connect
+from ambience.gateway.reverse_search import ReverseSearcher
+from ambience.imaging import Limits
+from ambience.ingest import Importer, Originals, Writer
+from ambience.web.backend import Backend, LocalBackend, UnavailableBackend
+
+_log = logging.getLogger(__name__)
+
+_MEBI = 2**20
+
+
+def settings_from(options: argparse.Namespace) -> Settings:
+    """Return the settings of a command, its options included."""
+    given = {name: getattr(options, name, None) for name in ("data", "host", "port")}
+    return load_settings(**given)
+
+
+def data_folder(settings: Settings) -> Path:
+    """Return the one folder that ambience writes to, made if it is not there.
+
+    Raises:
+        BadParameterError: If it can't be made.
+    """
+    data = settings.data or Path(platformdirs.user_data_path("ambience"))
+    data = data.expanduser().absolute()
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadParameterError(
+            f"the data folder {data} can't be made ({error.strerror}): name another "
+            "with --data"
+        ) from error
+    return data
+
+
+def limits_from(settings: Settings) -> Limits:
+    """Return what images may cost."""
+    limits = settings.limits
+    return Limits(
+        max_bytes=limits.max_file_mib * _MEBI,
+        max_megapixels=limits.max_megapixels,
+        max_frames=limits.max_frames,
+    )
+
+
+def open_backends(
+    settings: Settings, data: Path, names: Sequence[str] = ()
+) -> list[Backend]:
+    """Open services, here or elsewhere; one that can't be opened says why.
+
+    Args:
+        settings: The configuration.
+        data: The data folder.
+        names: Which; empty: all that are enabled.
+
+    Raises:
+        NotFoundError: If there is no service of a name.
+        BadParameterError: If a service's settings are wrong.
+    """
+    backends: list[Backend] = []
+    for name in names or settings.enabled:
+        declared = registry.load(name)
+        own = declared.check(settings.services.get(name, {}))
+        if own.url and not names:
+            backends.append(connect(name, own.url, timeout_s=own.timeout_s))
+            continue
+        try:
+            backends.append(LocalBackend(declared.open(own, data)))
+        except StoredDataError as error:
+            _log.warning("%s is not available: %s", name, error)
+            backends.append(UnavailableBackend(name, str(error)))
+    return backends
+
+
+@contextmanager
+def catalog_and_originals(data: Path) -> Iterator[tuple[Catalog, Originals]]:
+    """Open what is known of images, without any service."""
+    database = Database(data / "catalog.sqlite3")
+    try:
+        yield Catalog(database), Originals(data)
+    finally:
+        database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """Everything that a command may need, opened.
+
+    Attributes:
+        parts: What the gateway is made of.
+        importer: Brings folders in.
+    """
+
+    parts: Parts
+    importer: Importer
+    _database: Database
+    _journal: Journal
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Open the catalog and the services, and mend what a crash left half done."""
+        data = data_folder(settings)
+        limits = limits_from(settings)
+        database = Database(data / "catalog.sqlite3")
+        journal = Journal(database, data / "locks")
+        catalog = Catalog(database)
+        originals = Originals(data)
+        backends = open_backends(settings, data)
+        writer = Writer(
+            catalog=catalog,
+            journal=journal,
+            originals=originals,
+            sinks=backends,
+            limits=limits,
+        )
+        writer.recover()
+        parts = Parts(
+            backends=backends,
+            catalog=catalog,
+            writer=writer,
+            originals=originals,
+            searcher=ReverseSearcher(backends, catalog, originals),
+            limits=limits,
+        )
+        importer = Importer(writer, threads=settings.import_threads, data=data)
+        return cls(parts, importer, database, journal)
+
+    def close(self) -> None:
+        """Write what is to be written, and release everything."""
+        self.parts.searcher.close()
+        for backend in self.parts.backends:
+            backend.close()
+        self._journal.close()
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,209 @@
+"""What a user of the shell sees: answers, sentences and exit codes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ambience.cli import main
+from tests.drawing import drawn_image, encode
+from tests.library import blank_page, write_images
+
+
+@pytest.fixture(autouse=True)
+def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep settings and data of whoever runs the tests out of them."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AMBIENCE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_images(tmp_path / "photos", 5)
+    return tmp_path / "photos"
+
+
+def run_json(capsys: pytest.CaptureFixture[str], *words: object) -> Any:
+    assert main([*map(str, words), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_an_import_says_what_it_did(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "bad.jpg").write_bytes(b"nonsense")
+    assert main(["import", str(folder)]) == 0
+    out = capsys.readouterr().out
+    assert "5 added, 0 skipped, 0 moved, 1 failed" in out
+    assert f"{folder / 'bad.jpg'}: " in out
+    assert main(["import", str(folder)]) == 0
+    assert "0 added, 5 skipped" in capsys.readouterr().out
+
+
+def test_an_import_of_which_nothing_came_in_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    assert main(["import", str(folder)]) == 1
+    assert "no image files" in capsys.readouterr().out
+    (folder / "bad.jpg").write_bytes(b"nonsense")
+    assert main(["import", str(folder)]) == 1
+
+
+def test_an_import_in_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "bad.jpg").write_bytes(b"nonsense")
+    answer = run_json(capsys, "import", folder)
+    assert answer["added"] == 5
+    assert [Path(f["path"]).name for f in answer["failed"]] == ["bad.jpg"]
+
+
+def test_a_folder_that_is_not_there_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["import", "nowhere"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("ambience: ")
+    assert error.count("\n") == 1
+    assert "nowhere does not exist" in error
+
+
+def test_a_search_names_the_relation_and_the_place(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["import", str(folder)])
+    query = tmp_path / "query.jpg"
+    mirrored = np.ascontiguousarray(np.fliplr(drawn_image(3, (60, 80))))
+    query.write_bytes(encode(mirrored, "JPEG", quality=70))
+    capsys.readouterr()
+    assert main(["search", str(query)]) == 0
+    out = capsys.readouterr().out
+    assert "mirrored left to right" in out
+    assert "3.png" in out
+    answer = run_json(capsys, "search", query, "-k", 1, "--service", "phash")
+    (match,) = answer["matches"]
+    assert match["relation"] == "mirrored"
+    assert list(answer["services"]) == ["phash"]
+
+
+def test_a_search_without_a_match_says_so(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["import", str(folder)])
+    query = tmp_path / "query.png"
+    query.write_bytes(blank_page())
+    capsys.readouterr()
+    assert main(["search", str(query)]) == 0
+    out = capsys.readouterr().out
+    assert "nothing like it here" in out
+    assert "nearly flat" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["search", "nowhere.jpg"], "nowhere.jpg can't be read"),
+        (["search", __file__], "not an image"),
+        (["search", __file__, "--service", "smell"], "there is no service 'smell'"),
+        (["search", __file__, "-k", "0"], "-k must be"),
+        (["rebuild", "smell"], "there is no service 'smell'"),
+        (["duplicates", "--radius", "999"], "--radius must be"),
+        (["serve", "phash", "--samples"], "need the gateway"),
+        (["serve", "smell"], "there is no service 'smell'"),
+        (["serve", "--port", "70000"], "settings.port"),
+        (["serve", "--host", "203.0.113.1", "--port", "0"], "can't be served at"),
+    ],
+)
+def test_a_mistake_is_one_line_that_helps(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 1
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.count("\n") == 1
+
+
+def test_a_data_folder_that_cannot_be_made_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    query = tmp_path / "query.png"
+    query.write_bytes(blank_page())
+    assert main(["search", str(query), "--data", str(tmp_path / "file" / "x")]) == 1
+    assert "name another with --data" in capsys.readouterr().err
+
+
+def test_duplicates_are_listed_with_the_one_to_keep(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "same.png").write_bytes((folder / "1.png").read_bytes())
+    with Image.open(folder / "2.png") as image:
+        image.resize((160, 120)).save(folder / "larger.png")
+    flipped = np.ascontiguousarray(np.flipud(drawn_image(4, (60, 80))))
+    (folder / "flipped.png").write_bytes(encode(flipped))
+    for name in ("blank.png", "blank too.png"):
+        (folder / name).write_bytes(blank_page())
+    assert main(["duplicates"]) == 0
+    assert "no duplicates" in capsys.readouterr().out
+    main(["import", str(folder)])
+    capsys.readouterr()
+    assert main(["duplicates"]) == 0
+    assert "3 groups, 3 images that could go" in capsys.readouterr().out
+    groups = {
+        group["keeper"]["name"]: [match["relation"] for match in group["others"]]
+        for group in run_json(capsys, "duplicates", "--turned")
+    }
+    assert groups.pop("larger.png") == ["re_encoded"]
+    assert sorted(groups.values()) == [["mirrored"], ["same_file"], ["same_file"]]
+
+
+def test_an_index_is_rebuilt_from_its_features(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["import", str(folder)])
+    capsys.readouterr()
+    assert main(["rebuild", "phash"]) == 0
+    assert "the index of phash holds 5 rows" in capsys.readouterr().out
+
+
+def test_damaged_features_are_set_aside_and_extracted_anew(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["import", str(folder)])
+    store = tmp_path / "data" / "services" / "phash" / "store.lmdb"
+    store.write_bytes(b"nonsense" * 1000)
+    (folder / "0.png").unlink()
+    capsys.readouterr()
+    answer = run_json(capsys, "rebuild", "phash")
+    assert answer["rows"] == 4
+    assert answer["features"]["added"] == 4
+    assert [Path(f["path"]).name for f in answer["features"]["failed"]] == ["0.png"]
+    kept = Path(answer["set_aside"]) / "store.lmdb"
+    assert kept.read_bytes() == b"nonsense" * 1000
+    found = run_json(capsys, "search", folder / "1.png", "--service", "phash")
+    assert found["matches"][0]["relation"] == "same_file"
+
+
+def test_a_damaged_service_is_named_and_the_rest_answers(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["import", str(folder)])
+    store = tmp_path / "data" / "services" / "phash" / "store.lmdb"
+    store.write_bytes(b"nonsense" * 1000)
+    capsys.readouterr()
+    assert main(["search", str(folder / "1.png")]) == 0
+    out = capsys.readouterr().out
+    assert "phash is not available" in out
+    assert "rebuild phash" in out
+    assert "the same file" in out
+
+
+def test_a_misspelt_command_exits_with_two(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["serach"])
+    assert stopped.value.code == 2
+    assert "serach" in capsys.readouterr().err
