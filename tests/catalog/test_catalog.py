@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from ambience.core.features import ImageId
 NOON = datetime(2020, 6, 1, 12)  # noqa: DTZ001 -- local, as cameras write it
 
 
-def record(image_id: int, **fields: object) -> ImageRecord:
+def record(image_id: int, **fields: Any) -> ImageRecord:
     return replace(
         ImageRecord(
             image_id=ImageId(image_id),

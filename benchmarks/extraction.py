@@ -1,0 +1,145 @@
+"""How long it takes to hash and describe a photograph, beside the original's way.
+
+    python benchmarks/extraction.py --images ~/Pictures
+
+Photographs of the folder are enlarged to 12 megapixels with a little grain, encoded as
+JPEG, and read back from memory; small ones are taken as they are. "The original's way"
+decodes in full, shrinks to 96 x 96 with Lanczos, takes SciPy's DCT and its median; for
+colors it counts full pixels with OpenCV. One thread. Medians over all images.
+"""
+
+import argparse
+import io
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import imagehash
+import numpy as np
+from PIL import Image as Pillow
+from scipy.fft import dct
+from tables import print_table
+
+from ambience.imaging import WORKING_SIDE, ImageFile, thumbnail
+from ambience.services.color.extract import ColorExtractor
+from ambience.services.phash.extract import PHashExtractor
+
+LARGE = (4000, 3000)  # width, height: 12 megapixels
+GRAIN = 4.0  # gray levels: without it, an enlarged photograph is unlike a large one
+ROUNDS = 3
+
+PHASH, COLOR = PHashExtractor(), ColorExtractor()
+
+
+def bare_scaled_decode(data: bytes) -> None:
+    """Decode at the smallest scale that is at least the working size."""
+    with Pillow.open(io.BytesIO(data)) as image:
+        image.draft("RGB", (WORKING_SIDE, WORKING_SIDE * 3 // 4))
+        image.load()
+
+
+def original_hash(data: bytes) -> np.ndarray:
+    """Hash as the original does."""
+    with Pillow.open(io.BytesIO(data)) as image:
+        gray = image.convert("L").resize((96, 96), Pillow.Resampling.LANCZOS)
+    pixels = np.asarray(gray, np.float32)
+    low = dct(dct(pixels, axis=0), axis=1)[:24, :24]
+    return np.packbits(low > np.median(low))
+
+
+def original_histogram(data: bytes) -> np.ndarray:
+    """Count colors as the original does."""
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    counts = cv2.calcHist([pixels], [0, 1, 2], None, [8] * 3, [0, 256] * 3)
+    return np.asarray(counts.ravel() / counts.sum())
+
+
+def imagehash_hash(data: bytes) -> object:
+    """Hash with ImageHash at the same size."""
+    with Pillow.open(io.BytesIO(data)) as image:
+        return imagehash.phash(image, hash_size=24, highfreq_factor=4)
+
+
+def our_hash(data: bytes) -> object:
+    """Hash as we do."""
+    return PHASH.extract([ImageFile(data).image])
+
+
+def everything(data: bytes) -> object:
+    """Take all features and the thumbnail from one decode."""
+    image = ImageFile(data).image
+    return PHASH.extract([image]), COLOR.extract([image]), thumbnail(image)
+
+
+def original_everything(data: bytes) -> object:
+    """Do what the original's services do one after another, and a thumbnail."""
+    with Pillow.open(io.BytesIO(data)) as image:
+        image.thumbnail((512, 512))
+        out = io.BytesIO()
+        image.save(out, "WEBP")
+    return original_hash(data), original_histogram(data), out
+
+
+WAYS: dict[str, Callable[[bytes], object]] = {
+    "bare scaled decode": bare_scaled_decode,
+    "phash, ours": our_hash,
+    "phash, the original's way": original_hash,
+    "phash, ImageHash 24 x 24": imagehash_hash,
+    "phash, color and thumbnail, ours": everything,
+    "phash, color and thumbnail, the original's way": original_everything,
+}
+
+
+def enlarged(path: Path, seed: int) -> bytes:
+    """Return a photograph as a 12 megapixel JPEG."""
+    with Pillow.open(path) as image:
+        upright = (
+            image if image.width >= image.height else image.rotate(90, expand=True)
+        )
+        large = upright.convert("RGB").resize(LARGE, Pillow.Resampling.BICUBIC)
+    noise = np.random.default_rng(seed).normal(0, GRAIN, (LARGE[1], LARGE[0], 1))
+    pixels = np.clip(np.asarray(large) + noise, 0, 255).astype(np.uint8)
+    out = io.BytesIO()
+    Pillow.fromarray(pixels).save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+def median_ms(act: Callable[[bytes], object], files: Sequence[bytes]) -> float:
+    """Return the median time of one call over all files."""
+    act(files[0])
+    took = []
+    for _ in range(ROUNDS):
+        for data in files:
+            start = time.perf_counter()
+            act(data)
+            took.append(1000 * (time.perf_counter() - start))
+    return statistics.median(took)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=Path, required=True)
+    parser.add_argument("--large", type=int, default=8, help="how many 12 MP images")
+    parser.add_argument("--small", type=int, default=40, help="how many as they are")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    paths = sorted(p for p in options.images.iterdir() if p.suffix.lower() == ".jpg")
+    sets = {
+        "12 MP": [enlarged(p, i) for i, p in enumerate(paths[: options.large])],
+        "as they are": [path.read_bytes() for path in paths[: options.small]],
+    }
+    rows = []
+    for size, files in sets.items():
+        bare = 0.0
+        for name, act in WAYS.items():
+            ms = median_ms(act, files)
+            bare = bare or ms
+            rows.append([size, name, f"{ms:.2f}", f"{ms / bare:.2f}"])
+    print_table(["images", "what", "ms", "of a bare scaled decode"], rows)
+
+
+if __name__ == "__main__":
+    main()
