@@ -15,6 +15,7 @@ _NEAR = 16
 # Comparing decodes both files in full: done for the nearest few, which is where
 # equal ones are.
 _CANDIDATES = 3
+_MAX_MEGAPIXELS = 64  # two of them decoded take 512 MB: larger ones are not compared
 
 
 class PixelComparison:
@@ -36,6 +37,9 @@ class PixelComparison:
             image: The query.
             near: What the perceptual hash found; only its nearest are compared.
         """
+        height, width = image.info.size
+        if height * width > 1e6 * _MAX_MEGAPIXELS:
+            return []
         ids = [
             match.image_id
             for match in near.matches
@@ -45,7 +49,7 @@ class PixelComparison:
         candidates = [
             record
             for record in self._catalog.find(ids)
-            if record.size == image.info.size and record.sha256 != image.sha256
+            if record.size == (height, width) and record.sha256 != image.sha256
         ][:_CANDIDATES]
         if not candidates:
             return []
