@@ -19,7 +19,7 @@ const SHARE = 8; // a refresh that took 1 s is followed by 8 s of rest
 const library = new Library();
 const grid = new Grid(library);
 const search = new SearchPage();
-const viewer = new Viewer(neighbors);
+const viewer = new Viewer(neighbors, (id) => library.images[library.indexOf(id)]);
 const queries = new Map(); // by the number that the address has
 let last = 0;
 let looking = null; // the image shown large

@@ -1,7 +1,7 @@
 /** Shows what was measured as tables a person can read. */
 
 import { element } from "./dom.js";
-import { counted, serviceName, spaced } from "./words.js";
+import { serviceName, spaced } from "./words.js";
 
 /** Return what each service measured on one match, folded away. */
 export function evidence(match) {
@@ -12,7 +12,7 @@ export function evidence(match) {
         {},
         element("th", { scope: "row" }, index === 0 ? serviceName(service) : ""),
         element("td", {}, spaced(key)),
-        element("td", { className: "value" }, shown(value)),
+        element("td", { className: kind(value) }, shown(value)),
       ),
     ),
   );
@@ -29,8 +29,8 @@ export function services(answer) {
       "tr",
       {},
       element("th", { scope: "row" }, serviceName(name)),
-      element("td", {}, counted(said.matches.length, "candidate")),
-      element("td", { className: "value" }, `${shown(said.took_ms)} ms`),
+      element("td", {}, `nearest ${said.matches.length}`),
+      element("td", { className: "number" }, `${said.took_ms.toFixed(1)} ms`),
     ),
   );
   return folded(
@@ -59,9 +59,11 @@ function folded(summary, content) {
   return element("details", {}, element("summary", {}, summary), content);
 }
 
+const kind = (value) => (typeof value === "number" ? "number" : "value");
+
 function shown(value) {
   if (typeof value === "number") {
-    return value.toLocaleString("en", { maximumFractionDigits: 4 });
+    return value.toLocaleString("en", { maximumFractionDigits: 3 });
   }
   if (typeof value === "string") return value.replaceAll("_", " ");
   return JSON.stringify(value);

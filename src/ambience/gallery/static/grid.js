@@ -81,6 +81,8 @@ export class Grid {
 
   #extended() {
     this.#rows.extend(this.#library.images, this.#library.complete);
+    // Who was past the last row known is now at one.
+    if (this.#shown && this.#placed < 0) this.#remember();
     this.#render();
   }
 
@@ -153,7 +155,7 @@ export class Grid {
     if (top + AHEAD * screen > this.#rows.height && !this.#library.complete) {
       this.#library.more();
     }
-    this.#place(this.#near(top - AROUND * screen, top + (1 + AROUND) * screen), fast);
+    this.#place(this.#near(top - AROUND * screen, top + (1 + AROUND) * screen));
     if (moved > 0) this.#showDay(top + this.#header(), fast);
     clearTimeout(this.#settling);
     this.#settling = setTimeout(() => this.#load(), fast ? SETTLED_MS : 0);
@@ -216,9 +218,9 @@ export class Grid {
 
   /** Say at which date one is, while one scrolls fast. */
   #showDay(y, fast) {
-    if (!this.#rows.end) return;
+    if (y > this.#rows.height) return; // not known there yet
     const row = this.#rows.rows[this.#rows.rowAt(y)];
-    const image = this.#library.images[row.first];
+    const image = row && this.#library.images[row.first];
     if (image) this.#day.textContent = month(image.shownAt);
     if (fast) this.#day.classList.add("seen");
     clearTimeout(this.#dayTimer);

@@ -38,11 +38,14 @@ function onDrop(take) {
     inside = count;
     sheet.togglePopover(inside > 0);
   };
+  const isFile = (event) => event.dataTransfer.types.includes("Files");
   addEventListener("dragenter", (event) => {
     event.preventDefault();
-    over(inside + 1);
+    if (isFile(event)) over(inside + 1);
   });
-  addEventListener("dragleave", () => over(inside - 1));
+  addEventListener("dragleave", (event) => {
+    if (isFile(event)) over(inside - 1);
+  });
   addEventListener("dragover", (event) => {
     event.preventDefault();
     event.dataTransfer.dropEffect = "copy";

@@ -29,10 +29,10 @@ export class Library extends EventTarget {
   /** Ask for the images that follow; a call while that lasts adds nothing. */
   more() {
     this.#asking ??= this.#carefully(async () => {
-      if (this.complete) return;
+      if (this.complete) return null;
       const limit = this.images.length ? MORE : FIRST;
       this.#take(await imagePage({ limit, after: this.#after }));
-      this.#tell("more");
+      return "more";
     });
     return this.#asking;
   }
@@ -53,7 +53,7 @@ export class Library extends EventTarget {
       this.started = true;
       this.#after = fresh.#after;
       this.#places = fresh.#places;
-      this.#tell("replaced");
+      return "replaced";
     });
     return this.#asking;
   }
@@ -76,10 +76,12 @@ export class Library extends EventTarget {
     this.started = true;
   }
 
+  /** Do what says what is to be told; whoever is told may ask again at once. */
   async #carefully(work) {
     try {
-      await work();
+      const what = await work();
       this.#asking = null;
+      if (what !== null) this.#tell(what);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       this.#tell("problem", error.message);
@@ -91,7 +93,6 @@ export class Library extends EventTarget {
   }
 
   #tell(what, detail) {
-    // Whoever is told may ask again at once.
-    queueMicrotask(() => this.dispatchEvent(new CustomEvent(what, { detail })));
+    this.dispatchEvent(new CustomEvent(what, { detail }));
   }
 }

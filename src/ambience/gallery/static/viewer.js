@@ -13,13 +13,17 @@ export class Viewer {
   #note = byId("viewer-note");
   #id = null;
   #neighbors;
+  #known;
 
   /**
    * @param {function(number): {before: number|null, after: number|null}} neighbors
    *   Says which images lie beside one.
+   * @param {function(number): {width: number, height: number}|undefined} known
+   *   Says what the page knows of an image already.
    */
-  constructor(neighbors) {
+  constructor(neighbors, known) {
     this.#neighbors = neighbors;
+    this.#known = known;
     this.#dialog.addEventListener("cancel", (event) => {
       event.preventDefault(); // the address closes it
       leave();
@@ -55,7 +59,7 @@ export class Viewer {
     });
     large.src = viewOf(id);
     this.#shown.replaceChildren(small, large);
-    this.#shown.style.visibility = "hidden"; // until its size is known
+    this.#fit(this.#known(id));
     this.#note.hidden = true;
     byId("viewer-name").textContent = `Image ${id}`;
     byId("viewer-facts").textContent = "\u00a0";
@@ -77,9 +81,7 @@ export class Viewer {
     }
     if (id !== this.#id) return;
     const name = title({ ...image, id });
-    this.#shown.style.setProperty("--ratio", image.width / image.height);
-    this.#shown.style.setProperty("--natural", `${image.width}px`);
-    this.#shown.style.visibility = "visible";
+    this.#fit(image);
     this.#shown.lastChild.alt = name;
     document.title = `${name} – ambience`;
     byId("viewer-name").textContent = name;
@@ -95,6 +97,14 @@ export class Viewer {
     } else if (image.missing) {
       this.#lack(`Its file is no longer at ${image.path}`);
     }
+  }
+
+  /** Give the image its place; until its size is known, it is not seen. */
+  #fit(image) {
+    this.#shown.style.visibility = image ? "visible" : "hidden";
+    if (!image) return;
+    this.#shown.style.setProperty("--ratio", image.width / image.height);
+    this.#shown.style.setProperty("--natural", `${image.width}px`);
   }
 
   #lack(sentence) {
