@@ -67,9 +67,9 @@ def test_the_nearest_are_found_reading_a_part(
     library.most = 0
     found = wanted = 0
     for query in histograms(40, seed=2):
-        exact = flat.search(query[None], k=40)
+        exact = flat.search(query[None], k=30)
         wanted += len(exact)
-        found += len(set(exact) & set(index.search(query[None], k=40)))
+        found += len(set(exact) & set(index.search(query[None], k=30)))
     assert found / wanted >= 0.999
     assert library.most == 1_000
 

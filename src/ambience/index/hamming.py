@@ -118,6 +118,8 @@ class HammingIndex:
         head = tables.within(rows, radius=raw_radius)
         if head is None:
             return self._read_all(view, rows, radius=raw_radius)
+        if len(tables) == len(view.ids):
+            return self._nearest(view, head)
         tail = within_hamming(rows, view.rows[len(tables) :], radius=raw_radius)
         return self._nearest(view, head, (tail[0] + len(tables), *tail[1:]))
 

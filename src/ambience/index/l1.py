@@ -18,15 +18,15 @@ RowsOf = Callable[[Sequence[ImageId]], tuple[NDArray[np.int64], Rows]]
 """Returns the stored rows of images: ids ``(n,)``, one a row, and rows ``(n, dim)``.
 An image may have several; one that is no longer there is missing."""
 
-EXACT_ROWS = 16_384
-"""Up to here all rows are kept and read: 16 MB and 7 ms for 512 ``uint16``. The codes
+EXACT_ROWS = 8_192
+"""Up to here all rows are kept and read: 8 MB and 4 ms for 512 ``uint16``. The codes
 are then based on the mean of these."""
 
 # Of 512-bin histograms under L2, columns to this power order neighbours most as L1
 # does: 0.5 (Hellinger) needs twice the candidates, 1 twelve times as many.
 _POWER = 0.65
 
-_SHARE = 25  # candidates for each image asked for: recall@100 above 0.999 among 1M
+_SHARE = 30  # candidates for each image asked for: recall@100 above 0.999 among 1M
 _MIN_CANDIDATES = 1_000
 _CHUNK = 4_096  # rows turned into vectors at once: 8 MB of them
 
@@ -34,9 +34,9 @@ _CHUNK = 4_096  # rows turned into vectors at once: 8 MB of them
 class L1Index:
     """Histograms compared by L1, kept in one bit a column once they are many.
 
-    A search takes 25 times ``k`` candidates by the codes, reads their rows from the
+    A search takes 30 times ``k`` candidates by the codes, reads their rows from the
     store and ranks these: every distance is exact, and of the true nearest at least
-    0.999 are found. `within` takes more candidates until at most one in 25 is near
+    0.999 are found. `within` takes more candidates until at most one in 30 is near
     enough. Up to `EXACT_ROWS` rows, both are exact. A row takes ``dim / 8 + 16`` bytes.
     """
 

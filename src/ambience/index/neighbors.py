@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from ambience.core.features import ImageId
 from ambience.index import Neighbor
 
+_MANY = 4  # times k
+
 
 def nearest_images(
     ids: NDArray[np.int64],
@@ -29,6 +31,22 @@ def nearest_images(
     living = ids >= 0
     if not living.all():
         ids, distances, versions = ids[living], distances[living], versions[living]
+    if k is not None and len(ids) > _MANY * k:
+        # sorting few is enough, unless they are rows of fewer images
+        near = distances <= np.partition(distances, _MANY * k)[_MANY * k]
+        found = _sorted_images(ids[near], distances[near], versions[near], k, scale)
+        if len(found) == k:
+            return found
+    return _sorted_images(ids, distances, versions, k, scale)
+
+
+def _sorted_images(
+    ids: NDArray[np.int64],
+    distances: NDArray[Any],
+    versions: NDArray[np.int64],
+    k: int | None,
+    scale: float,
+) -> list[Neighbor]:
     order = np.lexsort((versions, distances, ids))
     sorted_ids = ids[order]
     first = np.ones(len(order), dtype=bool)

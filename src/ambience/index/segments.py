@@ -31,7 +31,7 @@ class SegmentTables:
         Args:
             rows: ``uint8``, shape ``(n, dim)``; kept, and must not change.
         """
-        self._rows = rows
+        self._words = _words(rows)
         keys = _segment_keys(rows)
         segments, count = keys.shape
         self._positions = np.empty((segments, count), dtype=np.int32)
@@ -43,7 +43,7 @@ class SegmentTables:
             )
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._words)
 
     def within(
         self, queries: Rows, *, radius: int
@@ -71,10 +71,12 @@ class SegmentTables:
         starts += np.arange(segments) * count
         before = np.cumsum(lengths.ravel()) - lengths.ravel()
         places = np.repeat(starts.ravel() - before, lengths.ravel()) + np.arange(total)
-        positions = self._positions.ravel().take(places)
+        # "clip" only spares the check of bounds, a tenth of the time
+        positions = self._positions.ravel().take(places, mode="clip")
+        apart = self._words.take(positions, axis=0, mode="clip")
         per_query = lengths.sum(axis=1)
-        apart = _words(self._rows).take(positions, axis=0)
-        apart ^= np.repeat(_words(queries), per_query, axis=0)
+        words = _words(queries)
+        apart ^= np.repeat(words, per_query, axis=0) if len(words) > 1 else words
         # a product with ones adds up rows of 9 three times as fast as sum(axis=1)
         flips = np.bitwise_count(apart).astype(np.float32)
         distances = flips @ np.ones(flips.shape[1], dtype=np.float32)
