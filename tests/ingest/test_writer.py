@@ -197,18 +197,23 @@ def test_a_replacement_cut_short_is_finished(
     assert house.files("staging") == []
 
 
-def test_a_replacement_cut_short_after_its_file_was_kept_is_undone(
-    house: House,
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("discarded", [True, False])
+def test_a_replacement_cut_short_after_its_file_was_kept_is_finished(
+    house: House, *, keep: bool, discarded: bool
 ) -> None:
-    house.put(OLD)
+    house.put(OLD, keep=keep)
     source = house.originals.stage(SEVEN, NEW)
     house.journal.begin([JournalEntry(SEVEN, Operation.PUT, source, keep=True)])
     for sink in house.sinks:
         sink.put({SEVEN: ImageFile(NEW).sha256})
     house.originals.keep(SEVEN, source, suffix="png")
+    if keep and discarded:
+        house.originals.discard(str(house.catalog.get(SEVEN).original))
     house.restart()
-    assert house.holds(OLD)
-    assert house.files("originals") == [OLD]
+    assert house.holds(NEW)
+    assert (house.files("originals"), house.files("staging")) == ([NEW], [])
+    assert house.files("trash") == ([OLD] if keep else [])
 
 
 def test_a_changed_file_cut_short_is_read_again(house: House, tmp_path: Path) -> None:
@@ -224,17 +229,22 @@ def test_a_changed_file_cut_short_is_read_again(house: House, tmp_path: Path) ->
     assert house.catalog.get(SEVEN).path == file
 
 
+@pytest.mark.parametrize("junk", [None, b"no image any more"])
 def test_a_changed_file_that_is_gone_leaves_nothing(
-    house: House, tmp_path: Path
+    house: House, tmp_path: Path, junk: bytes | None
 ) -> None:
     file = tmp_path / "photo.png"
     file.write_bytes(OLD)
     prepared = house.writer.prepare(ImageFile(OLD))
     house.writer.put([Arrival(SEVEN, prepared, path=file, modified_ns=1)])
     house.journal.begin([JournalEntry(SEVEN, Operation.PUT)])
-    file.unlink()
+    if junk is None:
+        file.unlink()
+    else:
+        file.write_bytes(junk)
     house.restart()
     assert house.holds(None)
+    assert house.journal.is_empty()
 
 
 @pytest.mark.parametrize("removed_from", [0, 1, 2])
@@ -254,3 +264,26 @@ def test_staged_bytes_that_nothing_needs_are_dropped(house: House) -> None:
     house.originals.stage(SEVEN, OLD)
     house.restart()
     assert house.files("staging") == []
+
+
+def test_they_are_dropped_beside_changes_that_are_mended(house: House) -> None:
+    house.originals.stage(SEVEN, OLD)
+    house.journal.begin([JournalEntry(SEVEN, Operation.PUT)])
+    house.restart()
+    assert house.files("staging") == []
+
+
+def test_what_another_process_has_staged_is_left_alone(house: House) -> None:
+    house.originals.stage(SEVEN, OLD)
+    other = House(house.data)
+    other.writer.recover()
+    assert house.files("staging") == [OLD]
+    other.close()
+
+
+def test_lock_files_of_dead_processes_are_removed(house: House) -> None:
+    lock = house.data / "locks" / "0123.lock"
+    lock.touch()
+    house.writer.recover()
+    assert not lock.exists()
+    assert house.journal.is_alone()

@@ -112,7 +112,7 @@ def test_depth_is_taken_from_the_form_or_the_address(client: TestClient) -> None
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [
-        ("/nowhere", 404, "Not Found"),
+        ("/nowhere", 404, "nothing at /nowhere"),
         ("/phash/images/x/similar?k=1", 422, "image_id"),
         ("/phash/images/7/similar?k=1", 404, "image 7"),
         ("/disk_full", 507, "disk is full"),

@@ -43,7 +43,7 @@ class Catalog:
 
     def __len__(self) -> int:
         query = "SELECT count(*) FROM images"
-        return int(self._database.connection.execute(query).fetchone()[0])
+        return int(self._database.rows(query)[0][0])
 
     def get(self, image_id: ImageId) -> ImageRecord:
         """Return one image.
@@ -58,26 +58,26 @@ class Catalog:
 
     def find(self, ids: Iterable[ImageId]) -> list[ImageRecord]:
         """Return those of these images that are known."""
-        connection = self._database.connection
-        rows = (
-            connection.execute(f"{_ALL} WHERE image_id = ?", (image_id,)).fetchone()
+        query = f"{_ALL} WHERE image_id = ?"
+        return [
+            record(row)
             for image_id in ids
-        )
-        return [record(row) for row in rows if row is not None]
+            for row in self._database.rows(query, (image_id,))
+        ]
 
     def with_sha256(self, sha256: bytes) -> list[ImageRecord]:
         """Return the images whose file has this content, by id."""
         query = f"{_ALL} WHERE sha256 = ? ORDER BY image_id"
-        rows = self._database.connection.execute(query, (sha256,)).fetchall()
+        rows = self._database.rows(query, (sha256,))
         return [record(row) for row in rows]
 
     def with_equal_content(self) -> list[list[ImageId]]:
         """Return the groups of images whose files are equal, byte for byte."""
-        rows = self._database.connection.execute(
+        rows = self._database.rows(
             "SELECT sha256, image_id FROM images WHERE sha256 IN "
             "(SELECT sha256 FROM images GROUP BY sha256 HAVING count(*) > 1) "
             "ORDER BY sha256, image_id"
-        ).fetchall()
+        )
         groups = groupby(rows, key=itemgetter("sha256"))
         return [[ImageId(row["image_id"]) for row in group] for _, group in groups]
 
@@ -88,7 +88,7 @@ class Catalog:
             where = " WHERE (shown_at, image_id) < (?, ?)"
             bounds = [after.shown_at.isoformat(), after.image_id]
         query = f"{_ALL}{where} ORDER BY shown_at DESC, image_id DESC LIMIT ?"
-        rows = self._database.connection.execute(query, (*bounds, limit)).fetchall()
+        rows = self._database.rows(query, (*bounds, limit))
         return [record(row) for row in rows]
 
     def everything(self) -> Iterator[ImageRecord]:
@@ -96,7 +96,7 @@ class Catalog:
         last = -1
         while True:
             query = f"{_ALL} WHERE image_id > ? ORDER BY image_id LIMIT 1000"
-            rows = self._database.connection.execute(query, (last,)).fetchall()
+            rows = self._database.rows(query, (last,))
             if not rows:
                 return
             yield from map(record, rows)
@@ -106,11 +106,11 @@ class Catalog:
         """Return the user's files known at or below a folder, by path."""
         start = os.fsencode(folder)
         below = start.rstrip(os.sep.encode()) + os.sep.encode()
-        rows = self._database.connection.execute(
+        rows = self._database.rows(
             "SELECT path, image_id, byte_count, modified_ns, missing FROM images "
             "WHERE path = ? OR (path >= ? AND path < ?)",
             (start, below, below[:-1] + bytes([below[-1] + 1])),
-        ).fetchall()
+        )
         return {
             Path(os.fsdecode(path)): KnownFile(
                 ImageId(i), size, modified, bool(missing)
@@ -120,11 +120,8 @@ class Catalog:
 
     def was_deleted(self, path: Path, sha256: bytes) -> bool:
         """Whether the user removed this very file from ambience before."""
-        row = self._database.connection.execute(
-            "SELECT 1 FROM trash WHERE path = ? AND sha256 = ?",
-            (os.fsencode(path), sha256),
-        ).fetchone()
-        return row is not None
+        query = "SELECT 1 FROM trash WHERE path = ? AND sha256 = ?"
+        return bool(self._database.rows(query, (os.fsencode(path), sha256)))
 
     def reserve_ids(self, count: int) -> list[ImageId]:
         """Return ids that no image has or ever gets otherwise."""

@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,6 +53,7 @@ class Database:
 
     Raises:
         CorruptDataError: If the file is no database, damaged, or of a later version.
+        StoredDataError: If it can't be written to.
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,12 +64,9 @@ class Database:
         self._lock = threading.Lock()
         try:
             self._migrate()
-        except sqlite3.DatabaseError as error:
+        except BaseException:
             self.close()
-            raise CorruptDataError(
-                f"the catalog {path} can't be read ({error}): restore it from a "
-                "backup, or move it away and import your folders again"
-            ) from error
+            raise
 
     def close(self) -> None:
         """Close the connections of all threads."""
@@ -96,11 +94,22 @@ class Database:
             self._local.connection = found
         return found
 
+    def rows(self, query: str, parameters: Sequence[object] = ()) -> list[sqlite3.Row]:
+        """Return what a query finds."""
+        with self._translated():
+            return self.connection.execute(query, parameters).fetchall()
+
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Write everything inside, or nothing."""
-        connection = self.connection
-        try:
+        """Write everything inside, or nothing.
+
+        Raises:
+            BusyError: If another process is in the way.
+            StoredDataError: If the disk refuses.
+            CorruptDataError: If the file is damaged.
+        """
+        with self._translated():
+            connection = self.connection
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -109,15 +118,32 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise BusyError(
-                    "another process holds the catalog: try again in a moment"
-                ) from error
-            raise StoredDataError(
-                f"the catalog can't be written ({error}): see whether the disk is full "
-                "or read-only"
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Say what SQLite says in our words."""
+        try:
+            yield
+        except sqlite3.IntegrityError as error:  # a path that is another image's
+            raise BusyError(
+                "another process has just added the same file: try again in a moment"
             ) from error
+        except sqlite3.DatabaseError as error:
+            match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # without its details
+                case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+                    raise BusyError(
+                        "another process holds the catalog: try again in a moment"
+                    ) from error
+                case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+                    raise CorruptDataError(
+                        f"the catalog {self._path} is damaged ({error}): restore it "
+                        "from a backup, or move it away and import your folders again"
+                    ) from error
+                case _:
+                    raise StoredDataError(
+                        f"the catalog {self._path} can't be written ({error}): see "
+                        "whether the disk is full or read-only"
+                    ) from error
 
     def _migrate(self) -> None:
         with self.transaction() as connection:

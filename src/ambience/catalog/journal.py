@@ -91,7 +91,11 @@ class Journal:
     def is_empty(self) -> bool:
         """Whether no change at all is under way, in any process."""
         query = "SELECT NOT EXISTS (SELECT 1 FROM journal)"
-        return bool(self._database.connection.execute(query).fetchone()[0])
+        return bool(self._database.rows(query)[0][0])
+
+    def is_alone(self) -> bool:
+        """Whether no other process is at work, as far as `left_over` could see."""
+        return not self._others()
 
     def abandon(self, ids: Sequence[ImageId]) -> None:
         """Forget changes that were undone."""
@@ -101,9 +105,10 @@ class Journal:
     def left_over(self) -> list[JournalEntry]:
         """Take over and return the entries of processes that are no more."""
         with self._database.transaction() as connection:
-            owners = connection.execute("SELECT DISTINCT owner FROM journal").fetchall()
-            for (owner,) in owners:
-                if owner != self._owner and self._is_gone(owner):
+            rows = connection.execute("SELECT DISTINCT owner FROM journal").fetchall()
+            owners = {owner for (owner,) in rows} | self._others()
+            for owner in sorted(owners - {self._owner}):
+                if self._is_gone(owner):
                     connection.execute(
                         "UPDATE journal SET owner = ? WHERE owner = ?",
                         (self._owner, owner),
@@ -117,6 +122,10 @@ class Journal:
             JournalEntry(ImageId(image_id), Operation(operation), source, bool(keep))
             for image_id, operation, source, keep in rows
         ]
+
+    def _others(self) -> set[str]:
+        """Return the other processes that have a lock file, dead ones included."""
+        return {path.stem for path in self._locks.glob("*.lock")} - {self._owner}
 
     def _is_gone(self, owner: str) -> bool:
         lock = FileLock(self._lock_path(owner))

@@ -37,5 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except AmbienceError as error:
         print(f"ambience: {error}", file=sys.stderr)
         return FAILED
+    except OSError as error:
+        print(
+            f"ambience: {error}: see whether the disk is full or read-only",
+            file=sys.stderr,
+        )
+        return FAILED
     except KeyboardInterrupt:
         return STOPPED

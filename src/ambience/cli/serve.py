@@ -168,7 +168,8 @@ def _serve(app: Any, listener: socket.socket, on_ready: Callable[[], object]) ->
 def _bound(host: str, port: int) -> socket.socket:
     """Take the port before anything is opened, so that a clash is said at once."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
+    # The protocol is named, as asyncio sends small answers at once only where it is.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ def data_folder(settings: Settings) -> Path:
     """Return the one folder that ambience writes to, made if it is not there.
 
     Raises:
-        BadParameterError: If it can't be made.
+        BadParameterError: If it can't be made or written to.
     """
     data = settings.data or Path(platformdirs.user_data_path("ambience"))
     data = data.expanduser().absolute()
@@ -49,6 +50,11 @@ def data_folder(settings: Settings) -> Path:
             f"the data folder {data} can't be made ({error.strerror}): name another "
             "with --data"
         ) from error
+    if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
+        raise BadParameterError(
+            f"the data folder {data} can't be written to: allow it, or name another "
+            "with --data"
+        )
     return data
 
 

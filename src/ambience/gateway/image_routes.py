@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Query
 
 from ambience.catalog.catalog import Position
 from ambience.core.errors import BadParameterError
-from ambience.core.features import ImageId
+from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.gateway.parts import Parts
 from ambience.gateway.schemas import ImageAnswer, ImagePage, PutAnswer, image_answer
 from ambience.imaging import ImageFile
@@ -82,7 +82,8 @@ def image_routes(parts: Parts) -> APIRouter:
 def _position(after: str) -> Position:
     shown_at, _, image_id = after.partition("~")
     try:
-        return Position(datetime.fromisoformat(shown_at), ImageId(int(image_id)))
+        last = min(int(image_id), MAX_IMAGE_ID)  # a larger one SQLite can't compare
+        return Position(datetime.fromisoformat(shown_at), ImageId(max(0, last)))
     except ValueError as error:
         raise BadParameterError(
             "after: send what the page before answered as its `after`"

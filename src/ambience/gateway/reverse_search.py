@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ambience.catalog import Catalog
-from ambience.core.errors import NotFoundError, UnavailableError
+from ambience.core.errors import NotFoundError, StoredDataError, UnavailableError
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, FusedMatch
 from ambience.fusion import COPIES, fuse
@@ -103,7 +103,7 @@ class ReverseSearcher:
         for name, future in futures.items():
             try:
                 said[name] = future.result()
-            except UnavailableError as error:
+            except (UnavailableError, StoredDataError) as error:
                 unavailable[name] = str(error)
         answers = {name: found.answer for name, found in said.items()}
         matches = fuse(answers, facts=self._facts(image, answers))

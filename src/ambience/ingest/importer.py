@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeAlias
 
 from ambience.catalog import ImageRecord, KnownFile
-from ambience.core.errors import AmbienceError
+from ambience.core.errors import AmbienceError, BusyError
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
 from ambience.ingest.ahead import ahead
@@ -158,10 +158,7 @@ class Importer:
 
     def _is_unchanged(self, file: FoundFile, known: dict[Path, KnownFile]) -> bool:
         record = known.get(file.path)
-        return record is not None and (
-            (record.byte_count, record.modified_ns, record.missing)
-            == (file.byte_count, file.modified_ns, False)
-        )
+        return record is not None and _is_same(record, file)
 
     def _mark_missing(
         self, found: Sequence[FoundFile], known: dict[Path, KnownFile], report: Report
@@ -227,13 +224,16 @@ class Importer:
             batch.append(file, self._writer.prepare(data), None)
 
 
+_Waiting: TypeAlias = tuple[FoundFile, Prepared, ImageId | None]
+
+
 class _Batch:
     """Images that are decoded and wait to be written together."""
 
     def __init__(self, writer: Writer, report: Report) -> None:
         self._writer = writer
         self._report = report
-        self._waiting: list[tuple[FoundFile, Prepared, ImageId | None]] = []
+        self._waiting: list[_Waiting] = []
         self._since = time.monotonic()
 
     def append(
@@ -251,12 +251,24 @@ class _Batch:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        new = iter(
-            self._writer.catalog.reserve_ids(
-                sum(known is None for _, _, known in waiting)
-            )
-        )
-        arrivals = [
+        try:
+            self._report.unavailable |= self._writer.put(self._arrivals(waiting))
+        except BusyError as error:
+            self._settle_race(waiting, error)
+            return
+        except (AmbienceError, OSError) as error:
+            self._report.failed += [
+                Failure.of(file.path, error) for file, _, _ in waiting
+            ]
+            return
+        added = sum(known is None for _, _, known in waiting)
+        self._report.added += added
+        self._report.changed += len(waiting) - added
+
+    def _arrivals(self, waiting: Sequence[_Waiting]) -> list[Arrival]:
+        count = sum(known is None for _, _, known in waiting)
+        new = iter(self._writer.catalog.reserve_ids(count))
+        return [
             Arrival(
                 image_id=next(new) if known is None else known,
                 prepared=prepared,
@@ -265,13 +277,28 @@ class _Batch:
             )
             for file, prepared, known in waiting
         ]
-        try:
-            self._report.unavailable |= self._writer.put(arrivals)
-        except AmbienceError as error:
-            self._report.failed += [
-                Failure.of(file.path, error) for file, _, _ in waiting
-            ]
+
+    def _settle_race(self, waiting: Sequence[_Waiting], error: BusyError) -> None:
+        """Write what another process, at work on the same files, has not written."""
+        left = [one for one in waiting if not self._is_done(one[0])]
+        self._report.skipped += len(waiting) - len(left)
+        if len(left) == 1:
+            self._report.failed.append(Failure.of(left[0][0].path, error))
             return
-        added = sum(known is None for _, _, known in waiting)
-        self._report.added += added
-        self._report.changed += len(waiting) - added
+        middle = len(left) // 2  # ever smaller, so that one file stops no others
+        for part in (left[:middle], left[middle:]):
+            self._waiting = part
+            self.write()
+
+    def _is_done(self, file: FoundFile) -> bool:
+        known = self._writer.catalog.files_in(file.path).get(file.path)
+        return known is not None and _is_same(known, file)
+
+
+def _is_same(known: KnownFile, file: FoundFile) -> bool:
+    """Whether a file has not changed, by its size and date."""
+    return (known.byte_count, known.modified_ns, known.missing) == (
+        file.byte_count,
+        file.modified_ns,
+        False,
+    )

@@ -14,7 +14,8 @@ _PER_FOLDER = 1000  # images whose originals share a folder
 class Originals:
     """The folders ``originals``, ``thumbnails``, ``trash`` and ``staging``.
 
-    A file appears under its name complete or not at all.
+    A file appears under its name complete or not at all; what is being written, and
+    what a process that died was writing, is in ``staging``.
 
     Args:
         data: The data folder.
@@ -48,14 +49,25 @@ class Originals:
     def stage(self, image_id: ImageId, data: bytes) -> str:
         """Keep an upload until it is clear what becomes of it; return its source."""
         source = f"{image_id}-{uuid.uuid4().hex}"
-        _write_durably(self.staged_path(source), data)
+        self._write(self.staged_path(source), data, sync=True)
         return source
+
+    def staged(self, image_id: ImageId, source: str) -> bytes | None:
+        """Return staged bytes, also if kept already; None if they are gone."""
+        for path in (self.staged_path(source), *self._kept(image_id, source)):
+            if path.is_file():
+                return path.read_bytes()
+        return None
+
+    def all_staged(self) -> list[Path]:
+        """Return the files with staged bytes, and with what was half written."""
+        return list(self._staging.iterdir()) if self._staging.is_dir() else []
 
     def drop(self, image_id: ImageId, source: str) -> None:
         """Remove staged bytes, also if they were kept already; none is no error."""
         if source:
             self.staged_path(source).unlink(missing_ok=True)
-            for kept in self.path(_folder(image_id)).glob(f"{source}.*"):
+            for kept in self._kept(image_id, source):
                 kept.unlink(missing_ok=True)
 
     def keep(self, image_id: ImageId, source: str, *, suffix: str) -> str:
@@ -63,7 +75,11 @@ class Originals:
         original = f"{_folder(image_id)}/{source}.{suffix}"
         target = self.path(original)
         target.parent.mkdir(parents=True, exist_ok=True)
-        self.staged_path(source).replace(target)
+        try:
+            self.staged_path(source).replace(target)
+        except FileNotFoundError:  # kept already, by a change that was cut short
+            if not target.exists():
+                raise
         _sync_folder(target.parent)
         return original
 
@@ -80,43 +96,38 @@ class Originals:
             return trashed if target.exists() else None
         return trashed
 
-    def drop_staged(self) -> None:
-        """Remove all staged bytes, when no change is under way."""
-        if self._staging.is_dir():
-            for path in self._staging.iterdir():
-                path.unlink(missing_ok=True)
-
     def write_thumbnail(self, sha256: bytes, data: bytes) -> None:
         """Keep a thumbnail; a lost one is made again when it is asked for."""
-        _write(self.thumbnail_path(sha256), data, sync=False)
+        self._write(self.thumbnail_path(sha256), data, sync=False)
 
     def remove_thumbnail(self, sha256: bytes) -> None:
         """Drop a thumbnail; none there is no error."""
         self.thumbnail_path(sha256).unlink(missing_ok=True)
 
+    def _kept(self, image_id: ImageId, source: str) -> list[Path]:
+        """Return the original that staged bytes became, if they did."""
+        return list(self.path(_folder(image_id)).glob(f"{source}.*")) if source else []
+
+    def _write(self, path: Path, data: bytes, *, sync: bool) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._staging.mkdir(parents=True, exist_ok=True)
+        partial = self._staging / f".{uuid.uuid4().hex}"
+        try:
+            with partial.open("wb") as file:
+                file.write(data)
+                if sync:
+                    file.flush()
+                    os.fsync(file.fileno())
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+        if sync:
+            _sync_folder(path.parent)
+
 
 def _folder(image_id: ImageId) -> str:
     return f"{image_id // _PER_FOLDER:06d}"
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    _write(path, data, sync=True)
-    _sync_folder(path.parent)
-
-
-def _write(path: Path, data: bytes, *, sync: bool) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def _sync_folder(folder: Path) -> None:

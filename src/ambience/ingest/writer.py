@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Protocol
 
 from ambience.catalog import Catalog, ImageRecord, Journal, JournalEntry, Operation
-from ambience.core.errors import AmbienceError, NotFoundError, UnavailableError
+from ambience.core.errors import (
+    AmbienceError,
+    BadInputError,
+    NotFoundError,
+    UnavailableError,
+)
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, ImageInfo, Limits, thumbnail
 from ambience.ingest.originals import Originals
@@ -177,10 +182,14 @@ class Writer:
 
     def recover(self) -> int:
         """Mend what processes that died left half done; return how many changes."""
+        staged = self.originals.all_staged()
         entries = self._journal.left_over()
         self._mend(entries)
-        if not entries and self._journal.is_empty():
-            self.originals.drop_staged()
+        # In this order: whoever staged one of these held a lock before that, so what
+        # is not in use by another process is in no use at all.
+        if self._journal.is_alone() and self._journal.is_empty():
+            for path in staged:
+                path.unlink(missing_ok=True)
         return len(entries)
 
     def _stage(self, arrival: Arrival, *, replaces: bool) -> str:
@@ -210,13 +219,19 @@ class Writer:
             self._record(a, sources[a.image_id], known.get(a.image_id))
             for a in arrivals
         ]
+        for record in records:
+            replaced = known.get(record.image_id)
+            old = None if replaced is None else replaced.original
+            # Now, as nobody would know of it once the change is out of the journal.
+            if old is not None and old != record.original:
+                self.originals.discard(old)
         self.catalog.put(records)
         for record in records:
             if record.original is None:
                 self.originals.drop(record.image_id, sources[record.image_id])
             replaced = known.get(record.image_id)
-            if replaced is not None:
-                self._drop_files(replaced, now=record)
+            if replaced is not None and replaced.sha256 != record.sha256:
+                self._drop_thumbnail(replaced.sha256)
         return unavailable
 
     def _record(
@@ -273,12 +288,12 @@ class Writer:
                         self._delete(entry.image_id)
                     case Operation.PUT:
                         self._mend_put(entry)
-            except (AmbienceError, OSError):
-                _log.exception("image %s could not be mended", entry.image_id)
+            except (AmbienceError, OSError) as error:
+                _log.warning("image %s is not mended yet: %s", entry.image_id, error)
 
     def _mend_put(self, entry: JournalEntry) -> None:
         known = self.catalog.find([entry.image_id])
-        staged = self._read(entry)
+        staged = self.originals.staged(entry.image_id, entry.source)
         if known and staged is not None:
             self._finish(entry, staged, known[0])
             return
@@ -306,10 +321,14 @@ class Writer:
         if file is None or not file.exists():  # and so is what was known of it
             self._delete(known.image_id)
             return
-        image = ImageFile(file.read_bytes(), limits=self.limits)
+        try:
+            prepared = self.prepare(ImageFile(file.read_bytes(), limits=self.limits))
+        except BadInputError:  # written anew by the user, and no image any more
+            self._delete(known.image_id)
+            return
         arrival = Arrival(
             image_id=known.image_id,
-            prepared=self.prepare(image),
+            prepared=prepared,
             path=known.path,
             modified_ns=None if known.path is None else file.stat().st_mtime_ns,
         )
@@ -317,18 +336,6 @@ class Writer:
             sink.put({known.image_id: arrival.prepared.extracted[sink.name]})
         record = self._record(arrival, "", known)
         self.catalog.put([replace(record, original=known.original)])
-
-    def _read(self, entry: JournalEntry) -> bytes | None:
-        try:
-            return self.originals.staged_path(entry.source).read_bytes()
-        except OSError:
-            return None
-
-    def _drop_files(self, replaced: ImageRecord, *, now: ImageRecord) -> None:
-        if replaced.original is not None and replaced.original != now.original:
-            self.originals.discard(replaced.original)
-        if replaced.sha256 != now.sha256:
-            self._drop_thumbnail(replaced.sha256)
 
     def _drop_thumbnail(self, sha256: bytes) -> None:
         if not self.catalog.with_sha256(sha256):

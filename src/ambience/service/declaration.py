@@ -59,11 +59,15 @@ class ServiceSpec(Generic[S]):
         extractor = self.make_extractor(settings)
         folder = self.folder(data)
         store = FeatureStore(folder / "store.lmdb", extractor.spec)
-        return RetrievalService(
-            name=self.name,
-            extractor=extractor,
-            store=store,
-            index=self.make_index(store),
-            snapshots=Snapshots(folder / "index"),
-            min_quality=self.min_quality,
-        )
+        try:
+            return RetrievalService(
+                name=self.name,
+                extractor=extractor,
+                store=store,
+                index=self.make_index(store),
+                snapshots=Snapshots(folder / "index"),
+                min_quality=self.min_quality,
+            )
+        except BaseException:
+            store.close()
+            raise

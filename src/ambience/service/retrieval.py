@@ -94,7 +94,7 @@ class RetrievalService:
         thread = self._snapshot_thread
         if thread is not None:
             thread.join()
-        self.snapshot()
+        self._snapshot_quietly()
         self.store.close()
 
     def status(self) -> ServiceStatus:

@@ -1,6 +1,7 @@
 """One service's features on disk: a transaction a change, numbered in order."""
 
 import json
+import struct
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any, Self, TypeAlias, TypeVar
 
 import lmdb
 import numpy as np
+from lmdb import verify
 from numpy.typing import NDArray
 
 from ambience.core.errors import (
@@ -24,9 +26,25 @@ from ambience.store import layout
 
 _MAP_BYTES = 2**26  # a start; it doubles whenever it is full
 _MAX_READERS = 512  # threads that read at once, over all processes
+_CHECKED_BYTES = 2**25  # the most that is checked at every start: takes 0.9 s
 _BATCH = 4096  # changes read in one transaction while an index catches up
 
 _SPEC, _STORE_ID, _LAST_SEQ, _COUNT = b"spec", b"store_id", b"last_seq", b"count"
+
+# What LMDB and we stumble over where the bytes make no sense.
+_DAMAGE = (
+    lmdb.BadTxnError,
+    lmdb.BadValsizeError,
+    lmdb.CorruptedError,
+    lmdb.CursorFullError,
+    lmdb.IncompatibleError,
+    lmdb.InvalidError,
+    lmdb.PageFullError,
+    lmdb.PageNotFoundError,
+    lmdb.PanicError,
+    lmdb.VersionMismatchError,
+    struct.error,
+)
 
 T = TypeVar("T")
 _Transaction: TypeAlias = Any  # its stubs admit memory views, which we never ask for
@@ -65,33 +83,38 @@ class FeatureStore:
 
     Raises:
         SpecMismatchError: If the store holds features of another specification.
-        CorruptDataError: If the file can't be read.
+        CorruptDataError: If the file is damaged.
+        StoredDataError: If it can't be written to.
     """
 
     def __init__(
         self, path: Path, spec: FeatureSpec, *, map_bytes: int = _MAP_BYTES
     ) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.spec = spec
         self._lock = ReadWriteLock()  # a map must not be resized under a reader
         try:
-            self._env = lmdb.open(
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._env: Any = lmdb.open(
                 str(path),
                 subdir=False,
                 map_size=max(map_bytes, path.stat().st_size if path.exists() else 0),
                 max_dbs=4,
                 max_readers=_MAX_READERS,
             )
-            self._meta = self._env.open_db(b"meta")
-            self._features = self._env.open_db(b"features")
-            self._log = self._env.open_db(b"changes")
-        except lmdb.Error as error:
-            raise CorruptDataError(
-                f"the feature store {path.name} of {path.parent.name} can't be opened "
-                f"({error}): run `ambience rebuild {path.parent.name}`"
-            ) from error
+        except _DAMAGE as error:
+            raise self._damaged(error) from error
+        except (lmdb.Error, OSError) as error:
+            raise self._refused(error) from error
         try:
+            self._check()
+            self._env.reader_check()  # those of dead processes keep old pages alive
+            self._meta, self._features, self._log = self._write(
+                lambda txn: [
+                    self._env.open_db(name, txn)
+                    for name in (b"meta", b"features", b"changes")
+                ]
+            )
             self.store_id = self._claim()
         except BaseException:
             self._env.close()
@@ -110,7 +133,7 @@ class FeatureStore:
 
     def __len__(self) -> int:
         with self._reading() as txn:
-            return layout.number(txn.get(_COUNT, db=self._meta))
+            return self._counter(txn, _COUNT)
 
     def __contains__(self, image_id: object) -> bool:
         if not isinstance(image_id, int):
@@ -122,7 +145,7 @@ class FeatureStore:
     def last_seq(self) -> int:
         """Return the sequence number of the newest change, 0 for a new store."""
         with self._reading() as txn:
-            return layout.number(txn.get(_LAST_SEQ, db=self._meta))
+            return self._counter(txn, _LAST_SEQ)
 
     def put(self, features: Mapping[ImageId, Feature]) -> None:
         """Add or replace features in one transaction: all of them, or none."""
@@ -142,7 +165,10 @@ class FeatureStore:
         """
         with self._reading() as txn:
             value = txn.get(layout.key(image_id), db=self._features)
-        feature = None if value is None else layout.unpack(value, spec=self.spec)
+        try:
+            feature = None if value is None else layout.unpack(value, spec=self.spec)
+        except (ValueError, struct.error) as error:
+            raise self._damaged(error) from error
         if feature is None:
             raise NotFoundError(f"image {image_id} has no feature here")
         return feature
@@ -158,15 +184,15 @@ class FeatureStore:
         Returns:
             Whose row each is, shape ``(n,)``, and the rows, shape ``(n, dim)``.
         """
-        size = self.spec.row_bytes
-        owners: list[int] = []
-        parts: list[bytes] = []
-        with self._reading() as txn, txn.cursor(db=self._features) as cursor:
-            for found, value in cursor.getmulti([layout.key(int(i)) for i in ids]):
-                part = layout.rows_part(value)
-                owners.extend([layout.number(found)] * (len(part) // size))
-                parts.append(part)
-        return np.array(owners, dtype=np.int64), self._rows(parts)
+        wanted = np.asarray(ids, dtype=np.int64)
+        key, rows_part, features = layout.key, layout.rows_part, self._features
+        # Views of the map, joined before it may change: half the time of copies.
+        with self._reading(buffers=True) as txn:
+            values = [txn.get(key(i), b"", features) for i in wanted.tolist()]
+            parts = [rows_part(value) for value in values]
+            rows = self._rows(parts)
+        counts = np.array([len(part) for part in parts]) // self.spec.row_bytes
+        return np.repeat(wanted, counts.astype(np.intp)), rows
 
     def ids(self) -> list[ImageId]:
         """Return the ids of all images, in order."""
@@ -193,6 +219,8 @@ class FeatureStore:
                 since = layout.number(cursor.key())
                 image = cursor.value()
                 value = txn.get(image, db=self._features)
+                if value is None:
+                    raise self._damaged(f"image {layout.number(image)} is missing")
                 part = layout.rows_part(value)
                 count = len(part) // self.spec.row_bytes
                 ids.append(layout.image_id(image))
@@ -212,8 +240,7 @@ class FeatureStore:
         self, txn: _Transaction, changed: Mapping[ImageId, Feature | None]
     ) -> list[ImageId]:
         """Write changes; return the images that had a feature before."""
-        seq = layout.number(txn.get(_LAST_SEQ, db=self._meta))
-        count = layout.number(txn.get(_COUNT, db=self._meta))
+        seq, count = self._counter(txn, _LAST_SEQ), self._counter(txn, _COUNT)
         known: list[ImageId] = []
         for image_id, feature in changed.items():
             image = layout.key(image_id)
@@ -234,7 +261,18 @@ class FeatureStore:
         txn.put(_COUNT, layout.key(count), db=self._meta)
         return known
 
+    def _counter(self, txn: _Transaction, name: bytes) -> int:
+        return layout.number(self._recorded(txn, name))
+
+    def _recorded(self, txn: _Transaction, name: bytes) -> bytes:
+        value: bytes | None = txn.get(name, db=self._meta)
+        if value is None:
+            raise self._damaged(f"it has no {name.decode()}")
+        return value
+
     def _rows(self, parts: Sequence[bytes]) -> Rows:
+        if any(len(part) % self.spec.row_bytes for part in parts):
+            raise self._damaged("a feature has a wrong length")
         return np.frombuffer(b"".join(parts), dtype=self.spec.dtype).reshape(
             -1, self.spec.dim
         )
@@ -243,17 +281,20 @@ class FeatureStore:
         """Record our spec in a new store, refuse another's; return the store's id."""
         mine = self.spec.as_dict()
 
-        def claim(txn: _Transaction) -> tuple[str, bytes]:
-            if txn.get(_SPEC, db=self._meta) is None:
+        def claim(txn: _Transaction) -> tuple[bytes, bytes]:
+            if not txn.stat(self._meta)["entries"]:
                 txn.put(_SPEC, json.dumps(mine, sort_keys=True).encode(), db=self._meta)
                 txn.put(_STORE_ID, uuid.uuid4().hex.encode(), db=self._meta)
                 txn.put(_LAST_SEQ, layout.key(0), db=self._meta)
                 txn.put(_COUNT, layout.key(0), db=self._meta)
-            store_id = txn.get(_STORE_ID, db=self._meta).decode()
-            return store_id, txn.get(_SPEC, db=self._meta)
+            return self._recorded(txn, _STORE_ID), self._recorded(txn, _SPEC)
 
         store_id, recorded = self._write(claim)
-        theirs = json.loads(recorded)
+        try:
+            theirs = dict(json.loads(recorded))
+            claimed = store_id.decode("ascii")
+        except (TypeError, ValueError) as error:
+            raise self._damaged(error) from error
         if theirs != mine:
             name = self.path.parent.name
             changed = sorted(k for k in mine if theirs.get(k) != mine[k])
@@ -262,17 +303,19 @@ class FeatureStore:
                 + ", ".join(f"{k} {theirs.get(k)!r}, now {mine[k]!r}" for k in changed)
                 + f"): run `ambience rebuild {name}` to extract them anew"
             )
-        return store_id
+        return claimed
 
     @contextmanager
-    def _reading(self) -> Iterator[_Transaction]:
+    def _reading(self, *, buffers: bool = False) -> Iterator[_Transaction]:
         while True:
             try:
-                with self._lock.read(), self._env.begin() as txn:
+                with self._lock.read(), self._env.begin(buffers=buffers) as txn:
                     yield txn
                     return
             except lmdb.MapResizedError:  # raised by begin: another process grew it
                 self._resize(0)
+            except _DAMAGE as error:
+                raise self._damaged(error) from error
 
     def _write(self, act: Callable[[_Transaction], T]) -> T:
         while True:
@@ -283,11 +326,41 @@ class FeatureStore:
                 self._resize(2 * self._env.info()["map_size"])
             except lmdb.MapResizedError:
                 self._resize(0)
+            except _DAMAGE as error:
+                raise self._damaged(error) from error
             except lmdb.Error as error:
-                raise StoredDataError(
-                    f"the feature store of {self.path.parent.name} can't be written "
-                    f"({error}): see whether the disk is full or read-only"
-                ) from error
+                raise self._refused(error) from error
+
+    def _check(self) -> None:
+        """Refuse a damaged file before LMDB follows it out of memory.
+
+        LMDB trusts its file: one that was cut off or has wrong lengths in it ends the
+        whole process.
+        """
+        pages = self._env.info()["last_pgno"] + 1
+        length = self.path.stat().st_size
+        is_cut = length < pages * self._env.stat()["psize"]
+        if is_cut or length <= _CHECKED_BYTES:
+            walk: Any = verify.verify  # untyped
+            try:
+                problems = self._write(lambda _: walk(str(self.path), subdir=False))
+            except verify.VerifyError as error:
+                raise self._damaged(error) from error
+            if problems:  # none where only free pages were cut off
+                raise self._damaged(problems[0])
+
+    def _damaged(self, reason: object) -> CorruptDataError:
+        name = self.path.parent.name
+        return CorruptDataError(
+            f"the feature store of {name} is damaged ({reason}): stop ambience and run "
+            f"`ambience rebuild {name}`"
+        )
+
+    def _refused(self, reason: object) -> StoredDataError:
+        return StoredDataError(
+            f"the feature store of {self.path.parent.name} can't be written ({reason}):"
+            " see whether the disk is full or read-only"
+        )
 
     def _resize(self, map_bytes: int) -> None:
         with self._lock.write():

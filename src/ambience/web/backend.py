@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from ambience.core.errors import UnavailableError
+from ambience.core.errors import StoredDataError, UnavailableError
 from ambience.core.features import Feature, ImageId
 from ambience.core.matches import Answer
 from ambience.imaging import ImageFile
@@ -72,7 +72,10 @@ class LocalBackend:
 
     def status(self) -> Mapping[str, Any]:
         """See `Backend.status`."""
-        status = self.service.status()
+        try:
+            status = self.service.status()
+        except StoredDataError as error:
+            return UnavailableBackend(self.name, str(error)).status()
         return {
             "name": self.name,
             "available": True,

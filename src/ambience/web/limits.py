@@ -1,5 +1,6 @@
 """Refuses request bodies that are too large, while they arrive."""
 
+import asyncio
 import contextlib
 from http import HTTPStatus
 
@@ -8,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ambience.web.problems import problem
 
 _FORM_BYTES = 2**16  # what a multipart form adds around its file
+_LINGER_S = 5.0  # as long as nginx waits for a client to hear that it is refused
 
 
 class UploadLimit:
@@ -49,8 +51,26 @@ class UploadLimit:
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._sentence)
-        response.headers["connection"] = "close"  # the rest of the body is not read
-        await response(scope, receive, send)
+        response.headers["connection"] = "close"
+
+        async def send_and_wait(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                await send({**message, "more_body": True})
+                await _let_go(scope, receive)
+                message = {"type": "http.response.body"}
+            await send(message)
+
+        await response(scope, receive, send_and_wait)
+
+
+async def _let_go(scope: Scope, receive: Receive) -> None:
+    """Let a body pass for a while: a client cut off while sending sees no answer."""
+    if b"expect" in dict(scope["headers"]):  # it has not begun, and will not
+        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER_S):
+            while (await receive()).get("more_body", False):
+                pass
 
 
 class _TooLargeError(Exception):

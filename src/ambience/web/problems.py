@@ -24,9 +24,13 @@ STATUS: dict[type[errors.AmbienceError], int] = {
     errors.BadInputError: HTTPStatus.BAD_REQUEST,
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
     errors.StoredDataError: HTTPStatus.INSUFFICIENT_STORAGE,
+    errors.SpecMismatchError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.CorruptDataError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.BusyError: HTTPStatus.CONFLICT,
 }
+
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +61,7 @@ def status_of(error: Exception) -> int:
     for kind in type(error).__mro__:
         if kind in STATUS:
             return STATUS[kind]
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
         return HTTPStatus.INSUFFICIENT_STORAGE
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
@@ -90,10 +94,17 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
 
 
-async def _http(_: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
-    response = problem(error.status_code, str(error.detail))
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            detail = f"there is nothing at {request.url.path}: see /docs"
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            detail = f"{request.method} is no method of {request.url.path}: see /docs"
+        case _:
+            detail = str(error.detail)
+    response = problem(error.status_code, detail)
     response.headers.update(error.headers or {})
     return response
 
@@ -102,7 +113,9 @@ async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     if status_of(error) == HTTPStatus.INSUFFICIENT_STORAGE:
         return problem(
-            HTTPStatus.INSUFFICIENT_STORAGE, "the disk is full: free some space"
+            HTTPStatus.INSUFFICIENT_STORAGE,
+            "the data folder can't be written to: see whether the disk is full or "
+            "read-only",
         )
     return problem(
         HTTPStatus.INTERNAL_SERVER_ERROR,
