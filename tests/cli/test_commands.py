@@ -1,6 +1,9 @@
 """What a user of the shell sees: answers, sentences and exit codes."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +56,21 @@ def test_an_import_of_which_nothing_came_in_fails(
     assert "no image files" in capsys.readouterr().out
     (folder / "bad.jpg").write_bytes(b"nonsense")
     assert main(["import", str(folder)]) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_a_name_that_is_no_text_is_shown_all_the_same(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    good = folder / os.fsdecode(b"caf\xe9.png")
+    good.write_bytes(blank_page())
+    (folder / os.fsdecode(b"t\xe9.jpg")).write_bytes(b"nonsense")
+    code = "import sys; from ambience.cli import main; sys.exit(main())"
+    for words in (["import"], ["import", "--json"], ["search"]):
+        path = folder if words[0] == "import" else good
+        run = [sys.executable, "-c", code, *words, str(path)]
+        assert subprocess.run(run, check=False).returncode == 0
+        assert "\\udce9" in capfd.readouterr().out
 
 
 def test_an_import_in_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

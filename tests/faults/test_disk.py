@@ -2,6 +2,7 @@
 
 import json
 import random
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -307,13 +308,13 @@ def test_a_full_disk_is_said_and_what_is_there_is_found(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
-    mount = f"mount -t tmpfs -o size=2m tmpfs {data}"
+    mount = f"mount -t tmpfs -o size=2m tmpfs {shlex.quote(str(data))}"
     if (
         shutil.which("unshare") is None
         or subprocess.run([*alone, mount], check=False, capture_output=True).returncode
     ):
         pytest.skip("no disk of its own can be made here")
-    python = f'{mount} && exec {sys.executable} -c "$0" "$@"'
+    python = f'{mount} && exec {shlex.quote(sys.executable)} -c "$0" "$@"'
     with started(data, command=[*alone, python]).wait_until_ready() as server:
         with server.client() as client:
             added = fill(client)

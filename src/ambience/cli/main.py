@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 
 from ambience.cli.parser import build_parser
 from ambience.core.errors import AmbienceError
@@ -31,6 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(argv)
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A file's name that is no text is shown with its odd bytes spelt out.
+        sys.stdout.reconfigure(errors="backslashreplace")
     command = import_module(_COMMANDS[options.command])
     try:
         return int(command.run(options))

@@ -24,8 +24,8 @@ _PLAIN_EVERY = 1000  # files between two lines where there is no terminal to dra
 
 
 def print_json(answer: Any) -> None:
-    """Print an answer for programs."""
-    print(json.dumps(answer, ensure_ascii=False, indent=2))
+    """Print an answer for programs, at once: one may be waiting for it."""
+    print(json.dumps(answer, indent=2), flush=True)
 
 
 class _Rate(ProgressColumn):

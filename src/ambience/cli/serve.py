@@ -189,5 +189,4 @@ def _say_ready(listener: socket.socket, *, as_json: bool) -> None:
     if as_json:
         print_json({"ready": address})
     else:
-        print(f"ambience is ready at {address}")
-    sys.stdout.flush()
+        print(f"ambience is ready at {address}", flush=True)
