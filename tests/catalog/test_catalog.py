@@ -102,19 +102,35 @@ def test_the_newest_come_first_page_by_page(catalog: Catalog) -> None:
 
 def test_everything_is_listed_by_id(catalog: Catalog) -> None:
     catalog.put([record(i) for i in range(2500, 0, -1)])
-    assert [image.image_id for image in catalog.everything()] == list(range(1, 2501))
+    assert catalog.ids() == list(range(1, 2501))
 
 
-def test_reserved_ids_are_never_given_twice(catalog: Catalog) -> None:
-    catalog.put([record(2)])
-    assert catalog.reserve_ids(3) == [1, 3, 4]
-    assert catalog.reserve_ids(1) == [5]
+def test_an_id_is_given_out_once_and_never_again(
+    catalog: Catalog, journal: Journal
+) -> None:
+    assert catalog.reserve_ids(2) == [1, 2]
+    journal.begin([JournalEntry(ImageId(4), Operation.PUT)])
+    image = record(4)
+    catalog.put([image])
+    catalog.delete(image, trashed=None)  # and still nobody else gets its id
+    catalog.claim_id(ImageId(7))
+    assert catalog.reserve_ids(2) == [8, 9]
     assert catalog.reserve_ids(0) == []
 
 
 def test_an_id_at_the_end_of_the_range_does_not_use_ids_up(catalog: Catalog) -> None:
-    catalog.put([record(2**53 - 1)])
+    catalog.claim_id(ImageId(2**53 - 1))
     assert catalog.reserve_ids(1) == [1]
+
+
+def test_a_reserved_id_that_was_taken_meanwhile_is_not_used(
+    catalog: Catalog, journal: Journal
+) -> None:
+    (reserved,) = catalog.reserve_ids(1)
+    catalog.put([record(reserved)])
+    with pytest.raises(BusyError):
+        journal.begin([JournalEntry(reserved, Operation.PUT)], new=[reserved])
+    assert journal.is_empty()
 
 
 def test_a_deleted_file_is_remembered_until_it_is_added_again(
@@ -174,9 +190,10 @@ def test_what_a_dead_process_left_is_taken_over(
     assert journal.left_over() == []  # it lives
     dead._lock.release()  # noqa: SLF001 -- what the system does when a process dies
     assert journal.left_over() == [entry]
-    assert journal.left_over() == [entry]  # ours until it is mended
+    assert journal.left_over() == []  # it is ours now
+    assert journal.still_open([entry]) == [entry]
     journal.abandon([ImageId(1)])
-    assert journal.left_over() == []
+    assert journal.still_open([entry]) == []
 
 
 def test_a_file_that_is_no_catalog_is_a_clear_error(tmp_path: Path) -> None:

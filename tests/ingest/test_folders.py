@@ -30,9 +30,25 @@ def test_hidden_things_are_left_out(tmp_path: Path) -> None:
     assert names(tmp_path) == ["e.jpg"]
 
 
-def test_our_own_folder_is_left_out(tmp_path: Path) -> None:
+def test_our_own_folder_is_left_out_by_whatever_name(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "data/thumbnails/b.webp")
-    assert names(tmp_path, leave_out=tmp_path / "data") == ["a.jpg"]
+    (tmp_path / "link").symlink_to(tmp_path / "data", target_is_directory=True)
+    for name in ("data", "data/thumbnails/..", "link"):
+        assert names(tmp_path, leave_out=tmp_path / name) == ["a.jpg"]
+
+
+def test_a_link_to_itself_is_left_out(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    for name in ("loop", "loop.jpg"):
+        (tmp_path / name).symlink_to(tmp_path / name)
+    assert names(tmp_path) == ["a.jpg"]
+
+
+def test_a_date_beyond_64_bits_is_brought_back_into_them(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    os.utime(tmp_path / "a.jpg", (2**34, 2**34))  # as late as most systems keep
+    (found,) = walk([tmp_path], leave_out=tmp_path / "data")
+    assert found.modified_ns == 2**63 - 1
 
 
 def test_links_in_circles_end(tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ambience.catalog import ImageRecord
 from ambience.cli.system import System
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
-from ambience.ingest import Progress, Report
+from ambience.ingest import Arrival, Progress, Report
 from tests.drawing import drawn_image, encode
 from tests.library import found_ids, opened_system, write_images
 
@@ -40,6 +41,10 @@ def counts(report: Report) -> dict[str, int]:
     return {name: number for name, number in numbers.items() if number}
 
 
+def everything(system: System) -> list[ImageRecord]:
+    return system.parts.catalog.find(system.parts.catalog.ids())
+
+
 def sizes(system: System) -> set[int]:
     counts = {int(b.status()["count"]) for b in system.parts.backends}
     return counts | {len(system.parts.catalog)}
@@ -48,7 +53,7 @@ def sizes(system: System) -> set[int]:
 def test_everything_is_added_and_found(system: System, folder: Path) -> None:
     assert counts(run(system, folder)) == {"added": 5}
     assert sizes(system) == {5}
-    for image in system.parts.catalog.everything():
+    for image in everything(system):
         assert image.path is not None
         assert found_ids(system, image.path.read_bytes())[0] == image.image_id
         assert system.parts.originals.thumbnail_path(image.sha256).exists()
@@ -95,6 +100,37 @@ def test_of_two_new_places_one_is_the_move(system: System, folder: Path) -> None
         (folder / name).write_bytes(data)
     assert counts(run(system, folder)) == {"moved": 1, "added": 1, "skipped": 4}
     assert sizes(system) == {6}
+
+
+def test_a_file_found_again_elsewhere_later_is_moved(
+    system: System, folder: Path
+) -> None:
+    run(system, folder)
+    data = (folder / "0.png").read_bytes()
+    (folder / "0.png").unlink()
+    assert counts(run(system, folder)) == {"missing": 1, "skipped": 4}
+    (folder / "elsewhere.png").write_bytes(data)
+    assert counts(run(system, folder)) == {"moved": 1, "skipped": 4}
+
+
+def test_an_import_does_not_take_the_id_of_an_image_that_was_put(
+    system: System, folder: Path
+) -> None:
+    upload = encode(drawn_image(90, (60, 80)))
+    prepared = system.parts.writer.prepare(ImageFile(upload))
+    system.parts.writer.put([Arrival(ImageId(1), prepared, upload=upload, keep=True)])
+    system.parts.writer.delete(ImageId(1))
+    run(system, folder)
+    ids = system.parts.catalog.ids()
+    assert ids == [2, 3, 4, 5, 6]
+
+
+def test_a_stop_during_the_walk_ends_it(system: System, folder: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    report = system.importer.run([folder], stop=stop)
+    assert report.stopped
+    assert sizes(system) == {0}
 
 
 def test_a_copy_is_an_image_of_its_own(system: System, folder: Path) -> None:
@@ -188,7 +224,7 @@ def test_the_users_folder_is_never_written_to(system: System, folder: Path) -> N
 
     before, touched = state(), folder.stat().st_mtime_ns
     run(system, folder)
-    for image in list(system.parts.catalog.everything()):
+    for image in everything(system):
         system.parts.writer.delete(image.image_id)
     assert (state(), folder.stat().st_mtime_ns) == (before, touched)
 

@@ -7,7 +7,12 @@ import pytest
 
 from ambience.catalog import Catalog, Journal, JournalEntry, Operation
 from ambience.catalog.database import Database
-from ambience.core.errors import NotFoundError, StoredDataError, UnavailableError
+from ambience.core.errors import (
+    BusyError,
+    NotFoundError,
+    StoredDataError,
+    UnavailableError,
+)
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, Limits
 from ambience.ingest import Arrival, Originals, Writer
@@ -230,7 +235,7 @@ def test_a_changed_file_cut_short_is_read_again(house: House, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("junk", [None, b"no image any more"])
-def test_a_changed_file_that_is_gone_leaves_nothing(
+def test_an_image_whose_file_can_not_be_read_now_is_kept(
     house: House, tmp_path: Path, junk: bytes | None
 ) -> None:
     file = tmp_path / "photo.png"
@@ -243,8 +248,42 @@ def test_a_changed_file_that_is_gone_leaves_nothing(
     else:
         file.write_bytes(junk)
     house.restart()
-    assert house.holds(None)
     assert house.journal.is_empty()
+    image = house.catalog.get(SEVEN)
+    assert (image.path, image.missing) == (file, junk is None)
+    assert image.modified_ns is None  # the next import looks at it again
+    assert all(SEVEN in sink.held for sink in house.sinks)
+
+
+def test_what_a_killed_process_left_is_mended_when_it_is_in_the_way(
+    house: House,
+) -> None:
+    house.put(OLD)
+    killed = Journal(house.database, house.data / "locks")
+    killed.begin([JournalEntry(SEVEN, Operation.DELETE)])
+    killed._lock.release()  # noqa: SLF001 -- what the system does when a process dies
+    house.put(NEW)
+    assert house.holds(NEW)
+    assert house.journal.is_empty()
+
+
+def test_a_key_that_was_given_away_is_not_used_for_a_new_image(house: House) -> None:
+    house.put(OLD)
+    prepared = house.writer.prepare(ImageFile(NEW))
+    with pytest.raises(BusyError):
+        house.writer.put([Arrival(SEVEN, prepared, upload=NEW, keep=True, is_new=True)])
+    assert house.holds(OLD)
+    assert house.files("staging") == []
+
+
+def test_a_file_with_a_date_that_no_calendar_holds_comes_in(
+    house: House, tmp_path: Path
+) -> None:
+    prepared = house.writer.prepare(ImageFile(OLD))
+    house.writer.put(
+        [Arrival(SEVEN, prepared, path=tmp_path / "a.png", modified_ns=2**63 - 1)]
+    )
+    assert house.catalog.get(SEVEN).modified_ns == 2**63 - 1
 
 
 @pytest.mark.parametrize("removed_from", [0, 1, 2])

@@ -1,13 +1,14 @@
 """The table of images: one row each, found by id, path, content or date."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
+from ambience.catalog import ids as ids_
 from ambience.catalog import journal
 from ambience.catalog.database import Database
 from ambience.catalog.records import COLUMNS, ImageRecord, KnownFile, record, values
@@ -91,16 +92,10 @@ class Catalog:
         rows = self._database.rows(query, (*bounds, limit))
         return [record(row) for row in rows]
 
-    def everything(self) -> Iterator[ImageRecord]:
-        """Iterate over all images by id, without keeping them all in memory."""
-        last = -1
-        while True:
-            query = f"{_ALL} WHERE image_id > ? ORDER BY image_id LIMIT 1000"
-            rows = self._database.rows(query, (last,))
-            if not rows:
-                return
-            yield from map(record, rows)
-            last = rows[-1]["image_id"]
+    def ids(self) -> list[ImageId]:
+        """Return the ids of all images, in order."""
+        rows = self._database.rows("SELECT image_id FROM images ORDER BY image_id")
+        return [ImageId(image_id) for (image_id,) in rows]
 
     def files_in(self, folder: Path) -> dict[Path, KnownFile]:
         """Return the user's files known at or below a folder, by path."""
@@ -124,26 +119,14 @@ class Catalog:
         return bool(self._database.rows(query, (os.fsencode(path), sha256)))
 
     def reserve_ids(self, count: int) -> list[ImageId]:
-        """Return ids that no image has or ever gets otherwise."""
-        ids: list[ImageId] = []
+        """Return ids that no image has, had, or ever gets otherwise."""
         with self._database.transaction() as connection:
-            (candidate,) = connection.execute(
-                "SELECT value FROM counters WHERE name = 'next_image_id'"
-            ).fetchone()
-            while len(ids) < count:
-                taken = connection.execute(
-                    "SELECT 1 FROM images WHERE image_id = ?1 "
-                    "UNION SELECT 1 FROM journal WHERE image_id = ?1",
-                    (candidate,),
-                ).fetchone()
-                if taken is None:
-                    ids.append(ImageId(candidate))
-                candidate += 1
-            connection.execute(
-                "UPDATE counters SET value = ? WHERE name = 'next_image_id'",
-                (candidate,),
-            )
-        return ids
+            return ids_.reserve(connection, count)
+
+    def claim_id(self, image_id: ImageId) -> None:
+        """See to it that an id chosen by a caller is not given out later."""
+        with self._database.transaction() as connection:
+            ids_.claim(connection, [image_id])
 
     def put(self, images: Sequence[ImageRecord]) -> None:
         """Add or replace images, and strike out their journal entries."""

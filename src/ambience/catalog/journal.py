@@ -9,6 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ambience.catalog import ids
 from ambience.catalog.database import Database
 from ambience.core.errors import BusyError
 from ambience.core.features import ImageId
@@ -69,20 +70,28 @@ class Journal:
         self._lock.release()
         self._lock_path(self._owner).unlink(missing_ok=True)
 
-    def begin(self, entries: Sequence[JournalEntry]) -> None:
+    def begin(
+        self, entries: Sequence[JournalEntry], *, new: Sequence[ImageId] = ()
+    ) -> None:
         """Write down changes before they are made.
 
         An entry that this process could not end before is taken over.
 
+        Args:
+            entries: What will be done.
+            new: Those of the images that were not there when their key was reserved.
+
         Raises:
-            BusyError: If another process is changing one of the images.
+            BusyError: If another process is changing one of the images, or one of
+                ``new`` is there by now.
         """
         rows = [
             (e.image_id, self._owner, e.operation, e.source, e.keep) for e in entries
         ]
         with self._database.transaction() as connection:
+            ids.claim(connection, [entry.image_id for entry in entries])
             written = connection.executemany(_BEGIN, rows).rowcount
-            if written != len(rows):
+            if written != len(rows) or ids.taken(connection, new):
                 raise BusyError(
                     "one of these images is being changed by another process: "
                     "try again in a moment"
@@ -97,6 +106,10 @@ class Journal:
         """Whether no other process is at work, as far as `left_over` could see."""
         return not self._others()
 
+    def others_live(self) -> bool:
+        """Whether another process has this data folder in use now."""
+        return not all(self._is_gone(owner) for owner in self._others())
+
     def abandon(self, ids: Sequence[ImageId]) -> None:
         """Forget changes that were undone."""
         with self._database.transaction() as connection:
@@ -107,20 +120,27 @@ class Journal:
         with self._database.transaction() as connection:
             rows = connection.execute("SELECT DISTINCT owner FROM journal").fetchall()
             owners = {owner for (owner,) in rows} | self._others()
-            for owner in sorted(owners - {self._owner}):
-                if self._is_gone(owner):
-                    connection.execute(
-                        "UPDATE journal SET owner = ? WHERE owner = ?",
-                        (self._owner, owner),
-                    )
+            gone = [o for o in sorted(owners - {self._owner}) if self._is_gone(o)]
+            if not gone:  # nothing to write, on a disk that may refuse it
+                return []
+            marks = ", ".join("?" * len(gone))
             rows = connection.execute(
-                "SELECT image_id, operation, source, keep FROM journal WHERE owner = ? "
-                "ORDER BY image_id",
-                (self._owner,),
+                f"UPDATE journal SET owner = ? WHERE owner IN ({marks}) "  # noqa: S608 -- question marks
+                "RETURNING image_id, operation, source, keep",
+                (self._owner, *gone),
             ).fetchall()
         return [
             JournalEntry(ImageId(image_id), Operation(operation), source, bool(keep))
-            for image_id, operation, source, keep in rows
+            for image_id, operation, source, keep in sorted(rows, key=tuple)
+        ]
+
+    def still_open(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+        """Return those of these entries that nothing has ended or replaced since."""
+        query = "SELECT 1 FROM journal WHERE image_id = ? AND owner = ? AND source = ?"
+        return [
+            entry
+            for entry in entries
+            if self._database.rows(query, (entry.image_id, self._owner, entry.source))
         ]
 
     def _others(self) -> set[str]:

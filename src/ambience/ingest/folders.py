@@ -11,6 +11,8 @@ from ambience.imaging import EXTENSIONS
 # Folders in which storage servers keep thumbnails and deleted files of their own.
 _NOT_OURS = frozenset({"@eadir", "#recycle", "$recycle.bin", "__macosx"})
 
+_LATEST_NS = 2**63 - 1  # in the year 2262
+
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
@@ -50,23 +52,22 @@ def walk(roots: Sequence[Path], *, leave_out: Path) -> Iterator[FoundFile]:
 
     Args:
         roots: Files and folders, absolute.
-        leave_out: A folder not to go into: our own data.
+        leave_out: A folder not to go into, by whatever name: our own data.
     """
     seen: set[tuple[int, int]] = set()
+    _is_new(leave_out, seen)
     for root in roots:
         if root.is_dir():
-            yield from _walk_folder(root, leave_out, seen)
+            yield from _walk_folder(root, seen)
         else:
             yield from _file(root)
 
 
-def _walk_folder(
-    folder: Path, leave_out: Path, seen: set[tuple[int, int]]
-) -> Iterator[FoundFile]:
+def _walk_folder(folder: Path, seen: set[tuple[int, int]]) -> Iterator[FoundFile]:
     pending = [folder]
     while pending:
         here = pending.pop()
-        if here == leave_out or not _is_new(here, seen):
+        if not _is_new(here, seen):
             continue
         try:
             with os.scandir(here) as scan:
@@ -78,10 +79,10 @@ def _walk_folder(
             if entry.name.startswith(".") or entry.name.lower() in _NOT_OURS:
                 continue
             path = Path(entry.path)
-            if entry.is_dir():
+            if path.is_dir():  # of a link that leads to itself, False; entry's raises
                 below.append(path)
             elif path.suffix.lower() in EXTENSIONS and (
-                not entry.is_symlink() or _is_new(path, seen)
+                not path.is_symlink() or _is_new(path, seen)
             ):
                 yield from _file(path)
         pending.extend(reversed(below))
@@ -106,4 +107,6 @@ def _file(path: Path) -> Iterator[FoundFile]:
     except OSError:
         return
     if path.is_file():
-        yield FoundFile(path, stat.st_size, stat.st_mtime_ns)
+        # Some file systems keep dates that no 64 bits of nanoseconds hold.
+        modified_ns = max(-_LATEST_NS, min(stat.st_mtime_ns, _LATEST_NS))
+        yield FoundFile(path, stat.st_size, modified_ns)

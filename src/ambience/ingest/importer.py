@@ -50,7 +50,7 @@ class Report:
         skipped: Files that were known and have not changed.
         moved: Images whose file was found at another path.
         deleted: Files left out because the user deleted their image before.
-        missing: Images whose file is gone.
+        gone: Images whose file is gone since the last import.
         failed: Files that could not be imported.
         unavailable: By service name, why it could not take part.
         stopped: Whether the import was stopped before its end.
@@ -61,10 +61,15 @@ class Report:
     skipped: int = 0
     moved: int = 0
     deleted: int = 0
-    missing: int = 0
+    gone: set[ImageId] = field(default_factory=set)
     failed: list[Failure] = field(default_factory=list)
     unavailable: dict[str, str] = field(default_factory=dict)
     stopped: bool = False
+
+    @property
+    def missing(self) -> int:
+        """How many images' files are gone since the last import."""
+        return len(self.gone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ class Importer:
 
         Args:
             paths: What to import.
-            on_progress: Told after every batch and every second or so.
+            on_progress: Told after every file.
             stop: Set it to end early; what was reported as done is done.
             again: Also take files whose image the user deleted before.
 
@@ -133,7 +138,11 @@ class Importer:
         known: dict[Path, KnownFile] = {}
         for root in roots:
             known |= self._catalog.files_in(root)
-        found = list(walk(roots, leave_out=self._data))
+        found: list[FoundFile] = []
+        for file in walk(roots, leave_out=self._data):
+            if stop.is_set():
+                return Report(stopped=True)
+            found.append(file)
         fresh = [file for file in found if not self._is_unchanged(file, known)]
         report.skipped = len(found) - len(fresh)
         self._mark_missing(found, known, report)
@@ -170,7 +179,7 @@ class Importer:
             if path not in seen and not record.missing and not os.path.lexists(path)
         ]
         self._catalog.mark_missing(gone, missing=True)
-        report.missing = len(gone)
+        report.gone = set(gone)
 
     def _look_at(
         self, file: FoundFile, known: KnownFile | None, *, again: bool
@@ -218,7 +227,7 @@ class Importer:
         if before.path is not None and not os.path.lexists(before.path):
             self._catalog.move(before.image_id, file.path, modified_ns=file.modified_ns)
             report.moved += 1
-            report.missing -= before.missing
+            report.gone.discard(before.image_id)
         else:
             data = ImageFile(file.path.read_bytes(), limits=self._writer.limits)
             batch.append(file, self._writer.prepare(data), None)
@@ -274,6 +283,7 @@ class _Batch:
                 prepared=prepared,
                 path=file.path,
                 modified_ns=file.modified_ns,
+                is_new=known is None,
             )
             for file, prepared, known in waiting
         ]

@@ -2,17 +2,18 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ambience.catalog import Catalog, ImageRecord, Journal, JournalEntry, Operation
 from ambience.core.errors import (
     AmbienceError,
     BadInputError,
+    BusyError,
     NotFoundError,
     UnavailableError,
 )
@@ -21,6 +22,8 @@ from ambience.imaging import ImageFile, ImageInfo, Limits, thumbnail
 from ambience.ingest.originals import Originals
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Sink(Protocol):
@@ -78,6 +81,7 @@ class Arrival:
         modified_ns: When that was last changed.
         upload: The bytes of one that has no file of the user's.
         keep: Whether the upload is kept as an original.
+        is_new: The key was reserved for it: no image may have it yet.
     """
 
     image_id: ImageId
@@ -86,6 +90,7 @@ class Arrival:
     modified_ns: int | None = None
     upload: bytes = b""
     keep: bool = False
+    is_new: bool = False
 
 
 class Writer:
@@ -142,8 +147,12 @@ class Writer:
             By service name, why a service could not take part; empty if all did.
 
         Raises:
-            BusyError: If another process is changing one of them.
+            BusyError: If another process is changing one of them, or has just given
+                away a key that was reserved.
         """
+        return self._once_mended(lambda: self._put_alone(arrivals))
+
+    def _put_alone(self, arrivals: Sequence[Arrival]) -> dict[str, str]:
         ids = [arrival.image_id for arrival in arrivals]
         with self._alone(ids):
             known = {record.image_id: record for record in self.catalog.find(ids)}
@@ -156,7 +165,13 @@ class Writer:
                 )
                 for arrival in arrivals
             ]
-            self._journal.begin(entries)
+            new = [arrival.image_id for arrival in arrivals if arrival.is_new]
+            try:
+                self._journal.begin(entries, new=new)
+            except BaseException:
+                for entry in entries:
+                    self.originals.drop(entry.image_id, entry.source)
+                raise
             try:
                 return self._put(
                     arrivals, {e.image_id: e.source for e in entries}, known
@@ -175,22 +190,39 @@ class Writer:
             NotFoundError: If no service and no record knows the image.
             BusyError: If another process is changing it.
         """
-        with self._alone([image_id]):
-            self._journal.begin([JournalEntry(image_id, Operation.DELETE)])
-            if not self._delete(image_id):
-                raise NotFoundError(f"there is no image {image_id}")
+        self._once_mended(lambda: self._delete_alone(image_id))
 
     def recover(self) -> int:
         """Mend what processes that died left half done; return how many changes."""
         staged = self.originals.all_staged()
-        entries = self._journal.left_over()
-        self._mend(entries)
+        mended = self._mend_left_over()
         # In this order: whoever staged one of these held a lock before that, so what
         # is not in use by another process is in no use at all.
         if self._journal.is_alone() and self._journal.is_empty():
             for path in staged:
                 path.unlink(missing_ok=True)
+        return mended
+
+    def _once_mended(self, change: Callable[[], T]) -> T:
+        """Make a change; if what a dead process left is in the way, mend that first."""
+        try:
+            return change()
+        except BusyError:
+            if not self._mend_left_over():
+                raise
+            return change()
+
+    def _mend_left_over(self) -> int:
+        entries = self._journal.left_over()
+        with self._alone([entry.image_id for entry in entries]):
+            self._mend(self._journal.still_open(entries))
         return len(entries)
+
+    def _delete_alone(self, image_id: ImageId) -> None:
+        with self._alone([image_id]):
+            self._journal.begin([JournalEntry(image_id, Operation.DELETE)])
+            if not self._delete(image_id):
+                raise NotFoundError(f"there is no image {image_id}")
 
     def _stage(self, arrival: Arrival, *, replaces: bool) -> str:
         if arrival.upload and (arrival.keep or replaces):
@@ -239,9 +271,7 @@ class Writer:
     ) -> ImageRecord:
         prepared, now = arrival.prepared, datetime.now(UTC)
         changed = (
-            now.astimezone().replace(tzinfo=None)
-            if arrival.modified_ns is None
-            else datetime.fromtimestamp(arrival.modified_ns / 1e9)  # noqa: DTZ006 -- local, as cameras write it
+            now if arrival.modified_ns is None else _date(arrival.modified_ns, now)
         )
         original = None
         if arrival.keep:
@@ -254,7 +284,8 @@ class Writer:
             byte_count=prepared.byte_count,
             size=prepared.info.size,
             format=prepared.info.format,
-            shown_at=prepared.info.taken_at or changed,
+            shown_at=prepared.info.taken_at
+            or changed.astimezone().replace(tzinfo=None),
             added_at=now if known is None else known.added_at,
             path=arrival.path,
             original=original,
@@ -316,15 +347,20 @@ class Writer:
         self._put([arrival], {entry.image_id: entry.source}, {entry.image_id: known})
 
     def _restore(self, known: ImageRecord) -> None:
-        """Make every service say again what the image's own file holds."""
+        """Make every service say again what the image's own file holds.
+
+        A file that can't be read now (a disk that is not there, or what the user put
+        in its place is no image) is looked at again by the next import: without a date
+        it counts as changed.
+        """
         file = self.originals.file_of(known)
-        if file is None or not file.exists():  # and so is what was known of it
-            self._delete(known.image_id)
-            return
         try:
+            if file is None:
+                raise FileNotFoundError
             prepared = self.prepare(ImageFile(file.read_bytes(), limits=self.limits))
-        except BadInputError:  # written anew by the user, and no image any more
-            self._delete(known.image_id)
+        except (OSError, BadInputError) as error:
+            missing = isinstance(error, FileNotFoundError)
+            self.catalog.put([replace(known, modified_ns=None, missing=missing)])
             return
         arrival = Arrival(
             image_id=known.image_id,
@@ -354,3 +390,11 @@ class Writer:
             with self._condition:
                 self._at_work.difference_update(ids)
                 self._condition.notify_all()
+
+
+def _date(modified_ns: int, now: datetime) -> datetime:
+    """Return a file's date; today's for one that no calendar holds."""
+    try:
+        return datetime.fromtimestamp(modified_ns / 1e9, UTC)
+    except (ValueError, OverflowError, OSError):
+        return now

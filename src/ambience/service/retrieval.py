@@ -199,10 +199,10 @@ class RetrievalService:
 
         Searches go on with the old one meanwhile.
         """
-        with self._changing:
-            self._seq = self._replay(index, since=0)
+        with self._changing, self._snapshotting:
+            seq = self._replay(index, since=0)
             self._index = index
-            self._saved_seq = -1
+            self._seq, self._saved_seq = seq, -1
         self.snapshot()
 
     def snapshot(self) -> None:
@@ -251,12 +251,15 @@ class RetrievalService:
             return
         with self._changing:
             self._seq = self._replay(self._index, since=self._seq)
-        due = max(_SNAPSHOT_CHANGES, _SNAPSHOT_SHARE * len(self._index))
-        if self._seq - self._saved_seq > due and not self._snapshotting.locked():
-            self._snapshot_thread = threading.Thread(
-                target=self._snapshot_quietly, name=f"{self.name}-snapshot"
-            )
-            self._snapshot_thread.start()
+            due = max(_SNAPSHOT_CHANGES, _SNAPSHOT_SHARE * len(self._index))
+            at_work = self._snapshot_thread
+            if self._seq - self._saved_seq > due and (
+                at_work is None or not at_work.is_alive()
+            ):
+                self._snapshot_thread = threading.Thread(
+                    target=self._snapshot_quietly, name=f"{self.name}-snapshot"
+                )
+                self._snapshot_thread.start()
 
     def _replay(self, index: VectorIndex, *, since: int) -> int:
         """Apply what the store holds after ``since``; return how far that went."""
