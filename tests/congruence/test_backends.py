@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,8 +16,11 @@ from ambience import registry
 from ambience.core.errors import (
     BadInputError,
     BadParameterError,
+    BusyError,
     NotFoundError,
+    TooLargeError,
     UnavailableError,
+    UnsupportedImageError,
 )
 from ambience.core.features import ImageId
 from ambience.gateway.remote import RemoteBackend, connect
@@ -30,6 +33,23 @@ IMAGES = {
     ImageId(seed): ImageFile(encode(drawn_image(seed, (60, 80)))) for seed in range(12)
 }
 WAYS = ["here", "asgi", "socket"]
+
+
+def problem(status: int, detail: str) -> httpx2.Response:
+    """Return a problem document as our own servers send it."""
+    headers = {"content-type": "application/problem+json"}
+    return httpx2.Response(status, headers=headers, json={"detail": detail})
+
+
+@contextmanager
+def answering(answer: httpx2.Response) -> Iterator[RemoteBackend]:
+    """Give a backend for a server that has one answer to everything."""
+    transport = httpx2.MockTransport(lambda _: answer)
+    remote = RemoteBackend(
+        "phash", httpx2.Client(transport=transport, base_url="http://phash")
+    )
+    yield remote
+    remote.close()
 
 
 @pytest.fixture(params=sorted(registry.BUILTIN))
@@ -155,19 +175,73 @@ def test_a_service_that_does_not_answer_is_unavailable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"),
+    ("status", "error"),
     [
-        (httpx2.Response(500, json={"detail": "broken"}), UnavailableError),
-        (httpx2.Response(502, text="<html>"), UnavailableError),
-        (httpx2.Response(413, json={"detail": "too large"}), BadInputError),
+        (400, BadInputError),
+        (405, UnavailableError),
+        (409, BusyError),
+        (413, TooLargeError),
+        (415, UnsupportedImageError),
+        (421, UnavailableError),
+        (422, BadParameterError),
+        (500, UnavailableError),
+        (503, UnavailableError),
+        (507, UnavailableError),
     ],
 )
-def test_what_another_process_answers_is_translated(
-    answer: httpx2.Response, error: type[Exception]
+def test_what_another_process_refuses_is_refused_alike(
+    status: int, error: type[Exception]
 ) -> None:
-    transport = httpx2.MockTransport(lambda _: answer)
-    client = httpx2.Client(transport=transport, base_url="http://phash")
-    remote = RemoteBackend("phash", client)
-    with pytest.raises(error):
-        remote.search(IMAGES[ImageId(3)], k=5)
-    remote.close()
+    with answering(problem(status, "that is why")) as remote:
+        with pytest.raises(error, match="that is why") as raised:
+            remote.search(IMAGES[ImageId(3)], k=5)
+        assert type(raised.value) is error
+        assert remote.status()["available"] is False
+
+
+STRANGERS = {
+    "a page": httpx2.Response(200, html="<h1>It works!</h1>"),
+    "nothing": httpx2.Response(204),
+    "other JSON": httpx2.Response(200, json={"matches": "many"}),
+    "a list": httpx2.Response(200, json=[]),
+    "a deep list": httpx2.Response(200, content=b"[" * 100_000),
+    "another service": httpx2.Response(
+        200, json={"name": "color", "available": True, "count": 0, "index": {"lag": 0}}
+    ),
+    "elsewhere": httpx2.Response(301, headers={"location": "http://example.org"}),
+    "a 404 of a proxy": httpx2.Response(404, html="<h1>Not Found</h1>"),
+    "a 404 in JSON": httpx2.Response(404, json={"detail": "Not Found"}),
+    "a 404 of ours": problem(404, "there is nothing at /phash"),
+    "a 403 of a proxy": httpx2.Response(403, html="<h1>Forbidden</h1>"),
+    "a 413 of a proxy": httpx2.Response(413, html="<h1>Too Large</h1>"),
+    "a 502 of a proxy": httpx2.Response(502, html="<h1>Bad Gateway</h1>"),
+}
+
+
+@pytest.mark.parametrize("what", STRANGERS)
+def test_a_wrong_address_is_said_and_is_no_answer(what: str) -> None:
+    image, image_id = IMAGES[ImageId(3)], ImageId(3)
+    with answering(STRANGERS[what]) as remote:
+        calls: list[Callable[[], object]] = [
+            lambda: remote.search(image, k=5),
+            lambda: remote.search_by_id(image_id, k=5),
+        ]
+        if what != "nothing":  # which is what a change answers
+            calls += [
+                lambda: remote.put({image_id: image.data}),
+                lambda: remote.remove([image_id]),
+            ]
+        for call in calls:
+            with pytest.raises(
+                UnavailableError, match=r"http://phash.*services\.phash"
+            ):
+                call()
+        state = remote.status()
+        assert state["available"] is False
+        assert "see whether services.phash.url is right" in state["reason"]
+
+
+@pytest.mark.parametrize("url", ["phash:33336", "127.0.0.1", "http://", "http://h:x"])
+def test_what_is_no_address_is_refused_at_once(url: str) -> None:
+    with pytest.raises(BadParameterError, match=r"services\.phash\.url.*no address"):
+        connect("phash", url, timeout_s=1)

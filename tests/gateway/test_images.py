@@ -29,6 +29,19 @@ def test_an_image_that_was_put_is_there_and_found(client: TestClient) -> None:
     assert client.get("/images/1000/file").content == NEW
 
 
+def test_an_id_put_to_one_service_is_not_given_to_an_import(
+    client: TestClient, system: System, folder: Path
+) -> None:
+    (taken,) = system.parts.catalog.reserve_ids(1)
+    image_id = taken + 1
+    assert client.put(f"/phash/images/{image_id}", files={"image": NEW}).is_success
+    (folder / "new.png").write_bytes(encode(drawn_image(51, (60, 80))))
+    system.importer.run([folder])
+    assert image_id not in system.parts.catalog.ids()
+    answer = client.post("/phash/search", files={"image": NEW}, data={"k": 1})
+    assert answer.json()["matches"][0]["image_id"] == image_id
+
+
 def test_features_only_leaves_nothing_to_show(client: TestClient) -> None:
     client.put("/images/1000", files={"image": NEW}, data={"keep": "false"})
     assert not client.get("/images/1000").json()["has_file"]

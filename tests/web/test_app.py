@@ -8,9 +8,12 @@ from starlette.testclient import TestClient
 
 from ambience import registry
 from ambience.core.errors import StoredDataError
+from ambience.core.features import ImageId
+from ambience.core.matches import Answer, Match
 from ambience.imaging import Limits
 from ambience.web.app import create_app
 from ambience.web.backend import Backend, LocalBackend, UnavailableBackend
+from ambience.web.schemas import MAX_K
 from tests.drawing import drawn_image, encode
 
 IMAGE = encode(drawn_image(1, (60, 80)))
@@ -159,6 +162,21 @@ def test_an_upload_that_does_not_tell_its_size_is_cut_off(client: TestClient) ->
         headers={"content-type": "multipart/form-data; boundary=x"},
     )
     assert answer.status_code == 413
+
+
+def test_a_radius_is_answered_with_the_nearest_only(
+    client: TestClient, phash: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = tuple(Match(ImageId(i), float(i)) for i in range(MAX_K + 5))
+    for name in ("search", "search_by_id"):
+        monkeypatch.setattr(phash, name, lambda *_, **__: Answer(many))
+    answers = [
+        client.post("/phash/search?radius=576", files={"image": IMAGE}),
+        client.get("/phash/images/7/similar?radius=576"),
+    ]
+    for answer in answers:
+        found = [match["image_id"] for match in answer.json()["matches"]]
+        assert found == list(range(MAX_K))
 
 
 def test_the_documents_name_every_route_with_its_problems(client: TestClient) -> None:

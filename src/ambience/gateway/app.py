@@ -11,7 +11,7 @@ from ambience.web.app import create_app
 
 def create_gateway(parts: Parts) -> FastAPI:
     """Return the application that serves the gateway."""
-    app = create_app(parts.backends, limits=parts.limits)
+    app = create_app(parts.backends, limits=parts.limits, claim=parts.catalog.claim_id)
     app.include_router(image_routes(parts))
     app.include_router(file_routes(parts))
     app.include_router(search_routes(parts))

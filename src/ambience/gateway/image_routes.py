@@ -13,6 +13,7 @@ from ambience.gateway.parts import Parts
 from ambience.gateway.schemas import ImageAnswer, ImagePage, PutAnswer, image_answer
 from ambience.imaging import ImageFile
 from ambience.ingest import Arrival
+from ambience.web.forms import only_fields
 from ambience.web.problems import PROBLEMS
 from ambience.web.schemas import ImageIdPath, ImageUpload
 
@@ -45,7 +46,7 @@ def image_routes(parts: Parts) -> APIRouter:
         """Say what is known of an image."""
         return image_answer(catalog.get(ImageId(image_id)))
 
-    @router.put("/{image_id}")
+    @router.put("/{image_id}", dependencies=[only_fields("image", "keep")])
     def put(
         image_id: ImageIdPath,
         image: ImageUpload,

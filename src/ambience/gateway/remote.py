@@ -5,21 +5,52 @@ from http import HTTPStatus
 from typing import Any
 
 import httpx2
+from pydantic import ValidationError
 
 from ambience.core.errors import (
+    AmbienceError,
     BadInputError,
     BadParameterError,
+    BusyError,
     NotFoundError,
+    TooLargeError,
     UnavailableError,
+    UnsupportedImageError,
 )
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
 from ambience.imaging import ImageFile
+from ambience.web.problems import MEDIA_TYPE
+from ambience.web.schemas import SearchAnswer
+
+# What a problem document of another process means here; 404 needs a second look.
+_ERRORS: Mapping[int, type[AmbienceError]] = {
+    HTTPStatus.BAD_REQUEST: BadInputError,
+    HTTPStatus.CONFLICT: BusyError,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TooLargeError,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: UnsupportedImageError,
+    HTTPStatus.UNPROCESSABLE_ENTITY: BadParameterError,
+    HTTPStatus.SERVICE_UNAVAILABLE: UnavailableError,
+}
 
 
 def connect(name: str, url: str, *, timeout_s: float) -> "RemoteBackend":
-    """Return a service that runs at an address; it need not be up yet."""
-    return RemoteBackend(name, httpx2.Client(base_url=url, timeout=timeout_s))
+    """Return a service that runs at an address; it need not be up yet.
+
+    Raises:
+        BadParameterError: If it is no address.
+    """
+    try:
+        parsed = httpx2.URL(url)
+    except httpx2.InvalidURL as error:
+        raise BadParameterError(
+            f"services.{name}.url: {url!r} is no address ({error})"
+        ) from error
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise BadParameterError(
+            f"services.{name}.url: {url!r} is no address such as http://127.0.0.1:33336"
+        )
+    return RemoteBackend(name, httpx2.Client(base_url=parsed, timeout=timeout_s))
 
 
 class RemoteBackend:
@@ -37,8 +68,8 @@ class RemoteBackend:
     def status(self) -> Mapping[str, Any]:
         """See `Backend.status`; a service that is down says so here too."""
         try:
-            return dict(self._send("GET", f"/{self.name}").json())
-        except UnavailableError as error:
+            return self._status()
+        except AmbienceError as error:
             return {"name": self.name, "available": False, "reason": str(error)}
 
     def extract(self, image: ImageFile) -> bytes:
@@ -48,14 +79,14 @@ class RemoteBackend:
     def put(self, extracted: Mapping[ImageId, Any]) -> None:
         """See `Backend.put`."""
         for image_id, data in extracted.items():
-            self._send("PUT", f"/{self.name}/images/{image_id}", files={"image": data})
+            self._change("PUT", f"/images/{image_id}", files={"image": data})
 
     def remove(self, ids: Sequence[ImageId]) -> list[ImageId]:
         """See `Backend.remove`."""
         known: list[ImageId] = []
         for image_id in ids:
             try:
-                self._send("DELETE", f"/{self.name}/images/{image_id}")
+                self._change("DELETE", f"/images/{image_id}")
             except NotFoundError:
                 continue
             known.append(image_id)
@@ -64,30 +95,58 @@ class RemoteBackend:
     def search(
         self, image: ImageFile, *, k: int | None = None, radius: float | None = None
     ) -> Answer:
-        """See `Backend.search`."""
-        return _answer(
-            self._send(
-                "POST",
-                f"/{self.name}/search",
-                params=_depth(k, radius),
-                files={"image": image.data},
-            )
-        )
+        """See `Backend.search`; of all in ``radius``, those that HTTP answers."""
+        files = {"image": image.data}
+        return self._find("POST", "/search", params=_depth(k, radius), files=files)
 
     def search_by_id(
         self, image_id: ImageId, *, k: int | None = None, radius: float | None = None
     ) -> Answer:
-        """See `Backend.search_by_id`."""
-        path = f"/{self.name}/images/{image_id}/similar"
-        return _answer(self._send("GET", path, params=_depth(k, radius)))
+        """See `Backend.search_by_id`; of all in ``radius``, those that HTTP answers."""
+        path = f"/images/{image_id}/similar"
+        return self._find("GET", path, params=_depth(k, radius))
 
     def close(self) -> None:
         """See `Backend.close`."""
         self._client.close()
 
+    def _status(self) -> Mapping[str, Any]:
+        response = self._send("GET", "")
+        match body := _json(response):
+            case {"name": self.name, "available": False, "reason": str()}:
+                return dict(body)
+            case {
+                "name": self.name,
+                "available": True,
+                "count": int(),
+                "index": {"lag": int()},
+            }:
+                return dict(body)
+        raise self._other(response)
+
+    def _find(self, method: str, path: str, **options: Any) -> Answer:
+        response = self._send(method, path, **options)
+        try:
+            said = SearchAnswer.model_validate(_json(response))
+        except ValidationError as error:
+            raise self._other(response) from error
+        return Answer(
+            tuple(
+                Match(ImageId(found.image_id), found.distance, found.model_extra or {})
+                for found in said.matches
+            ),
+            said.note,
+        )
+
+    def _change(self, method: str, path: str, **options: Any) -> None:
+        response = self._send(method, path, **options)
+        # A page of somebody else's must not pass for an image that was stored.
+        if response.status_code != HTTPStatus.NO_CONTENT:
+            raise self._other(response)
+
     def _send(self, method: str, path: str, **options: Any) -> httpx2.Response:
         try:
-            response = self._client.request(method, path, **options)
+            response = self._client.request(method, f"/{self.name}{path}", **options)
         except httpx2.HTTPError as error:
             raise UnavailableError(
                 f"{self.name} does not answer at {self._client.base_url} "
@@ -95,16 +154,24 @@ class RemoteBackend:
             ) from error
         if response.is_success:
             return response
-        detail = _detail(response)
-        match response.status_code:
-            case HTTPStatus.NOT_FOUND:
-                raise NotFoundError(detail)
-            case HTTPStatus.UNPROCESSABLE_ENTITY:
-                raise BadParameterError(detail)
-            case status if HTTPStatus.BAD_REQUEST <= status < 500:  # noqa: PLR2004 -- the client errors
-                raise BadInputError(detail)
-            case status:
-                raise UnavailableError(f"{self.name} answered {status}: {detail}")
+        status, detail = response.status_code, _detail(response)
+        if detail is None:
+            raise self._other(response)
+        if status in _ERRORS:
+            raise _ERRORS[status](detail)
+        if status == HTTPStatus.NOT_FOUND:
+            if not path:
+                raise self._other(response)
+            self._status()  # raises where it is the service that is not found
+            raise NotFoundError(detail)
+        raise UnavailableError(f"{self.name} answered {status}: {detail}")
+
+    def _other(self, response: httpx2.Response) -> UnavailableError:
+        return UnavailableError(
+            f"{self.name} at {self._client.base_url} answered something else "
+            f"({response.status_code} {response.reason_phrase}): see whether "
+            f"services.{self.name}.url is right"
+        )
 
 
 def _depth(k: int | None, radius: float | None) -> dict[str, float]:
@@ -115,19 +182,19 @@ def _depth(k: int | None, radius: float | None) -> dict[str, float]:
     }
 
 
-def _answer(response: httpx2.Response) -> Answer:
-    body = response.json()
-    return Answer(
-        tuple(
-            Match(ImageId(found.pop("image_id")), found.pop("distance"), found)
-            for found in body["matches"]
-        ),
-        body["note"],
-    )
-
-
-def _detail(response: httpx2.Response) -> str:
+def _json(response: httpx2.Response) -> Any:
+    """Return a body, ``None`` (which we never send) if it is not JSON."""
     try:
-        return str(response.json()["detail"])
-    except (ValueError, KeyError, TypeError):  # not one of ours: a proxy, perhaps
-        return response.reason_phrase
+        return response.json()
+    except (ValueError, RecursionError):
+        return None
+
+
+def _detail(response: httpx2.Response) -> str | None:
+    """Return the sentence of a problem document, ``None`` if it is not one of ours."""
+    if response.headers.get("content-type", "").partition(";")[0] != MEDIA_TYPE:
+        return None
+    match _json(response):
+        case {"detail": str(detail)}:
+            return detail
+    return None

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form
 from ambience.gateway.parts import Parts
 from ambience.gateway.schemas import ReverseSearchAnswer, reverse_search_answer
 from ambience.imaging import ImageFile
+from ambience.web.forms import only_fields
 from ambience.web.problems import PROBLEMS
 from ambience.web.schemas import MAX_K, ImageUpload
 
@@ -17,7 +18,10 @@ def search_routes(parts: Parts) -> APIRouter:
     """Return ``/reverse_search``."""
     router = APIRouter(tags=["search"], responses=PROBLEMS)
 
-    @router.post("/reverse_search")
+    @router.post(
+        "/reverse_search",
+        dependencies=[only_fields("image", "k", "services", "find_duplicate")],
+    )
     def reverse_search(
         image: ImageUpload,
         k: Annotated[

@@ -9,26 +9,39 @@ from fastapi.responses import JSONResponse
 from ambience import __version__
 from ambience.imaging import Limits
 from ambience.web.backend import Backend
+from ambience.web.documents import documents
 from ambience.web.limits import UploadLimit
 from ambience.web.metrics import MeasureRequests, Metrics
 from ambience.web.problems import handle_problems
 from ambience.web.schemas import JSON
-from ambience.web.service_routes import service_routes
+from ambience.web.service_routes import Claim, service_routes
 
 
-def create_app(backends: Sequence[Backend], *, limits: Limits) -> FastAPI:
-    """Serve each service under ``/{its name}``, with health and metrics."""
+def create_app(
+    backends: Sequence[Backend], *, limits: Limits, claim: Claim = lambda _: None
+) -> FastAPI:
+    """Serve each service under ``/{its name}``, with health and metrics.
+
+    Args:
+        backends: The services.
+        limits: What images may cost.
+        claim: See `Claim`; nobody gives out ids where services run alone.
+    """
     app = FastAPI(
         title="ambience",
         version=__version__,
         description="Drop in an image, get the originals back with proof.",
+        docs_url=None,  # both load scripts from elsewhere
+        redoc_url=None,
     )
     handle_problems(app)
     metrics = Metrics(backends)
     app.add_middleware(MeasureRequests, metrics=metrics)
     app.add_middleware(UploadLimit, max_bytes=limits.max_bytes)
     for backend in backends:
-        app.include_router(service_routes(backend, limits))
+        app.include_router(service_routes(backend, limits, claim=claim))
+
+    app.include_router(documents(app.openapi))
 
     @app.get("/healthz", tags=["state"])
     def healthz() -> JSON:

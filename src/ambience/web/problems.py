@@ -78,6 +78,8 @@ def handle_problems(app: FastAPI) -> None:
     app.add_exception_handler(errors.AmbienceError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    # By itself, as the connection is closed after the handler for every Exception.
+    app.add_exception_handler(OSError, _unexpected)
     app.add_exception_handler(Exception, _unexpected)
 
 

@@ -21,7 +21,12 @@ KQuery = Annotated[
 ]
 RadiusQuery = Annotated[
     float | None,
-    Query(ge=0, description="How far at most, in the service's unit.", examples=[64]),
+    Query(
+        ge=0,
+        description="How far at most, in the service's unit; the nearest 1000 are "
+        "answered.",
+        examples=[64],
+    ),
 ]
 ImageUpload = Annotated[
     UploadFile,
@@ -46,8 +51,14 @@ class Depth:
         self,
         k: KQuery = None,
         radius: RadiusQuery = None,
-        form_k: Annotated[int | None, Form(alias="k", ge=1, le=MAX_K)] = None,
-        form_radius: Annotated[float | None, Form(alias="radius", ge=0)] = None,
+        form_k: Annotated[
+            int | None,
+            Form(alias="k", ge=1, le=MAX_K, description="The same, in the form."),
+        ] = None,
+        form_radius: Annotated[
+            float | None,
+            Form(alias="radius", ge=0, description="The same, in the form."),
+        ] = None,
     ) -> None:
         self.k = form_k if k is None else k
         self.radius = form_radius if radius is None else radius

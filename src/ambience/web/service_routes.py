@@ -1,5 +1,6 @@
 """The routes that every service has, alone and behind the gateway alike."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated
 
@@ -7,11 +8,14 @@ from fastapi import APIRouter, Depends
 
 from ambience.core.errors import NotFoundError
 from ambience.core.features import ImageId
+from ambience.core.matches import Answer
 from ambience.imaging import ImageFile, Limits
 from ambience.web.backend import Backend
+from ambience.web.forms import only_fields
 from ambience.web.problems import PROBLEMS
 from ambience.web.schemas import (
     JSON,
+    MAX_K,
     Depth,
     ImageIdPath,
     ImageUpload,
@@ -22,8 +26,11 @@ from ambience.web.schemas import (
     search_answer,
 )
 
+Claim = Callable[[ImageId], None]
+"""Called with an id that a caller chose, so that nobody else is given it later."""
 
-def service_routes(backend: Backend, limits: Limits) -> APIRouter:
+
+def service_routes(backend: Backend, limits: Limits, *, claim: Claim) -> APIRouter:
     """Return the routes of one service, under ``/{its name}``.
 
     Handlers are plain functions: they run in a thread pool, as all of them compute or
@@ -38,11 +45,17 @@ def service_routes(backend: Backend, limits: Limits) -> APIRouter:
         """Say what the service makes, how much it holds, or why it can't answer."""
         return dict(backend.status())
 
-    @router.put("/images/{image_id}", status_code=HTTPStatus.NO_CONTENT)
+    @router.put(
+        "/images/{image_id}",
+        status_code=HTTPStatus.NO_CONTENT,
+        dependencies=[only_fields("image")],
+    )
     def put(image_id: ImageIdPath, image: ImageUpload) -> None:
         """Add an image to this service alone, or replace it."""
         file = ImageFile(image.file.read(), limits=limits)
-        backend.put({ImageId(image_id): backend.extract(file)})
+        extracted = backend.extract(file)
+        claim(ImageId(image_id))
+        backend.put({ImageId(image_id): extracted})
 
     @router.delete("/images/{image_id}", status_code=HTTPStatus.NO_CONTENT)
     def delete(image_id: ImageIdPath) -> None:
@@ -56,14 +69,17 @@ def service_routes(backend: Backend, limits: Limits) -> APIRouter:
     ) -> SearchAnswer:
         """Find images like a known one, which itself is left out."""
         exactly_one(k, radius)
-        return search_answer(
-            backend.search_by_id(ImageId(image_id), k=k, radius=radius)
-        )
+        return _nearest(backend.search_by_id(ImageId(image_id), k=k, radius=radius))
 
-    @router.post("/search")
+    @router.post("/search", dependencies=[only_fields("image", "k", "radius")])
     def search(image: ImageUpload, depth: Annotated[Depth, Depends()]) -> SearchAnswer:
         """Find images like the one sent: the nearest k, or all within a radius."""
         file = ImageFile(image.file.read(), limits=limits)
-        return search_answer(backend.search(file, k=depth.k, radius=depth.radius))
+        return _nearest(backend.search(file, k=depth.k, radius=depth.radius))
 
     return router
+
+
+def _nearest(answer: Answer) -> SearchAnswer:
+    """Return an answer as it is sent: a wide radius must not send a whole library."""
+    return search_answer(Answer(answer.matches[:MAX_K], answer.note))
