@@ -1,5 +1,6 @@
 """What a user of the shell sees: answers, sentences and exit codes."""
 
+import errno
 import json
 import os
 import subprocess
@@ -13,21 +14,7 @@ from PIL import Image
 
 from ambience.cli import main
 from tests.drawing import drawn_image, encode
-from tests.library import blank_page, write_images
-
-
-@pytest.fixture(autouse=True)
-def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep settings and data of whoever runs the tests out of them."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("AMBIENCE_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "200")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    write_images(tmp_path / "photos", 5)
-    return tmp_path / "photos"
+from tests.library import blank_page, opened_system
 
 
 def run_json(capsys: pytest.CaptureFixture[str], *words: object) -> Any:
@@ -124,7 +111,10 @@ def test_a_search_without_a_match_says_so(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["search", "nowhere.jpg"], "nowhere.jpg can't be read"),
+        (["search", "red car"], "red car is not a file: name an image; searching by"),
+        (["search", "red car " * 99], "searching by words is not possible yet"),
+        (["search", "."], ". can't be read"),
+        (["serve", "--import", "/nope"], "/nope does not exist"),
         (["search", __file__], "not an image"),
         (["search", __file__, "--service", "smell"], "there is no service 'smell'"),
         (["search", __file__, "-k", "0"], "-k must be"),
@@ -179,6 +169,26 @@ def test_duplicates_are_listed_with_the_one_to_keep(
     assert sorted(groups.values()) == [["mirrored"], ["same_file"], ["same_file"]]
 
 
+def test_features_that_are_absent_are_extracted(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["import", str(folder)])
+    (tmp_path / "data" / "services" / "phash" / "store.lmdb").unlink()
+    capsys.readouterr()
+    answer = run_json(capsys, "rebuild", "phash")
+    assert (answer["rows"], answer["features"]["added"]) == (5, 5)
+    assert run_json(capsys, "rebuild", "phash")["features"]["added"] == 0
+
+
+def test_a_rebuild_waits_until_nobody_else_has_the_folder_in_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with opened_system(tmp_path / "data"):
+        assert main(["rebuild", "phash"]) == 1
+    assert "stop it first" in capsys.readouterr().err
+    assert main(["rebuild", "phash"]) == 0
+
+
 def test_an_index_is_rebuilt_from_its_features(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -218,6 +228,74 @@ def test_a_damaged_service_is_named_and_the_rest_answers(
     assert "phash is not available" in out
     assert "rebuild phash" in out
     assert "the same file" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "where"),
+    [
+        ("AMBIENCE_SERVICES__PHSAH__URL", "http://127.0.0.1:1", "services"),
+        ("AMBIENCE_ENABLED", '["phsah", "color"]', "enabled"),
+    ],
+)
+def test_settings_of_a_service_that_is_not_there_are_refused(
+    name: str,
+    value: str,
+    where: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert main(["duplicates"]) == 1
+    assert capsys.readouterr().err == (
+        f"ambience: settings.{where}: there is no service 'phsah': "
+        "there are phash, color\n"
+    )
+
+
+def test_options_of_every_command_may_stand_before_its_name(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, query = str(tmp_path / "elsewhere"), str(folder / "1.png")
+    assert main(["import", str(folder), "--data", data]) == 0
+    capsys.readouterr()
+    for words in (
+        ["--data", data, "--json", "search", query],
+        ["--data", data, "search", query, "--json"],
+        ["--data", "nowhere", "--json", "search", query, "--data", data],
+    ):
+        assert main(words) == 0
+        assert json.loads(capsys.readouterr().out)["matches"]
+    assert not (tmp_path / "nowhere").exists()
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (errno.ENOSPC, True),
+        (errno.EDQUOT, True),
+        (errno.EROFS, True),
+        (errno.EFBIG, True),
+        (errno.EACCES, False),
+        (errno.EIO, False),
+    ],
+)
+def test_a_full_disk_is_named_only_where_it_may_be_the_cause(
+    number: int,
+    hint: bool,  # noqa: FBT001 - a case
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(_: object) -> int:
+        raise OSError(number, os.strerror(number), "catalog.sqlite3")
+
+    monkeypatch.setattr("ambience.cli.duplicates.run", fail)
+    assert main(["duplicates"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("ambience: ")
+    assert os.strerror(number) in error
+    assert error.count("\n") == 1
+    assert ("disk is full" in error) is hint
 
 
 def test_a_misspelt_command_exits_with_two(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,9 +3,12 @@
 import socket
 
 import pytest
+from starlette.responses import PlainTextResponse
+from starlette.testclient import TestClient
 
-from ambience.cli.serve import _bound
+from ambience.cli.serve import _bound, _guarded
 from ambience.core.errors import BadParameterError
+from ambience.core.settings import load_settings
 
 
 def test_small_answers_are_not_held_back() -> None:
@@ -21,3 +24,27 @@ def test_a_port_that_is_taken_is_said() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(BadParameterError, match=f"port {port}.*choose another"):
             _bound("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed", "asked", "status"),
+    [
+        ("127.0.0.1", (), "127.0.0.1", 200),
+        ("127.0.0.1", (), "evil.example", 421),
+        ("localhost", (), "evil.example", 421),
+        ("127.0.0.2", (), "127.0.0.2", 200),
+        ("127.0.0.1", ("photos.example.org",), "photos.example.org", 200),
+        ("127.0.0.1", ("photos.example.org",), "evil.example", 421),
+        ("0.0.0.0", (), "evil.example", 200),  # noqa: S104 - which is the case
+        ("0.0.0.0", ("photos.example.org",), "photos.example.org", 200),  # noqa: S104
+        ("0.0.0.0", ("photos.example.org",), "evil.example", 421),  # noqa: S104
+    ],
+)
+def test_names_are_checked_where_only_this_machine_gets_answers(
+    host: str, allowed: tuple[str, ...], asked: str, status: int
+) -> None:
+    settings = load_settings(host=host, allowed_hosts=allowed)
+    with _bound(host, 0) as listener:
+        app = _guarded(PlainTextResponse("hello"), settings, listener)
+    answer = TestClient(app).get("/", headers={"host": asked})
+    assert answer.status_code == status

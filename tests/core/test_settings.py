@@ -56,3 +56,16 @@ def test_a_file_that_is_not_toml_is_a_clear_error(file: Path) -> None:
     file.write_text("port = = 1")
     with pytest.raises(BadParameterError, match="settings can't be read"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    "name", ["AMBIENCE_PROT", "ambience_prot", "AMBIENCE_LIMIT__MAX_FRAMES"]
+)
+def test_a_misspelt_environment_variable_is_named(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AMBIENCE_LIMITS__MAX_FRAMES", "7")
+    assert load_settings().limits.max_frames == 7
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(BadParameterError, match=rf"^{name} in the .* port, "):
+        load_settings()

@@ -105,12 +105,9 @@ def test_a_name_with_a_nul_in_it_means_nothing(target: Target) -> None:
 
 
 @pytest.mark.parametrize(("method", "route"), ROUTES)
-def test_of_two_files_one_is_taken_or_none(
-    target: Target, method: str, route: str
-) -> None:
+def test_two_files_are_refused(target: Target, method: str, route: str) -> None:
     files = [("image", PNG), ("image", JPEG)]
-    answer = target.client.request(method, route, files=files)
-    assert answer.is_success or check_problem(answer)
+    check_problem(target.client.request(method, route, files=files), 422)
 
 
 def test_a_form_of_many_parts_is_refused(target: Target) -> None:
@@ -250,6 +247,28 @@ def test_a_wrong_address_is_answered(
     target: Target, method: str, path: str, status: int
 ) -> None:
     check_problem(target.client.request(method, path), status)
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/docs", "/images", "/nothing"])
+def test_a_page_that_rebinds_its_name_reads_nothing(target: Target, path: str) -> None:
+    headers = {"host": "evil.example:44444"}
+    sentence = check_problem(target.client.get(path, headers=headers), 421)
+    assert "allowed_hosts" in sentence
+
+
+UNKNOWN = ["servces", "region", "url", "text", "Image", "image[]", "\0", "a" * 1000]
+
+
+@pytest.mark.parametrize("field", UNKNOWN, ids=range(len(UNKNOWN)))
+@pytest.mark.parametrize(("method", "route"), ROUTES)
+def test_a_field_that_nobody_reads_is_refused(
+    target: Target, method: str, route: str, field: str
+) -> None:
+    answer = target.client.request(
+        method, route, files={"image": PNG}, data={field: "x"}
+    )
+    assert "not understood here" in check_problem(answer, 422)
+    assert len(answer.text) < 300
 
 
 def test_long_addresses_and_headers_do_no_harm(target: Target) -> None:

@@ -128,6 +128,23 @@ def test_a_transparent_image_is_found_on_another_background(
             assert body["matches"][0]["relation"] in {"re_encoded", "same_pixels"}
 
 
+def test_white_artwork_on_transparency_is_found_on_what_it_was_put_on(
+    client: TestClient,
+) -> None:
+    gray = drawn_image(61, (60, 80)).mean(axis=2)
+    opacity = np.where(gray > np.median(gray), 255, 0).astype(np.uint8)
+    artwork = np.full((60, 80, 4), 255, np.uint8)
+    artwork[..., 3] = opacity
+    client.put("/images/1000", files={"image": encode(artwork)})
+    with Image.open(BytesIO(encode(artwork))) as image:
+        for color in ("black", "gray", "navy", "red"):
+            page = Image.new("RGBA", image.size, color)
+            page.alpha_composite(image)
+            body = search(client, encode(np.asarray(page.convert("RGB"))))
+            assert body["matches"][0]["image_id"] == 1000, color
+            assert body["matches"][0]["relation"] == "re_encoded", color
+
+
 def test_k_bounds_the_answer(client: TestClient, folder: Path) -> None:
     image = (folder / "3.png").read_bytes()
     assert len(search(client, image, k="1")["matches"]) == 1

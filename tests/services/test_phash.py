@@ -197,3 +197,62 @@ def test_a_transparent_image_is_found_on_any_background(background: int) -> None
     query = EXTRACTOR.query(image(on(background)))
     upright = query.rows[query.orientations.index(Orientation.UPRIGHT)]
     assert min(distance(upright, row) for row in stored.rows) <= 48
+
+
+def artwork(seed: int = 0) -> NDArray[np.uint8]:
+    """Return the opacity of some shapes, as of a logo."""
+    gray = drawn_image(seed).mean(axis=2)
+    return np.where(gray > np.median(gray), 255, 0).astype(np.uint8)
+
+
+def laid(
+    alpha: NDArray[np.uint8], color: int, background: tuple[int, int, int]
+) -> Image:
+    over = (alpha / 255.0)[..., None]
+    mixed = color * over + np.array(background) * (1 - over)
+    return image(np.asarray(mixed).round().astype(np.uint8))
+
+
+DARK, MIDDLE, COLORED = (0, 0, 0), (128, 128, 128), (20, 60, 200)
+
+
+@pytest.mark.parametrize("background", [DARK, MIDDLE, COLORED])
+def test_white_artwork_is_found_on_every_background_that_shows_it(
+    background: tuple[int, int, int],
+) -> None:
+    alpha = artwork()
+    white = image(np.full((*alpha.shape, 3), 255, np.uint8), alpha)
+    page = laid(alpha, 255, background)
+    stored, query = EXTRACTOR.extract([white])[0], EXTRACTOR.query(page)
+    assert stored.quality > 2 * MIN_QUALITY
+    assert len(stored.rows) == 1  # on white there is nothing, on others it is the same
+    row = query.rows[query.orientations.index(Orientation.UPRIGHT)]
+    assert min(distance(row, own) for own in stored.rows) <= NEAR
+    # And the other way round: the artwork asks for the page.
+    query, (own,) = EXTRACTOR.query(white), EXTRACTOR.extract([page])[0].rows
+    assert query.quality == pytest.approx(stored.quality)
+    assert len(query.orientations) == len(query.rows)
+    distances = [distance(row, own) for row in query.rows]
+    assert min(distances) <= NEAR
+    assert query.orientations[int(np.argmin(distances))] == Orientation.UPRIGHT
+
+
+def test_a_background_that_hides_the_artwork_leaves_no_row() -> None:
+    alpha = artwork()
+    for color, hidden in ((255, 0), (0, 4)):
+        laid_on_white = laid(alpha, color, (255, 255, 255))
+        cut_out = image(laid_on_white.pixels, alpha)
+        on_all = on_backgrounds(cut_out)
+        assert quality(on_all[hidden]) < 0.01
+        stored = EXTRACTOR.extract([cut_out])[0]
+        assert hash_bits(on_all[hidden]).tolist() not in stored.rows.tolist()
+
+
+@pytest.mark.parametrize("opacity", [0, 128, 254])
+@pytest.mark.parametrize("level", [255, 90])
+def test_a_transparent_blank_image_has_no_quality(level: int, opacity: int) -> None:
+    blank = image(
+        np.full((300, 400, 3), level, np.uint8), np.full((300, 400), opacity, np.uint8)
+    )
+    assert EXTRACTOR.extract([blank])[0].quality < MIN_QUALITY
+    assert EXTRACTOR.query(blank).quality < MIN_QUALITY

@@ -3,10 +3,8 @@
 import argparse
 from typing import Any
 
-from rich.console import Console
-
 from ambience.catalog import ImageRecord
-from ambience.cli.output import print_json
+from ambience.cli.output import AnswerConsole, print_json
 from ambience.cli.system import System, settings_from
 from ambience.core.errors import BadParameterError
 from ambience.core.features import ImageId
@@ -41,7 +39,7 @@ def _json(group: DuplicateGroup) -> dict[str, Any]:
 
 
 def _print(groups: list[DuplicateGroup], records: dict[ImageId, ImageRecord]) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = AnswerConsole(highlight=False, soft_wrap=True)
     if not groups:
         console.print("no duplicates")
         return

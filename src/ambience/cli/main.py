@@ -1,5 +1,6 @@
 """Parses, calls, and turns errors into one line and an exit code."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -18,13 +19,21 @@ _COMMANDS = {
     "rebuild": "ambience.cli.rebuild",
 }
 
-# Read by NumPy when it loads. Images are worked on in parallel; were each small matrix
-# product split over all processors as well, they would wait for each other (15 times
-# slower hashes with two processors busy).
-_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
+_ENVIRONMENT = {
+    # Read by NumPy when it loads. Images are worked on in parallel; were each small
+    # matrix product split over all processors as well, they would wait for each other
+    # (15 times slower hashes with two processors busy).
+    "OPENBLAS_NUM_THREADS": "1",
+    # Read by Pillow when it loads. Blocks of more than 32 MiB go back to the system at
+    # once; of its usual ones of 16, glibc would keep a large image's for each thread.
+    "PILLOW_BLOCK_SIZE": "64m",
+}
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
 FAILED = 1
 STOPPED = 130  # what shells answer for Ctrl-C
+UNREAD = 141  # and for a program whose output nobody reads any more
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,15 +46,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     command = import_module(_COMMANDS[options.command])
     try:
-        return int(command.run(options))
+        code = int(command.run(options))
+        sys.stdout.flush()  # while errors can still be told
     except AmbienceError as error:
         print(f"ambience: {error}", file=sys.stderr)
         return FAILED
+    except BrokenPipeError:
+        # As in `ambience search ... | head`. What is left unsaid would fail once more
+        # at exit: see "Note on SIGPIPE" in Python's page about signals.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
     except OSError as error:
+        hint = ": see whether the disk is full or read-only"
         print(
-            f"ambience: {error}: see whether the disk is full or read-only",
+            f"ambience: {error}{hint if error.errno in _NO_ROOM else ''}",
             file=sys.stderr,
         )
         return FAILED
     except KeyboardInterrupt:
         return STOPPED
+    return code

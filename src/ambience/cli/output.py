@@ -28,6 +28,14 @@ def print_json(answer: Any) -> None:
     print(json.dumps(answer, indent=2), flush=True)
 
 
+class AnswerConsole(Console):
+    """Standard output; if nobody reads it any more, that is for `main` to deal with."""
+
+    def on_broken_pipe(self) -> None:
+        """Let the error through that this is called for."""
+        raise  # noqa: PLE0704 - it is being handled by the caller
+
+
 class _Rate(ProgressColumn):
     """How many images a second."""
 

@@ -11,12 +11,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ambience",
         description="Drop in an image, get the originals back with proof.",
+        parents=[_shared_options()],
     )
     parser.add_argument(
         "--version", action="version", version=f"ambience {__version__}"
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    shared = _shared_options()
+    # A command that is not given an option must not undo what came before its name.
+    shared = _shared_options(default=argparse.SUPPRESS)
     _add_serve(commands, shared)
     _add_import(commands, shared)
     _add_search(commands, shared)
@@ -25,8 +27,9 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _shared_options() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False)
+def _shared_options(*, default: str | None = None) -> argparse.ArgumentParser:
+    """Return the options that may stand before and after the command's name."""
+    shared = argparse.ArgumentParser(add_help=False, argument_default=default)
     shared.add_argument(
         "--data",
         type=Path,

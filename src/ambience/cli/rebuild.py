@@ -1,7 +1,8 @@
-"""``ambience rebuild``: makes a service's index anew, and its features if need be."""
+"""``ambience rebuild``: makes a service's index anew, and the features it lacks."""
 
 import argparse
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ from ambience.cli.output import print_json, progress_bar, report_json, report_li
 from ambience.cli.system import (
     catalog_and_originals,
     data_folder,
+    in_use,
     limits_from,
     settings_from,
 )
 from ambience.core.errors import StoredDataError
+from ambience.core.features import ImageId
+from ambience.core.settings import Settings
 from ambience.imaging import Limits
 from ambience.ingest import Report, extract_anew
 from ambience.service import RetrievalService, ServiceSpec
@@ -26,66 +30,75 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_from(options)
     data = data_folder(settings)
     declared = registry.load(options.service)
-    own = declared.check(settings.services.get(options.service, {}))
-    try:
-        service = declared.open(own, data)
-    except StoredDataError as error:
-        print(f"ambience: {error}", file=sys.stderr)
-        aside = _set_aside(declared, data)
-        service = declared.open(own, data)
+    with in_use(data, alone=True):
+        service, aside = _opened(declared, settings, data)
         report = _extract(service, data, limits_from(settings), quiet=options.json)
-        _say(options, service, report=report, aside=aside)
-    else:
         service.rebuild(declared.make_index(service.store))
-        _say(options, service)
-    service.close()
+        _say(options, service, report=report, aside=aside)
+        service.close()
     return 0
 
 
-def _set_aside(declared: ServiceSpec[Any], data: Path) -> Path:
-    """Move features that can't be used out of the way: they are not ours to delete."""
+def _opened(
+    declared: ServiceSpec[Any], settings: Settings, data: Path
+) -> tuple[RetrievalService, Path | None]:
+    """Open a service, over an empty store if its own can't be used.
+
+    Returns:
+        The service, and where the features went that can't be used.
+    """
+    own = declared.check(settings.services.get(declared.name, {}))
+    try:
+        return declared.open(own, data), None
+    except StoredDataError as error:
+        print(f"ambience: {error}", file=sys.stderr)
+    # They are not ours to delete: those of images without a file exist only here.
     folder = declared.folder(data)
     aside = folder.with_name(f"{folder.name}.{datetime.now(UTC):%Y%m%dT%H%M%S}")
     folder.rename(aside)
-    return aside
+    return declared.open(own, data), aside
 
 
 def _extract(
     service: RetrievalService, data: Path, limits: Limits, *, quiet: bool
 ) -> Report:
-    with (
-        catalog_and_originals(data) as (catalog, originals),
-        progress_bar("extracting", quiet=quiet) as on_progress,
-    ):
-        return extract_anew(
-            LocalBackend(service),
-            catalog=catalog,
-            originals=originals,
-            limits=limits,
-            on_progress=on_progress,
-        )
+    """Extract the features that the catalog's images should have and have not."""
+    with catalog_and_originals(data) as (catalog, originals):
+        absent = _absent(catalog.ids(), service.store.ids())
+        with progress_bar("extracting", quiet=quiet or not absent) as on_progress:
+            return extract_anew(
+                LocalBackend(service),
+                absent,
+                file_of=lambda image_id: originals.file_of(catalog.get(image_id)),
+                limits=limits,
+                on_progress=on_progress,
+            )
+
+
+def _absent(wanted: Sequence[ImageId], there: Sequence[ImageId]) -> list[ImageId]:
+    known = set(there)
+    return [image_id for image_id in wanted if image_id not in known]
 
 
 def _say(
     options: argparse.Namespace,
     service: RetrievalService,
     *,
-    report: Report | None = None,
-    aside: Path | None = None,
+    report: Report,
+    aside: Path | None,
 ) -> None:
-    status = service.status()
+    rows = service.status().rows
     if options.json:
-        features = None if report is None else report_json(report)
         print_json(
             {
-                "rows": status.rows,
-                "features": features,
-                "set_aside": aside and str(aside),
+                "rows": rows,
+                "features": report_json(report),
+                "set_aside": None if aside is None else str(aside),
             }
         )
         return
-    if report is not None:
+    if report.added or report.failed:
         print("\n".join(report_lines(report)))
+    if aside is not None:
         print(f"the old features are in {aside}: delete them when all is well")
-    print(f"the index of {service.name} holds {status.rows} rows")
-    print("a server that runs meanwhile has to be started again to use it")
+    print(f"the index of {service.name} holds {rows} rows")

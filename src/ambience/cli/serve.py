@@ -1,6 +1,7 @@
 """``ambience serve``: the gateway, the gallery and all services, or single ones."""
 
 import argparse
+import ipaddress
 import logging
 import signal
 import socket
@@ -18,6 +19,7 @@ from ambience.cli.samples import SAMPLES_FOLDER, sample_photographs
 from ambience.cli.system import (
     System,
     data_folder,
+    in_use,
     limits_from,
     open_backends,
     settings_from,
@@ -26,7 +28,9 @@ from ambience.core.errors import AmbienceError, BadParameterError
 from ambience.core.settings import Settings
 from ambience.gateway.app import create_gateway
 from ambience.ingest import Progress
+from ambience.ingest.folders import absolute
 from ambience.web.app import create_app
+from ambience.web.hosts import KnownHosts
 
 _STOP_S = 5  # how long answers under way may take once the process is asked to stop
 
@@ -39,12 +43,11 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_from(options)
     if options.services:
         return _serve_services(options, settings)
-    folders = list(options.folders)
+    folders = absolute(options.folders)
     if options.samples:
         folders += sample_photographs()
-        if settings.data is None:
-            apart = data_folder(settings) / SAMPLES_FOLDER
-            settings = settings.model_copy(update={"data": apart})
+        apart = data_folder(settings) / SAMPLES_FOLDER
+        settings = settings.model_copy(update={"data": apart})
     return _serve_everything(options, settings, folders)
 
 
@@ -56,11 +59,15 @@ def _serve_services(options: argparse.Namespace, settings: Settings) -> int:
     port = options.port
     if port is None:
         port = registry.load(options.services[0]).port
-    with _bound(settings.host, port) as listener:
-        backends = open_backends(settings, data_folder(settings), options.services)
+    data = data_folder(settings)
+    with _bound(settings.host, port) as listener, in_use(data):
+        backends = open_backends(settings, data, options.services)
         try:
             app = create_app(backends, limits=limits_from(settings))
-            _serve(app, listener, lambda: _say_ready(listener, as_json=options.json))
+            guarded = _guarded(app, settings, listener)
+            _serve(
+                guarded, listener, lambda: _say_ready(listener, as_json=options.json)
+            )
         finally:
             for backend in backends:
                 backend.close()
@@ -83,7 +90,7 @@ def _serve_everything(
                 _say_ready(listener, as_json=options.json)
                 background.start()
 
-            _serve(app, listener, on_ready)
+            _serve(_guarded(app, settings, listener), listener, on_ready)
         finally:
             background.stop()
     return 0
@@ -128,13 +135,21 @@ class _BackgroundImport:
                 report = self._system.importer.run(
                     self._folders, on_progress=on_progress, stop=self._stop
                 )
-        except AmbienceError as error:
+        except (AmbienceError, OSError) as error:
             print(f"ambience: the import ended early: {error}", file=sys.stderr)
             return
         if self._as_json:
             print_json({"import": report_json(report)})
         else:
             print("\n".join(report_lines(report)), file=sys.stderr)
+
+
+def _guarded(app: Any, settings: Settings, listener: socket.socket) -> Any:
+    """Refuse names that are not ours, where only this machine should get answers."""
+    address = ipaddress.ip_address(listener.getsockname()[0])
+    if address.is_loopback or settings.allowed_hosts:
+        return KnownHosts(app, hosts=(settings.host, *settings.allowed_hosts))
+    return app
 
 
 class _Server(uvicorn.Server):

@@ -15,7 +15,7 @@ import platformdirs
 from ambience import registry
 from ambience.catalog import Catalog, Journal
 from ambience.catalog.database import Database
-from ambience.core.errors import BadParameterError, StoredDataError
+from ambience.core.errors import BadParameterError, BusyError, StoredDataError
 from ambience.core.settings import Settings, load_settings
 from ambience.gateway.parts import Parts
 from ambience.gateway.remote import connect
@@ -80,8 +80,18 @@ def open_backends(
 
     Raises:
         NotFoundError: If there is no service of a name.
-        BadParameterError: If a service's settings are wrong.
+        BadParameterError: If a service's settings are wrong, or name one that is not
+            there.
     """
+    for where, named in {
+        "enabled": settings.enabled,
+        "services": settings.services,
+    }.items():
+        if unknown := [name for name in named if name not in registry.BUILTIN]:
+            raise BadParameterError(
+                f"settings.{where}: there is no service {unknown[0]!r}: "
+                f"there are {', '.join(registry.BUILTIN)}"
+            )
     backends: list[Backend] = []
     for name in names or settings.enabled:
         declared = registry.load(name)
@@ -95,6 +105,30 @@ def open_backends(
             _log.warning("%s is not available: %s", name, error)
             backends.append(UnavailableBackend(name, str(error)))
     return backends
+
+
+@contextmanager
+def in_use(data: Path, *, alone: bool = False) -> Iterator[None]:
+    """Let other processes know that a data folder is in use.
+
+    Args:
+        data: The folder.
+        alone: Whether nobody else may use it meanwhile.
+
+    Raises:
+        BusyError: If ``alone`` is asked for, and another process uses it.
+    """
+    database = Database(data / "catalog.sqlite3")
+    journal = Journal(database, data / "locks")
+    try:
+        if alone and journal.others_live():
+            raise BusyError(
+                "a server or an import has this data folder in use: stop it first"
+            )
+        yield
+    finally:
+        journal.close()
+        database.close()
 
 
 @contextmanager

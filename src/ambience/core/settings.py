@@ -1,5 +1,6 @@
 """Settings, read once at start from ``ambience.toml`` and ``AMBIENCE_*`` variables."""
 
+import os
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from pydantic_settings import (
 from ambience.core.errors import BadParameterError
 
 SETTINGS_FILE = Path("ambience.toml")
+_PREFIX, _NESTED = "AMBIENCE_", "__"  # of environment variables
 
 S = TypeVar("S", bound="ServiceSettings")
 
@@ -58,6 +60,7 @@ class Settings(BaseSettings):
         data: The one folder that ambience writes to; empty: the platform's own place.
         host: Address to serve at; the default is reachable from this machine only.
         port: Port to serve the gateway and the gallery at.
+        allowed_hosts: Names that requests may call this server by, besides its own.
         enabled: Services that are asked, here or elsewhere.
         services: One table per service, checked by that service's own settings class.
         limits: What an image may cost.
@@ -65,8 +68,8 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="AMBIENCE_",
-        env_nested_delimiter="__",
+        env_prefix=_PREFIX,
+        env_nested_delimiter=_NESTED,
         toml_file=SETTINGS_FILE,
         frozen=True,
         extra="forbid",
@@ -75,6 +78,7 @@ class Settings(BaseSettings):
     data: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=44444, ge=0, le=65_535)
+    allowed_hosts: tuple[str, ...] = ()
     enabled: tuple[str, ...] = ("phash", "color")
     services: dict[str, dict[str, Any]] = Field(default_factory=dict)
     limits: LimitSettings = LimitSettings()
@@ -104,6 +108,7 @@ def load_settings(**overrides: Any) -> Settings:
         BadParameterError: If a setting is unknown or out of range, or the file is not
             TOML; the sentence names each.
     """
+    _check_environment()
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)
@@ -111,6 +116,22 @@ def load_settings(**overrides: Any) -> Settings:
         raise BadParameterError(_sentence(error, "settings")) from error
     except ValueError as error:  # tomllib and the environment's JSON
         raise BadParameterError(f"settings can't be read: {error}") from error
+
+
+def _check_environment() -> None:
+    """Refuse variables that would be settings, were there one of that name."""
+    unknown = [
+        name
+        for name in sorted(os.environ)
+        if name.upper().startswith(_PREFIX)
+        and name[len(_PREFIX) :].partition(_NESTED)[0].lower()
+        not in Settings.model_fields
+    ]
+    if unknown:
+        raise BadParameterError(
+            f"{', '.join(unknown)} in the environment: there is no such setting, "
+            f"there are {', '.join(Settings.model_fields)}"
+        )
 
 
 def check_table(settings: type[S], name: str, table: dict[str, Any]) -> S:

@@ -1,6 +1,7 @@
 """Pixels: one decode from a file to what services, pages and comparisons see."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,9 +11,10 @@ from PIL import Image as Pillow
 from PIL import JpegImagePlugin
 
 from ambience.core.features import Image
+from ambience.imaging.budget import decoding
 from ambience.imaging.color import eight_bit, to_srgb
 from ambience.imaging.decoders import damage_translated
-from ambience.imaging.limits import DEFAULT_LIMITS, Limits
+from ambience.imaging.limits import DEFAULT_LIMITS, MEGA, Limits
 from ambience.imaging.opening import Opened, open_image
 
 WORKING_SIDE = 640  # pixels: finds crops to a third; a 12 MP image is 40 times more
@@ -50,8 +52,12 @@ class Decoded:
     alpha: Pillow.Image | None
 
 
-def decode(opened: Opened, *, longest_side: int | None) -> Decoded:
+@contextmanager
+def decoded(opened: Opened, *, longest_side: int | None) -> Iterator[Decoded]:
     """Read the pixels, once; the opened file is used up.
+
+    This waits until the process has room for them, and counts them until the block
+    ends: what is as large as they are belongs into it.
 
     Args:
         opened: What `open_image` returned.
@@ -63,12 +69,25 @@ def decode(opened: Opened, *, longest_side: int | None) -> Decoded:
         TruncatedImageError: The pixels are damaged or incomplete.
         TooLargeError: There is not enough memory.
     """
+    stored = opened.picture.size
+    size = stored if longest_side is None else scaled_size(stored, longest_side)
+    with damage_translated(opened.info.format):
+        box = _draft(opened, longest_side) if size != stored else None
+    # All of a progressive JPEG is in memory, whatever scale it is decoded at.
+    progressive = "progressive" in opened.picture.info
+    width, height = stored if progressive else opened.picture.size
+    with decoding(width * height / MEGA):
+        yield _decode(opened, size, box)
+
+
+def _decode(
+    opened: Opened,
+    size: tuple[int, int],
+    box: tuple[float, float, float, float] | None,
+) -> Decoded:
     with damage_translated(opened.info.format):
         picture = opened.picture
         profile = picture.info.get("icc_profile")
-        stored = picture.size
-        size = stored if longest_side is None else scaled_size(stored, longest_side)
-        box = _draft(opened, longest_side) if size != stored else None
         picture.load()
         flat = eight_bit(picture)
         if flat.size != size:
@@ -84,14 +103,14 @@ def decode(opened: Opened, *, longest_side: int | None) -> Decoded:
 
 
 def working_image(opened: Opened) -> Image:
-    """Return the image at working size; raises what `decode` raises."""
-    decoded = decode(opened, longest_side=WORKING_SIDE)
-    pixels = np.array(decoded.rgb)
-    alpha = None
-    if decoded.alpha is not None:
-        alpha = np.array(decoded.alpha)
-        alpha.setflags(write=False)
-        pixels = _on_white(pixels, alpha)
+    """Return the image at working size; raises what `decoded` raises."""
+    with decoded(opened, longest_side=WORKING_SIDE) as upright:
+        pixels = np.array(upright.rgb)
+        alpha = None
+        if upright.alpha is not None:
+            alpha = np.array(upright.alpha)
+            alpha.setflags(write=False)
+            pixels = _on_white(pixels, alpha)
     pixels.setflags(write=False)
     return Image(pixels=pixels, alpha=alpha, size=opened.info.size)
 
@@ -110,14 +129,14 @@ def full_pixels(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> NDArray[np.u
         TruncatedImageError: The file is damaged or incomplete.
         TooLargeError: More bytes, pixels or frames than the limits allow.
     """
-    decoded = decode(open_image(data, limits), longest_side=None)
-    width, height = decoded.rgb.size
-    pixels = np.full((height, width, 4), OPAQUE, dtype=np.uint8)
-    pixels[..., :3] = np.asarray(decoded.rgb)
-    if decoded.alpha is not None:
-        pixels[..., 3] = np.asarray(decoded.alpha)
-        pixels[pixels[..., 3] == 0] = 0
-    return pixels
+    with decoded(open_image(data, limits), longest_side=None) as upright:
+        width, height = upright.rgb.size
+        pixels = np.full((height, width, 4), OPAQUE, dtype=np.uint8)
+        pixels[..., :3] = np.asarray(upright.rgb)
+        if upright.alpha is not None:
+            pixels[..., 3] = np.asarray(upright.alpha)
+            pixels[pixels[..., 3] == 0] = 0
+        return pixels
 
 
 def scaled_size(size: tuple[int, int], longest_side: int) -> tuple[int, int]:

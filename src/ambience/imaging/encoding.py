@@ -8,7 +8,7 @@ from PIL import Image as Pillow
 
 from ambience.core.errors import BadParameterError
 from ambience.core.features import Image
-from ambience.imaging.decoding import FILTER, OPAQUE, decode, scaled_size
+from ambience.imaging.decoding import FILTER, OPAQUE, decoded, scaled_size
 from ambience.imaging.limits import DEFAULT_LIMITS, Limits
 from ambience.imaging.opening import open_image
 
@@ -57,13 +57,13 @@ def rendition(
     if not 1 <= longest_side <= _LONGEST_SIDE:
         message = f"longest_side is {longest_side}: choose 1 to {_LONGEST_SIDE} pixels"
         raise BadParameterError(message)
-    decoded = decode(open_image(data, limits), longest_side=longest_side)
-    if decoded.alpha is not None:
-        decoded.rgb.putalpha(decoded.alpha)
-        return _webp(decoded.rgb)
-    file = BytesIO()
-    decoded.rgb.save(file, "JPEG", quality=_JPEG_QUALITY)
-    return file.getvalue()
+    with decoded(open_image(data, limits), longest_side=longest_side) as upright:
+        if upright.alpha is not None:
+            upright.rgb.putalpha(upright.alpha)
+            return _webp(upright.rgb)
+        file = BytesIO()
+        upright.rgb.save(file, "JPEG", quality=_JPEG_QUALITY)
+        return file.getvalue()
 
 
 def _webp(picture: Pillow.Image) -> bytes:

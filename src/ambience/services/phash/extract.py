@@ -31,6 +31,9 @@ _HAIR = 0.01  # float rounding stays below it: exact zeros hash alike everywhere
 # A transparent image is hashed on these gray backgrounds; a coefficient is linear in
 # the background, so any other one is at most 32 levels from a stored one.
 _BACKGROUNDS = (255, 191, 127, 64, 0)
+_TELLING = (
+    0.5  # of the best quality: white artwork on white is noise, on black it is not
+)
 
 N = TypeVar("N", np.float32, np.int8)
 Coefficients = NDArray[np.float32]  # (SIDE, SIDE), row: vertical frequency
@@ -63,15 +66,18 @@ class PHashExtractor:
         return [_feature(on_backgrounds(image)) for image in images]
 
     def query(self, image: Image) -> Query:
-        """Return the hashes of all eight turned and mirrored versions of an image."""
+        """Return the hashes of all eight turned and mirrored versions of an image.
+
+        Of a transparent one, those on each background that `telling` keeps.
+        """
         hashes: list[Rows] = []
         names: list[str] = []
-        coefficients = on_backgrounds(image)
+        coefficients, best = telling(on_backgrounds(image))
         for orientation in Orientation:
             turned = [turn(c, orientation) for c in coefficients]
             hashes += [hash_bits(c) for c in turned]
             names += [orientation] * len(turned)
-        return Query(np.stack(hashes), tuple(names), quality(coefficients[0]))
+        return Query(np.stack(hashes), tuple(names), best)
 
     def query_from(self, feature: Feature) -> Query:
         """Return the hashes of all eight versions of a stored one.
@@ -99,6 +105,17 @@ def on_backgrounds(image: Image) -> list[Coefficients]:
         return [on_white]
     see_through = low_frequencies(1 - image.alpha.astype(np.float32) / _OPAQUE)
     return [on_white - (_WHITE - level) * see_through for level in _BACKGROUNDS]
+
+
+def telling(coefficients: Sequence[Coefficients]) -> tuple[list[Coefficients], float]:
+    """Return those of an image's backgrounds that show it, and the best quality.
+
+    On the others most of it can't be seen: their hashes would be noise.
+    """
+    qualities = [quality(c) for c in coefficients]
+    best = max(qualities)
+    seen = zip(coefficients, qualities, strict=True)
+    return [c for c, own in seen if own >= _TELLING * best], best
 
 
 def low_frequencies(gray: NDArray[np.floating[Any]]) -> Coefficients:
@@ -140,9 +157,10 @@ def quality(coefficients: Coefficients) -> float:
     return float(np.mean(np.abs(coefficients - np.median(coefficients)) > _NOISE))
 
 
-def _feature(coefficients: list[Coefficients]) -> Feature:
-    hashes = np.stack([hash_bits(c) for c in coefficients])
-    return Feature(np.unique(hashes, axis=0), quality(coefficients[0]))
+def _feature(coefficients: Sequence[Coefficients]) -> Feature:
+    kept, best = telling(coefficients)
+    hashes = np.stack([hash_bits(c) for c in kept])
+    return Feature(np.unique(hashes, axis=0), best)
 
 
 @lru_cache(maxsize=2048)  # a few MB: working sizes are at most 640 a side
