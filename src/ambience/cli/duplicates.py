@@ -44,12 +44,18 @@ def _print(groups: list[DuplicateGroup], records: dict[ImageId, ImageRecord]) ->
         console.print("no duplicates")
         return
     spare = sum(len(group.others) for group in groups)
-    console.print(f"{len(groups)} groups, {spare} images that could go")
+    console.print(
+        f"{_count(len(groups), 'group')}, {_count(spare, 'image')} that could go"
+    )
     for group in groups:
         console.print(f"\nkeep {_line(group.keeper)}", markup=False)
         for match in group.others:
             line = _line(records[match.image_id])
             console.print(f"     {line}: {summary(match)}", markup=False)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _line(record: ImageRecord) -> str:

@@ -13,7 +13,7 @@ JSON = Mapping[str, Any]
 
 _STYLE = """
 :root { color-scheme: light dark; }
-body { margin: 0 auto; padding: 1rem; max-width: 60rem; overflow-wrap: anywhere;
+body { margin: 0 auto; padding: 1rem; max-width: 60rem; overflow-wrap: break-word;
   font: 1rem/1.5 system-ui, sans-serif; background: Canvas; color: CanvasText; }
 h2 { margin-top: 2.5rem; border-bottom: 1px solid; }
 h3 { margin: 2rem 0 0; font-size: 1.1rem; }
