@@ -63,11 +63,11 @@ class Rig:
 
     def put(self, ids: Sequence[ImageId], rows: Rows) -> None:
         """Replace images: one row for each id, several where it stands repeatedly."""
-        self.remove(ids)
         for image_id in ids:
             self.stored[image_id] = rows[[i == image_id for i in ids]]
-        for index in (self.index, self.flat):
-            index.add(ids, rows)
+        self.index.replace(ids, ids, rows)
+        self.flat.remove(ids)  # the slow, obvious way
+        self.flat.add(ids, rows)
 
     def remove(self, ids: Sequence[ImageId]) -> None:
         for image_id in ids:
@@ -231,3 +231,26 @@ def test_searches_run_beside_changes(rig: Rig, monkeypatch: pytest.MonkeyPatch) 
         thread.join()
     assert failures == []
     rig.check(fixed[:1], k=300, radius=2)
+
+
+def test_an_image_that_is_being_replaced_is_never_missing(rig: Rig) -> None:
+    rig.put(ids(*range(200)), rig.rows(1, 200))
+    both = rig.rows(2, 2)
+    rig.put(ids(7), both[:1])
+    done = threading.Event()
+    missed: list[list[Neighbor]] = []
+
+    def look() -> None:
+        while not done.is_set():
+            found = rig.index.search(both, k=200)
+            if 7 not in [n.image_id for n in found if n.distance == 0]:
+                missed.append(found)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    for turn in range(300):
+        rig.put(ids(7), both[turn % 2 :][:1])
+    done.set()
+    thread.join()
+    assert missed == []
+    rig.check(both, k=5, radius=0)

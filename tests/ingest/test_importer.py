@@ -3,9 +3,11 @@
 import os
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from ambience.catalog import ImageRecord
 from ambience.cli.system import System
@@ -131,6 +133,25 @@ def test_a_stop_during_the_walk_ends_it(system: System, folder: Path) -> None:
     report = system.importer.run([folder], stop=stop)
     assert report.stopped
     assert sizes(system) == {0}
+
+
+def test_images_are_shown_at_the_date_they_were_taken_or_their_files_made(
+    system: System, folder: Path
+) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2011:12:13 14:15:16"  # DateTimeOriginal
+    data = encode(drawn_image(1, (60, 80)), "JPEG", exif=exif)
+    (folder / "taken.jpg").write_bytes(data)
+    made = datetime(2015, 6, 7, 8, 9, 10)  # noqa: DTZ001 -- local, as files have it
+    os.utime(folder / "0.png", (made.timestamp(), made.timestamp()))
+    run(system, folder)
+    dates = {
+        image.path.name: image.shown_at
+        for image in everything(system)
+        if image.path is not None
+    }
+    assert dates["taken.jpg"] == datetime(2011, 12, 13, 14, 15, 16)  # noqa: DTZ001
+    assert dates["0.png"] == made
 
 
 def test_a_copy_is_an_image_of_its_own(system: System, folder: Path) -> None:

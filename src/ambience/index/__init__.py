@@ -49,6 +49,18 @@ class VectorIndex(Protocol):
         """Remove every row of these images; an unknown id is no error."""
         ...
 
+    def replace(
+        self, gone: Sequence[ImageId], ids: Sequence[ImageId], rows: Rows
+    ) -> None:
+        """Remove images and add rows, as one change: a search sees all of it or none.
+
+        Args:
+            gone: As for `remove`.
+            ids: As for `add`.
+            rows: As for `add`.
+        """
+        ...
+
     def search(self, rows: Rows, *, k: int) -> list[Neighbor]:
         """Return the ``k`` nearest images, fewer where there are fewer.
 

@@ -58,18 +58,19 @@ class Candidates:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def add(self, ids: Sequence[ImageId], vectors: NDArray[np.float32]) -> None:
-        """Add one vector for each id."""
+    def replace(
+        self,
+        gone: Sequence[ImageId],
+        ids: Sequence[ImageId],
+        vectors: NDArray[np.float32],
+    ) -> None:
+        """Remove every vector of some images, and add one for each id."""
         with self._changing:
             encoded = self._codes.encode(vectors)
             with self._lock.write():
+                self._ids.mark_removed(gone)
                 self._codes.append(encoded)
                 self._ids.append(ids, np.empty((len(ids), 0), np.uint8))
-
-    def remove(self, ids: Sequence[ImageId]) -> None:
-        """Remove every vector of these images."""
-        with self._changing:
-            self._ids.mark_removed(ids)
             if self._ids.needs_compaction():
                 dead = np.flatnonzero(self._ids.view().ids < 0)
                 with self._lock.write():

@@ -29,17 +29,22 @@ class FlatIndex:
 
     def add(self, ids: Sequence[ImageId], rows: Rows) -> None:
         """Add one row for each id."""
-        with self._lock:
-            self._rows.append(ids, rows)
-            self._view = self._rows.view()
+        self.replace((), ids, rows)
 
     def remove(self, ids: Sequence[ImageId]) -> None:
         """Remove every row of these images."""
+        self.replace(ids, (), self._rows.none)
+
+    def replace(
+        self, gone: Sequence[ImageId], ids: Sequence[ImageId], rows: Rows
+    ) -> None:
+        """Remove images and add rows."""
         with self._lock:
-            self._rows.mark_removed(ids)
+            self._rows.mark_removed(gone)
+            self._rows.append(ids, rows)
             if self._rows.needs_compaction():
                 self._rows.compact()
-                self._view = self._rows.view()
+            self._view = self._rows.view()
 
     def search(self, rows: Rows, *, k: int) -> list[Neighbor]:
         """Return the ``k`` nearest images."""

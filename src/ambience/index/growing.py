@@ -23,15 +23,15 @@ class View:
     """What one search works on.
 
     Attributes:
-        rows: Shape ``(n, dim)``; never changes.
-        ids: ``int64``, shape ``(n,)``; an id turns into `REMOVED` when its image goes.
+        rows: Shape ``(n, dim)``.
+        ids: ``int64``, shape ``(n,)``, or `REMOVED`. Neither ever changes.
     """
 
     rows: Rows
     ids: NDArray[np.int64]
 
     def save(self, folder: Path) -> None:
-        """Write ``rows.npy`` and ``ids.npy``, while images may be removed."""
+        """Write ``rows.npy`` and ``ids.npy``."""
         np.save(folder / "rows.npy", self.rows, allow_pickle=False)
         np.save(folder / "ids.npy", self.ids, allow_pickle=False)
 
@@ -58,6 +58,11 @@ class GrowingRows:
 
     def __len__(self) -> int:
         return self._count - self._dead
+
+    @property
+    def none(self) -> Rows:
+        """No rows, of the right shape and dtype."""
+        return np.empty((0, self._dim), dtype=self._dtype)
 
     def view(self) -> View:
         """Return the rows as they are now."""
@@ -89,11 +94,11 @@ class GrowingRows:
         known = [image_id for image_id in ids if image_id <= self._highest]
         if not known:
             return 0
-        living = self._ids[: self._count]
-        gone = np.isin(living, np.array(known, dtype=np.int64))
+        gone = np.isin(self._ids[: self._count], np.array(known, dtype=np.int64))
         removed = int(np.count_nonzero(gone))
         if removed:
-            living[gone] = REMOVED
+            self._ids = self._ids.copy()  # views have the one before
+            self._ids[: self._count][gone] = REMOVED
             self._dead += removed
         return removed
 

@@ -57,24 +57,24 @@ class L1Index:
 
     def add(self, ids: Sequence[ImageId], rows: Rows) -> None:
         """Add one row for each id."""
-        with self._lock:
-            index = self._index
-            if isinstance(index, Candidates):
-                self._encode(index, ids, rows)
-                return
-            room = max(0, EXACT_ROWS - len(index))
-            index.add(ids[:room], rows[:room])
-            if len(ids) > room:
-                known_ids, known = index.living()
-                candidates = Candidates.trained(self._vectors(known))
-                self._encode(candidates, known_ids, known)
-                self._encode(candidates, ids[room:], rows[room:])
-                self._index = candidates
+        self.replace((), ids, rows)
 
     def remove(self, ids: Sequence[ImageId]) -> None:
         """Remove every row of these images."""
+        self.replace(ids, (), np.empty((0, self._spec.dim), self._spec.dtype))
+
+    def replace(
+        self, gone: Sequence[ImageId], ids: Sequence[ImageId], rows: Rows
+    ) -> None:
+        """Remove images and add rows."""
         with self._lock:
-            self._index.remove(ids)
+            index = self._index
+            if isinstance(index, Candidates):
+                self._encode(index, ids, rows, gone=gone)
+            elif len(index) + len(ids) <= EXACT_ROWS:
+                index.replace(gone, ids, rows)
+            else:
+                self._index = self._encoded(index, gone, ids, rows)
 
     def search(self, rows: Rows, *, k: int) -> list[Neighbor]:
         """Return the ``k`` nearest images."""
@@ -116,10 +116,36 @@ class L1Index:
             flat.load(folder)
             self._index = flat
 
-    def _encode(self, to: Candidates, ids: Sequence[ImageId], rows: Rows) -> None:
-        for start in range(0, len(ids), _CHUNK):
+    def _encoded(
+        self,
+        index: FlatIndex,
+        gone: Sequence[ImageId],
+        ids: Sequence[ImageId],
+        rows: Rows,
+    ) -> Candidates:
+        """Return the rows of an index that becomes too large, in codes."""
+        known_ids, known = index.living()
+        absent = set(gone)
+        stay = [n for n, image_id in enumerate(known_ids) if image_id not in absent]
+        known_ids, known = [known_ids[n] for n in stay], known[stay]
+        sample = np.concatenate([known, rows])[:EXACT_ROWS]
+        candidates = Candidates.trained(self._vectors(sample))
+        self._encode(candidates, known_ids, known)
+        self._encode(candidates, ids, rows)
+        return candidates
+
+    def _encode(
+        self,
+        to: Candidates,
+        ids: Sequence[ImageId],
+        rows: Rows,
+        *,
+        gone: Sequence[ImageId] = (),
+    ) -> None:
+        for start in range(0, max(1, len(ids)), _CHUNK):
             part = slice(start, start + _CHUNK)
-            to.add(ids[part], self._vectors(rows[part]))
+            to.replace(gone, ids[part], self._vectors(rows[part]))
+            gone = ()
 
     def _vectors(self, rows: Rows) -> NDArray[np.float32]:
         scale = np.float32(1 / self._spec.scale)

@@ -266,11 +266,10 @@ class RetrievalService:
         # An empty index has nothing to replace, until images change meanwhile.
         new_until = 0 if len(index) else self.store.last_seq()
         for changes in self.store.changes(since):
-            if changes.seq > new_until:
-                index.remove(changes.ids)
             good = changes.qualities >= self._min_quality
             ids = [ImageId(i) for i in changes.row_ids[good].tolist()]
-            index.add(ids, changes.rows[good])
+            gone = changes.ids if changes.seq > new_until else ()
+            index.replace(gone, ids, changes.rows[good])
             since = changes.seq
         return since
 
