@@ -43,7 +43,7 @@ class Rig:
             case _:
                 return HammingIndex(self.spec)
 
-    def rows_of(self, ids: Sequence[ImageId]) -> tuple[NDArray[np.int64], Rows]:
+    def rows_of(self, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], Rows]:
         stored = self.stored
         found = [(i, row) for i in ids if i in stored for row in stored[i]]
         rows = [row for _, row in found]

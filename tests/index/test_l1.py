@@ -1,6 +1,5 @@
 """The compressed index of histograms finds what the exact one finds."""
 
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -33,7 +32,7 @@ class Library:
         self.gone: set[int] = set()
         self.most = 0  # rows read at once
 
-    def rows_of(self, ids: Sequence[ImageId]) -> tuple[NDArray[np.int64], Rows]:
+    def rows_of(self, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], Rows]:
         self.most = max(self.most, len(ids))
         there = np.array([i for i in ids if i not in self.gone], dtype=np.int64)
         return there, self.rows[there]

@@ -14,7 +14,7 @@ from ambience.index.distances import distances
 from ambience.index.flat import FlatIndex
 from ambience.index.neighbors import nearest_images
 
-RowsOf = Callable[[Sequence[ImageId]], tuple[NDArray[np.int64], Rows]]
+RowsOf = Callable[[NDArray[np.int64]], tuple[NDArray[np.int64], Rows]]
 """Returns the stored rows of images: ids ``(n,)``, one a row, and rows ``(n, dim)``.
 An image may have several; one that is no longer there is missing."""
 
@@ -156,7 +156,7 @@ class L1Index:
     ) -> list[Neighbor]:
         """Return the ``k`` nearest of the candidates by their exact distances."""
         ids = index.near(self._vectors(queries), count=count)
-        owners, rows = self._rows_of(list(map(ImageId, ids.tolist())))
+        owners, rows = self._rows_of(ids)
         raw = [distances(self._spec.metric, query, rows) for query in queries]
         versions = np.repeat(np.arange(len(queries), dtype=np.int64), len(owners))
         return nearest_images(
