@@ -1,6 +1,5 @@
 """The compressed index of histograms finds what the exact one finds."""
 
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
