@@ -9,6 +9,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from ambience.cli.system import System
+from ambience.core.features import ImageId
 from tests.drawing import drawn_image, encode
 
 NEW = encode(drawn_image(50, (60, 80)))
@@ -100,7 +101,7 @@ def test_a_thumbnail_is_webp_and_need_not_be_sent_twice(client: TestClient) -> N
 
 
 def test_a_lost_thumbnail_is_made_again(client: TestClient, system: System) -> None:
-    (record,) = system.parts.catalog.find([1])  # type: ignore[list-item]
+    record = system.parts.catalog.get(ImageId(1))
     system.parts.originals.remove_thumbnail(record.sha256)
     assert client.get("/images/1/thumbnail").status_code == 200
 

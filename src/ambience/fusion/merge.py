@@ -6,9 +6,7 @@ from typing import Any
 
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, FusedMatch
-from ambience.fusion.relations import COPIES, claim
-
-MIN_SCORE = 0.5  # below, a claim is more likely false than true: it is not made
+from ambience.fusion.relations import COPIES, MIN_SCORE, claim
 
 
 def fuse(
@@ -25,8 +23,8 @@ def fuse(
         min_score: Claims less probable than this are left out.
 
     Returns:
-        Copies first, the strongest claim first among them; then the others. Within a
-        claim by score, ties by id.
+        Copies first, then the others. Among copies, what is certain comes first, the
+        strongest claim before the others; the rest by score. Ties by id.
     """
     evidence: defaultdict[ImageId, dict[str, Mapping[str, Any]]] = defaultdict(dict)
     for image_id, compared in facts.items():

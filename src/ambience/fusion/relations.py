@@ -19,6 +19,9 @@ from ambience.core.matches import Relation
 from ambience.core.orientation import Orientation
 from ambience.fusion.calibration import SAME_IMAGE, SIMILAR_COLORS
 
+MIN_SCORE = 0.5
+"""Below, a claim is more likely false than true: it is not made."""
+
 Evidence = Mapping[str, Mapping[str, Any]]
 """What is known of one image: by service name, and under ``file`` and ``pixels``."""
 
@@ -47,7 +50,7 @@ def claim(evidence: Evidence) -> tuple[Relation, float] | None:
     claims = [_claim_of_hash(evidence), _claim_of_colors(evidence)]
     return max(
         (found for found in claims if found is not None),
-        key=lambda found: (found[1] >= 0.5, found[0] in COPIES, found[1]),  # noqa: PLR2004 -- more likely true than not
+        key=lambda found: (found[1] >= MIN_SCORE, found[0] in COPIES, found[1]),
         default=None,
     )
 

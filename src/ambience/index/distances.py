@@ -41,7 +41,7 @@ def l1_distances(query: Rows, rows: Rows) -> NDArray[Any]:
     out = np.empty(len(rows), dtype=np.int64)
     # Wide enough for a difference's sign and no wider; one array for all blocks, as
     # memory that is new each time takes three times as long as the work itself.
-    wide = np.dtype(np.int32 if rows.itemsize <= 2 else np.int64)  # noqa: PLR2004 - bytes
+    wide = np.promote_types(np.int32, np.result_type(rows.dtype, np.int8))
     step = max(1, _BLOCK_BYTES // max(1, rows.shape[1] * wide.itemsize))
     work = np.empty((min(step, len(rows)), rows.shape[1]), dtype=wide)
     for start in range(0, len(rows), step):
