@@ -22,13 +22,15 @@ class Logistic:
         return 0.5 - 0.5 * math.tanh((distance - self.middle) / (2 * self.width))
 
 
-# Hashes of unrelated images differ in 288 of 576 bits with a standard deviation of
-# 12.4, so even the nearest of a million images in eight orientations is about 215 bits
-# away (5.9 deviations); copies under a text bar or a border reach 160. The middle lies
-# between the two, nearer to the copies.
+# Both curves are set by hand from what benchmarks/stability.py prints.
+
+# Hashes of unrelated images differ in 287 of 576 bits with a standard deviation of
+# 12.4, so the nearest of a million images in eight orientations is to be expected 223
+# bits away (5.2 deviations); copies under a bar reach 167, more in a border. The middle
+# lies between the two, nearer to the copies.
 SAME_IMAGE = Logistic(middle=185, width=7)
 
 # Copies that keep their colors (recompressed, resized, cropped by little) stay within
-# 0.3, a text bar over a fifth makes 0.4; one in 2,000 pairs of unrelated photographs
-# is nearer than 0.6, and there people agree that the palettes are alike.
+# 0.3, a bar over a fifth makes 0.4; one in 1,900 pairs of unrelated photographs is
+# nearer than 0.6.
 SIMILAR_COLORS = Logistic(middle=0.6, width=0.08)
