@@ -10,30 +10,23 @@ from numpy.typing import NDArray
 
 from ambience.core.features import FeatureSpec, ImageId, Rows
 from ambience.index import Neighbor
+from ambience.index.changes import ByReplacing
 from ambience.index.distances import distances
 from ambience.index.growing import GrowingRows, View
 from ambience.index.neighbors import nearest_images
 
 
-class FlatIndex:
+class FlatIndex(ByReplacing):
     """Compares a query with every row, for every metric."""
 
     def __init__(self, spec: FeatureSpec) -> None:
-        self._spec = spec
+        super().__init__(spec)
         self._lock = Lock()  # one change at a time; searches need none
         self._rows = GrowingRows(spec)
         self._view = self._rows.view()
 
     def __len__(self) -> int:
         return len(self._rows)
-
-    def add(self, ids: Sequence[ImageId], rows: Rows) -> None:
-        """Add one row for each id."""
-        self.replace((), ids, rows)
-
-    def remove(self, ids: Sequence[ImageId]) -> None:
-        """Remove every row of these images."""
-        self.replace(ids, (), self._rows.none)
 
     def replace(
         self, gone: Sequence[ImageId], ids: Sequence[ImageId], rows: Rows

@@ -59,11 +59,6 @@ class GrowingRows:
     def __len__(self) -> int:
         return self._count - self._dead
 
-    @property
-    def none(self) -> Rows:
-        """No rows, of the right shape and dtype."""
-        return np.empty((0, self._dim), dtype=self._dtype)
-
     def view(self) -> View:
         """Return the rows as they are now."""
         return View(self._rows[: self._count], self._ids[: self._count])

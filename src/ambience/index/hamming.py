@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ambience.core.features import FeatureSpec, ImageId, Rows
 from ambience.index import Neighbor
+from ambience.index.changes import ByReplacing
 from ambience.index.faiss_kernels import nearest_hamming, within_hamming
 from ambience.index.growing import GrowingRows, View
 from ambience.index.near_pairs import NearPairFinder, NearPairs, Turned
@@ -42,7 +43,7 @@ class _State:
     tables: SegmentTables | None
 
 
-class HammingIndex:
+class HammingIndex(ByReplacing):
     """Rows of bits in ``uint8``, compared by the number of differing bits.
 
     `search` is exact. `within` is exact past `TABLE_SHARE`; up to it, it finds at
@@ -55,21 +56,13 @@ class HammingIndex:
     """
 
     def __init__(self, spec: FeatureSpec) -> None:
-        self._spec = spec
+        super().__init__(spec)
         self._lock = Lock()  # one change at a time
         self._rows = GrowingRows(spec)
         self._state = _State(self._rows.view(), None)
 
     def __len__(self) -> int:
         return len(self._rows)
-
-    def add(self, ids: Sequence[ImageId], rows: Rows) -> None:
-        """Add one row for each id."""
-        self.replace((), ids, rows)
-
-    def remove(self, ids: Sequence[ImageId]) -> None:
-        """Remove every row of these images."""
-        self.replace(ids, (), self._rows.none)
 
     def replace(
         self, gone: Sequence[ImageId], ids: Sequence[ImageId], rows: Rows

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ambience.core.features import FeatureSpec, ImageId, Rows
 from ambience.index import Neighbor
 from ambience.index.candidates import CODES_FILE, Candidates
+from ambience.index.changes import ByReplacing
 from ambience.index.distances import distances
 from ambience.index.flat import FlatIndex
 from ambience.index.neighbors import nearest_images
@@ -31,7 +32,7 @@ _MIN_CANDIDATES = 1_000
 _CHUNK = 4_096  # rows turned into vectors at once: 8 MB of them
 
 
-class L1Index:
+class L1Index(ByReplacing):
     """Histograms compared by L1, kept in one bit a column once they are many.
 
     A search takes 30 times ``k`` candidates by the codes, reads their rows from the
@@ -47,21 +48,13 @@ class L1Index:
             spec: Of rows that are not negative.
             rows_of: Reads rows for the exact ranking; called by many threads at once.
         """
-        self._spec = spec
+        super().__init__(spec)
         self._rows_of = rows_of
         self._lock = Lock()  # one change at a time
         self._index: FlatIndex | Candidates = FlatIndex(spec)
 
     def __len__(self) -> int:
         return len(self._index)
-
-    def add(self, ids: Sequence[ImageId], rows: Rows) -> None:
-        """Add one row for each id."""
-        self.replace((), ids, rows)
-
-    def remove(self, ids: Sequence[ImageId]) -> None:
-        """Remove every row of these images."""
-        self.replace(ids, (), np.empty((0, self._spec.dim), self._spec.dtype))
 
     def replace(
         self, gone: Sequence[ImageId], ids: Sequence[ImageId], rows: Rows
