@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 OWNERS = {
-    "PIL": "imaging/*",
+    "PIL": "imaging/* imaging/edits/*",
     "pillow_heif": "imaging/*",
     "faiss": "index/faiss_kernels.py",
     "fastapi": "web/* gateway/* gallery/*",

@@ -1,0 +1,209 @@
+"""Larger images that hold a copy: pages and collages; and text drawn on a copy."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
+
+from ambience.imaging.edits.geometry import Size, shift
+from ambience.imaging.edits.placing import (
+    Edited,
+    Pixels,
+    Placed,
+    moved,
+    recolored,
+    whole,
+)
+from ambience.imaging.edits.steps import Step, fitted, resized_to
+
+_TEXT: Final = """\
+a letter from the harbor on a bright winter morning with two small stone houses under
+northern light and the old road in and out of the market garden of 1974"""
+_WORDS: Final = _TEXT.split()
+_BAR: Final = 1 / 5  # of the height
+_CAPTION: Final = 1 / 10  # of the height: the size of its letters
+
+_PAGE: Final = (800, 1280)  # the window of a browser on a laptop
+_HEADER: Final = 72  # pixels, as all that follow
+_MARGIN: Final = 24
+_COLUMNS: Final = 3
+_LINE: Final = 22  # from line to line
+_LETTERS: Final = 15
+_MAT: Final = 10  # of white around an image on a page
+_BOX: Final = (60, 180)  # the height of a colored box, at least and at most
+_SLENDER: Final = 2  # an image on a page is at most so many times as high as its place
+
+_ROW: Final = 720  # pixels: the height of a collage of two, at most
+_CELL: Final = 320  # pixels: nine make a collage of a thousand
+_GAP: Final = 8  # pixels between cells
+
+
+# Text
+
+
+def text_bar(edited: Edited, rng: np.random.Generator) -> Edited:
+    """Cover the lowest fifth with a bar, black or white, that carries a line."""
+    height, width = edited.size
+    top = round(height * (1 - _BAR))
+    paper, ink = ("black", "white") if rng.random() < 1 / 2 else ("white", "black")
+    picture = Pillow.fromarray(edited.pixels)
+    picture.paste(paper, (0, top, width, height))
+    font = _font((height - top) / 2)
+    place = (width / 2, (top + height) / 2)
+    text = _line(rng, font, width * 0.9)
+    ImageDraw.Draw(picture).text(place, text, fill=ink, font=font, anchor="mm")
+    return recolored(edited, np.array(picture))
+
+
+def captioned(edited: Edited, rng: np.random.Generator) -> Edited:
+    """Write a line across, white with a black edge, at a random height."""
+    height, width = edited.size
+    picture = Pillow.fromarray(edited.pixels)
+    font = _font(height * _CAPTION)
+    place = (width / 2, height * rng.uniform(0.1, 0.9))
+    ImageDraw.Draw(picture).text(
+        place,
+        _line(rng, font, width * 0.9),
+        fill="white",
+        font=font,
+        anchor="mm",
+        stroke_width=height * _CAPTION / 15,
+        stroke_fill="black",
+    )
+    return recolored(edited, np.array(picture))
+
+
+def _font(letters: float) -> ImageFont.FreeTypeFont:
+    """Return Pillow's own font, its letters so many pixels high."""
+    font = ImageFont.load_default(size=max(1.0, letters))
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise TypeError("this Pillow was built without FreeType: install its wheel")
+    return font
+
+
+def _line(rng: np.random.Generator, font: ImageFont.FreeTypeFont, width: float) -> str:
+    """Return random words that fill a width in pixels; none if none fits."""
+    line = ""
+    while True:
+        longer = f"{line} {_WORDS[rng.integers(len(_WORDS))]}".lstrip()
+        if font.getlength(longer) > width:
+            return line
+        line = longer
+
+
+# Pages
+
+
+def on_page(width: int) -> Step:
+    """Return a step that makes a screenshot of a page that shows the image so wide."""
+
+    def step(edited: Edited, rng: np.random.Generator) -> Edited:
+        size = fitted(edited.size, (width * _SLENDER, width))
+        least = _HEADER + size[0] + 2 * _MARGIN
+        page = _page((max(_PAGE[0], least), _PAGE[1]), rng)
+        y = int(rng.integers(_HEADER + _MARGIN, page.height - _MARGIN - size[0] + 1))
+        x = int(rng.integers(_MARGIN, page.width - _MARGIN - size[1] + 1))
+        shown = resized_to(edited, size)
+        mat = (x - _MAT, y - _MAT, x + size[1] + _MAT, y + size[0] + _MAT)
+        page.paste("white", mat)
+        page.paste(Pillow.fromarray(shown.pixels), (x, y))
+        return moved(shown, np.array(page), shift(-x, -y))
+
+    return step
+
+
+def _page(size: Size, rng: np.random.Generator) -> Pillow.Image:
+    """Return a header over columns of text and boxes, no images."""
+    height, width = size
+    page = Pillow.new("RGB", (width, height), "white")
+    pen = ImageDraw.Draw(page)
+    pen.rectangle((0, 0, width, _HEADER), fill=_color(rng, 0, 128))
+    title, menu = _font(_HEADER / 3), _font(_LETTERS)
+    middle = _HEADER / 2
+    line = _line(rng, title, width / 3)
+    pen.text((_MARGIN, middle), line, fill="white", font=title, anchor="lm")
+    line = _line(rng, menu, width / 3)
+    pen.text((width - _MARGIN, middle), line, fill="white", font=menu, anchor="rm")
+    room = (width - _MARGIN) // _COLUMNS
+    for column in range(_COLUMNS):
+        _fill_column(pen, (_MARGIN + column * room, room - _MARGIN), height, rng)
+    return page
+
+
+def _fill_column(
+    pen: ImageDraw.ImageDraw,
+    span: tuple[int, int],
+    bottom: int,
+    rng: np.random.Generator,
+) -> None:
+    """Draw paragraphs and boxes; ``span`` is the left side and the width."""
+    left, width = span
+    font = _font(_LETTERS)
+    top = _HEADER + _MARGIN
+    while top < bottom:
+        if rng.random() < 1 / 4:  # a box to three paragraphs
+            lower = top + int(rng.integers(*_BOX))
+            pen.rectangle((left, top, left + width, lower), fill=_color(rng, 128, 256))
+            label = _line(rng, font, width / 2)
+            pen.text((left + _GAP, top + _GAP), label, fill="black", font=font)
+            top = lower + _LINE
+        else:
+            for _ in range(rng.integers(2, 8)):
+                line = _line(rng, font, width)
+                pen.text((left, top), line, fill=(60, 60, 60), font=font)
+                top += _LINE
+            top += _LINE
+
+
+def _color(rng: np.random.Generator, low: int, high: int) -> tuple[int, int, int]:
+    red, green, blue = rng.integers(low, high, 3).tolist()
+    return red, green, blue
+
+
+# Collages
+
+
+def side_by_side(originals: Sequence[Pixels], _rng: np.random.Generator) -> Edited:
+    """Return two images beside each other, as high as the lower of them."""
+    left, right = (whole(pixels, index) for index, pixels in enumerate(originals))
+    height = min(_ROW, left.size[0], right.size[0])
+    cells = []
+    for cell in (left, right):
+        width = max(1, round(cell.size[1] * height / cell.size[0]))
+        cells.append(resized_to(cell, (height, width)))
+    second = cells[0].size[1] + _GAP
+    size = (height, second + cells[1].size[1])
+    return _collage(size, cells, [(0, 0), (second, 0)])
+
+
+def grid_of_nine(originals: Sequence[Pixels], _rng: np.random.Generator) -> Edited:
+    """Return three rows of three images, each in the middle of a white cell."""
+    corners, cells = [], []
+    for index, (pixels, place) in enumerate(
+        zip(originals, np.ndindex(3, 3), strict=True)
+    ):
+        cell = whole(pixels, index)
+        cell = resized_to(cell, fitted(cell.size, (_CELL, _CELL)))
+        y, x = (
+            _GAP + (_CELL + _GAP) * at + (_CELL - side) // 2
+            for at, side in zip(place, cell.size, strict=True)
+        )
+        corners.append((x, y))
+        cells.append(cell)
+    side = 3 * _CELL + 4 * _GAP
+    return _collage((side, side), cells, corners)
+
+
+def _collage(
+    size: Size, cells: Sequence[Edited], corners: Sequence[tuple[int, int]]
+) -> Edited:
+    """Return cells on white, each with its top left corner ``(x, y)`` given."""
+    pixels = np.full((*size, 3), 255, dtype=np.uint8)
+    placed: list[Placed] = []
+    for cell, (x, y) in zip(cells, corners, strict=True):
+        height, width = cell.size
+        pixels[y : y + height, x : x + width] = cell.pixels
+        placed.extend(moved(cell, pixels, shift(-x, -y)).placed)
+    return Edited(pixels, tuple(placed))
