@@ -57,7 +57,7 @@ def features(name: str, dim: int, seed: int) -> np.ndarray:
 def fill(name: str, data: Path, size: int) -> None:
     """Write a store of this size."""
     declared = registry.load(name)
-    spec = declared.make_extractor(declared.settings()).spec
+    spec = declared.make_extractor(declared.settings(), Path()).spec
     with FeatureStore(declared.folder(data) / "store.lmdb", spec) as store:
         for start in range(0, size, BATCH):
             rows = features(name, spec.dim, start)

@@ -9,6 +9,7 @@ from ambience.service import ServiceSpec
 BUILTIN = {
     "phash": "ambience.services.phash.service",
     "color": "ambience.services.color.service",
+    "local_features": "ambience.services.local_features.service",
 }
 
 

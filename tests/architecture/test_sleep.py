@@ -10,7 +10,7 @@ from ambience import registry
 
 # Not lmdb: the store needs it, and it loads in 2 ms.
 ALWAYS_HEAVY = frozenset(
-    {"PIL", "cv2", "faiss", "pillow_heif", "scipy", "skimage", "torch"}
+    {"PIL", "cv2", "faiss", "onnxruntime", "pillow_heif", "scipy", "skimage", "torch"}
 )
 COMMAND_LINE_HEAVY = ALWAYS_HEAVY | {
     "fastapi",

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ambience import registry
 from ambience.cli import main
 from tests.drawing import drawn_image, encode
 from tests.library import blank_page, opened_system
@@ -248,7 +249,7 @@ def test_settings_of_a_service_that_is_not_there_are_refused(
     assert main(["duplicates"]) == 1
     assert capsys.readouterr().err == (
         f"ambience: settings.{where}: there is no service 'phsah': "
-        "there are phash, color\n"
+        f"there are {', '.join(registry.BUILTIN)}\n"
     )
 
 

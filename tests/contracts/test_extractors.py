@@ -1,6 +1,7 @@
 """Promises every extractor keeps. A new service is covered by being registered."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from tests.drawing import drawn_image
 
 
 @pytest.fixture(params=registry.BUILTIN)
-def extractor(request: pytest.FixtureRequest) -> Extractor:
+def extractor(request: pytest.FixtureRequest, tmp_path: Path) -> Extractor:
     declared = registry.load(request.param)
-    made: Extractor = declared.make_extractor(declared.settings())
+    made: Extractor = declared.make_extractor(declared.settings(), tmp_path)
     return made
 
 

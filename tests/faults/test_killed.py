@@ -39,7 +39,7 @@ class Contents:
         self._lock = threading.Lock()
         declared = {name: registry.load(name) for name in BUILTIN}
         self.extractors = {
-            name: spec.make_extractor(spec.settings())
+            name: spec.make_extractor(spec.settings(), Path())
             for name, spec in declared.items()
         }
 

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, FusedMatch, Match, Relation
 from ambience.core.orientation import Orientation
-from ambience.fusion import COPIES, MIN_SCORE, fuse, summary
+from ambience.fusion import COPIES, MIN_SCORE, claim, fuse, summary
 from ambience.fusion.calibration import SAME_IMAGE, SIMILAR_COLORS
 
 
@@ -116,19 +117,112 @@ def test_a_probability_falls_with_the_distance(curve: object) -> None:
 
 
 def test_every_relation_is_said_in_words() -> None:
-    evidence: dict[str, dict[str, Any]] = {
-        "phash": {"distance": 4.0, "orientation": "rotated_90"},
-        "color": {"distance": 0.2},
-    }
-    said = {
-        relation: summary(FusedMatch(ImageId(1), 1.0, relation, evidence))
-        for relation in Relation
-    }
-    assert said[Relation.RE_ENCODED] == "re-encoded, 4 of 576 bits differ"
-    assert said[Relation.ROTATED] == (
+    turned = {"phash": {"distance": 4.0, "orientation": "rotated_90"}}
+    for relation in Relation:
+        evidence: dict[str, dict[str, Any]] = {
+            **turned,
+            "color": {"distance": 0.2},
+            "local_features": placed(query=0.5, image=0.25),
+        }
+        assert said(relation, evidence)
+    assert said(Relation.RE_ENCODED, turned) == "re-encoded, 4 of 576 bits differ"
+    assert said(Relation.ROTATED, turned) == (
         "turned by 90° counterclockwise, 4 of 576 bits differ"
     )
-    assert said[Relation.SIMILAR_COLORS] == (
+    assert said(Relation.SIMILAR_COLORS, {"color": {"distance": 0.2}}) == (
         "similar colors, 90% of the palette shared"
     )
-    assert len(set(said.values())) >= len(said) - 1  # mirrored and rotated read alike
+
+
+@pytest.mark.parametrize(
+    ("relation", "local", "words"),
+    [
+        (
+            Relation.CROP,
+            {"query": 1.0, "image": 0.36},
+            "a crop that shows 36% of the image, 40 points fit",
+        ),
+        (
+            Relation.CONTAINS,
+            {"query": 0.004, "image": 1.0},
+            "the image takes up under 1% of this one, 40 points fit",
+        ),
+        (
+            Relation.EDITED,
+            {"query": 0.6, "image": 0.7},
+            "edited, 70% of the image is in it, 40 points fit",
+        ),
+        (
+            Relation.ROTATED,
+            {"query": 1.0, "image": 1.0, "rotation": 25.0},
+            "turned by 25° counterclockwise, 40 points fit",
+        ),
+        (
+            Relation.MIRRORED,
+            {"query": 1.0, "image": 0.5, "mirrored": True},
+            "a part of the image, mirrored, 40 points fit",
+        ),
+        (
+            Relation.MIRRORED,
+            {"query": 1.0, "image": 1.0, "mirrored": True, "rotation": 30.0},
+            "mirrored and turned by 30° clockwise, 40 points fit",
+        ),
+    ],
+)
+def test_geometry_is_said_in_words(
+    relation: Relation, local: dict[str, Any], words: str
+) -> None:
+    evidence = {"local_features": placed(**local)}
+    assert claimed(evidence) == (relation, 0.99)
+    assert said(relation, evidence) == words
+
+
+def test_geometry_names_what_the_hash_is_too_far_for() -> None:
+    far = {"distance": 150.0, "orientation": "upright"}  # alone: re-encoded
+    border = {"phash": far, "local_features": placed(query=0.8, image=1.0)}
+    assert claim({"phash": far}) == (Relation.RE_ENCODED, SAME_IMAGE(150.0))
+    assert claimed(border) == (Relation.CONTAINS, 0.99)
+
+
+def test_a_near_hash_names_what_geometry_measures_a_little_off() -> None:
+    near = {"distance": 20.0, "orientation": "upright"}
+    trimmed = {"phash": near, "local_features": placed(query=1.0, image=0.94)}
+    relation, score = claim(trimmed) or (None, 0)
+    assert relation is Relation.RE_ENCODED
+    assert score > SAME_IMAGE(20.0) - 1e-9
+
+
+def test_wholes_that_the_hash_does_not_find_alike_are_edited() -> None:
+    whole = {"local_features": placed(query=1.0, image=1.0)}
+    assert claimed(whole, "local_features") == (Relation.RE_ENCODED, 0.99)
+    assert claimed(whole, "phash", "local_features") == (Relation.EDITED, 0.99)
+
+
+def test_geometry_that_may_be_chance_and_bare_votes_prove_nothing() -> None:
+    unsure = placed(query=1.0, image=1.0) | {"distance": 0.6}
+    assert claim({"local_features": unsure}) is None
+    assert claim({"local_features": {"distance": 0.01, "votes": 99.0}}) is None
+
+
+def placed(
+    *, query: float, image: float, rotation: float = 0.0, mirrored: bool = False
+) -> dict[str, Any]:
+    """Return what local features measure of a place."""
+    return {
+        "distance": 0.01,
+        "inliers": 40,
+        "query_overlap": query,
+        "image_overlap": image,
+        "rotation_degrees": rotation,
+        "mirrored": mirrored,
+        "transform": np.eye(3).tolist(),
+    }
+
+
+def claimed(evidence: dict[str, dict[str, Any]], *asked: str) -> tuple[str, float]:
+    found = claim(evidence, asked)
+    return ("", 0) if found is None else (found[0], round(found[1], 6))
+
+
+def said(relation: Relation, evidence: dict[str, dict[str, Any]]) -> str:
+    return summary(FusedMatch(ImageId(1), 1.0, relation, evidence))

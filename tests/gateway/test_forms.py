@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from ambience import registry
 from tests.drawing import drawn_image, encode
 
 IMAGE = encode(drawn_image(1, (60, 80)))
@@ -32,7 +33,7 @@ def forms(document: dict[str, Any]) -> dict[tuple[str, str], list[str]]:
 def test_every_form_names_what_it_takes(
     client: TestClient, document: dict[str, Any]
 ) -> None:
-    assert len(forms(document)) == 6
+    assert len(forms(document)) == 2 + 2 * len(registry.BUILTIN)
     for (method, path), fields in forms(document).items():
         answer = client.request(
             method,

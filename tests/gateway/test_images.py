@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from ambience import registry
 from ambience.cli.system import System
 from ambience.core.features import ImageId
 from tests.drawing import drawn_image, encode
@@ -20,7 +21,7 @@ def test_an_image_that_was_put_is_there_and_found(client: TestClient) -> None:
     assert answer.status_code == 200
     assert answer.json() == {
         "image_id": 1000,
-        "services": {"phash": "stored", "color": "stored"},
+        "services": dict.fromkeys(registry.BUILTIN, "stored"),
     }
     record = client.get("/images/1000").json()
     assert (record["width"], record["height"], record["path"]) == (80, 60, None)

@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from ambience.core.geometry import mapped
 from ambience.imaging import edits
-from ambience.imaging.edits import EDITS, Edit, Edited, Placed, mapped
+from ambience.imaging.edits import EDITS, Edit, Edited, Placed
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float64]

@@ -12,7 +12,7 @@ from ambience import registry
 from ambience.core.errors import BadParameterError
 from ambience.core.features import Feature, Image, ImageId
 from ambience.service import RetrievalService
-from ambience.service import retrieval as retrieval_module
+from ambience.service import following as following_module
 from tests.drawing import drawn_image
 
 SEEDS = range(8)
@@ -29,6 +29,7 @@ BLANK = Image(np.full((60, 80, 3), 255, np.uint8), None, (60, 80))
 def opened(folder: Path, name: str = "phash") -> Iterator[RetrievalService]:
     declared = registry.load(name)
     service = declared.open(declared.settings(), folder)
+    assert isinstance(service, RetrievalService)
     try:
         yield service
     finally:
@@ -65,7 +66,8 @@ def test_what_came_after_the_snapshot_is_replayed(tmp_path: Path) -> None:
         service.snapshot()
         service.add({ImageId(1): image(50), ImageId(60): image(60)})
         service.remove([ImageId(3)])
-        service._saved_seq = service._seq  # noqa: SLF001 -- as if it was killed now
+        following = service._following  # noqa: SLF001 -- as if it was killed now
+        following._saved_seq = following._seq  # noqa: SLF001
     with opened(tmp_path) as service:
         assert service.status().rows == len(SEEDS)
         assert [nearest(service, seed) for seed in (50, 60)] == [1, 60]
@@ -112,11 +114,11 @@ def test_changes_of_another_process_are_seen(
 def test_large_changes_are_snapshotted_in_the_background(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retrieval_module, "_SNAPSHOT_CHANGES", 3)
-    monkeypatch.setattr(retrieval_module, "_SNAPSHOT_SHARE", 0)
+    monkeypatch.setattr(following_module, "_SNAPSHOT_CHANGES", 3)
+    monkeypatch.setattr(following_module, "_SNAPSHOT_SHARE", 0)
     with opened(tmp_path) as service:
         service.add({ImageId(seed): image(seed) for seed in SEEDS})
-        thread = service._snapshot_thread  # noqa: SLF001 -- to wait for it
+        thread = service._following._snapshot_thread  # noqa: SLF001 -- to wait for it
         assert thread is not None
         thread.join()
         assert len(snapshots(tmp_path)) == 1
@@ -150,8 +152,7 @@ def test_a_rebuilt_index_answers_as_before(
     service: RetrievalService, tmp_path: Path
 ) -> None:
     before = [service.search(image(seed), k=3) for seed in SEEDS]
-    declared = registry.load("phash")
-    service.rebuild(declared.make_index(service.store))
+    service.rebuild()
     assert [service.search(image(seed), k=3) for seed in SEEDS] == before
     assert snapshots(tmp_path)
 

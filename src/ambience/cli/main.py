@@ -17,6 +17,7 @@ _COMMANDS = {
     "search": "ambience.cli.search",
     "duplicates": "ambience.cli.duplicates",
     "rebuild": "ambience.cli.rebuild",
+    "train": "ambience.cli.training",
 }
 
 _ENVIRONMENT = {

@@ -24,6 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_search(commands, shared)
     _add_duplicates(commands, shared)
     _add_rebuild(commands, shared)
+    _add_train(commands, shared)
     return parser
 
 
@@ -152,5 +153,17 @@ def _add_rebuild(
         "rebuild",
         parents=[shared],
         help="make a service's index anew, and its features where they don't fit",
+    )
+    command.add_argument("service", metavar="SERVICE")
+
+
+def _add_train(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    shared: argparse.ArgumentParser,
+) -> None:
+    command = commands.add_parser(
+        "train",
+        parents=[shared],
+        help="fit a service's index to what the library holds now",
     )
     command.add_argument("service", metavar="SERVICE")

@@ -21,7 +21,7 @@ from ambience.core.features import ImageId
 from ambience.core.settings import Settings
 from ambience.imaging import Limits
 from ambience.ingest import Report, extract_anew
-from ambience.service import RetrievalService, ServiceSpec
+from ambience.service import Service, ServiceSpec
 from ambience.web.backend import LocalBackend
 
 
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     with in_use(data, alone=True):
         service, aside = _opened(declared, settings, data)
         report = _extract(service, data, limits_from(settings), quiet=options.json)
-        service.rebuild(declared.make_index(service.store))
+        service.rebuild()
         _say(options, service, report=report, aside=aside)
         service.close()
     return 0
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _opened(
     declared: ServiceSpec[Any], settings: Settings, data: Path
-) -> tuple[RetrievalService, Path | None]:
+) -> tuple[Service, Path | None]:
     """Open a service, over an empty store if its own can't be used.
 
     Returns:
@@ -59,9 +59,7 @@ def _opened(
     return declared.open(own, data), aside
 
 
-def _extract(
-    service: RetrievalService, data: Path, limits: Limits, *, quiet: bool
-) -> Report:
+def _extract(service: Service, data: Path, limits: Limits, *, quiet: bool) -> Report:
     """Extract the features that the catalog's images should have and have not."""
     with catalog_and_originals(data) as (catalog, originals):
         absent = _absent(catalog.ids(), service.store.ids())
@@ -82,7 +80,7 @@ def _absent(wanted: Sequence[ImageId], there: Sequence[ImageId]) -> list[ImageId
 
 def _say(
     options: argparse.Namespace,
-    service: RetrievalService,
+    service: Service,
     *,
     report: Report,
     aside: Path | None,

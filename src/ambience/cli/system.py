@@ -15,7 +15,12 @@ import platformdirs
 from ambience import registry
 from ambience.catalog import Catalog, Journal
 from ambience.catalog.database import Database
-from ambience.core.errors import BadParameterError, BusyError, StoredDataError
+from ambience.core.errors import (
+    BadParameterError,
+    BusyError,
+    StoredDataError,
+    UnavailableError,
+)
 from ambience.core.settings import Settings, load_settings
 from ambience.gateway.parts import Parts
 from ambience.gateway.remote import connect
@@ -97,13 +102,17 @@ def open_backends(
         declared = registry.load(name)
         own = declared.check(settings.services.get(name, {}))
         if own.url and not names:
-            backends.append(connect(name, own.url, timeout_s=own.timeout_s))
+            backends.append(
+                connect(
+                    name, own.url, timeout_s=own.timeout_s, options=declared.options
+                )
+            )
             continue
         try:
-            backends.append(LocalBackend(declared.open(own, data)))
-        except StoredDataError as error:
+            backends.append(LocalBackend(declared.open(own, data), declared.options))
+        except (StoredDataError, UnavailableError) as error:
             _log.warning("%s is not available: %s", name, error)
-            backends.append(UnavailableBackend(name, str(error)))
+            backends.append(UnavailableBackend(name, str(error), declared.options))
     return backends
 
 

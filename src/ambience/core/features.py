@@ -22,6 +22,7 @@ class Metric(StrEnum):
 
     HAMMING = "hamming"  # differing bits, 0 .. 8 * dim
     L1 = "l1"  # sum of absolute differences
+    L2 = "l2"  # Euclidean, between local descriptors
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class FeatureSpec:
         version: Raised whenever the extractor's output changes, so that features
             made by an older one are refused instead of silently mixed in.
         scale: Distances are divided by it: rows may hold whole parts of a unit.
+        model: What makes the rows, where a service has several ways to; they don't mix.
     """
 
     dim: int
@@ -42,6 +44,7 @@ class FeatureSpec:
     metric: Metric
     version: int = 1
     scale: float = 1.0
+    model: str = ""
 
     @property
     def row_bytes(self) -> int:
@@ -49,8 +52,11 @@ class FeatureSpec:
         return self.dim * np.dtype(self.dtype).itemsize
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields as plain values, for JSON."""
-        return asdict(self)
+        """Return the fields as plain values, for JSON; an empty model is left out."""
+        fields = asdict(self)
+        return (
+            fields if self.model else {k: v for k, v in fields.items() if k != "model"}
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

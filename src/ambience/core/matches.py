@@ -45,6 +45,9 @@ class Relation(StrEnum):
     RE_ENCODED = "re_encoded"
     MIRRORED = "mirrored"
     ROTATED = "rotated"
+    CROP = "crop"
+    CONTAINS = "contains"
+    EDITED = "edited"
     SIMILAR_COLORS = "similar_colors"
 
 

@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=44444, ge=0, le=65_535)
     allowed_hosts: tuple[str, ...] = ()
-    enabled: tuple[str, ...] = ("phash", "color")
+    enabled: tuple[str, ...] = ("phash", "color", "local_features")
     services: dict[str, dict[str, Any]] = Field(default_factory=dict)
     limits: LimitSettings = LimitSettings()
     import_threads: int = Field(default=0, ge=0)

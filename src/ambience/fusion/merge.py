@@ -35,7 +35,7 @@ def fuse(
             evidence[match.image_id][name] = measured
     fused: list[FusedMatch] = []
     for image_id, known in evidence.items():
-        found = claim(known)
+        found = claim(known, answers)
         if found is not None and found[1] >= min_score:
             fused.append(FusedMatch(image_id, found[1], found[0], known))
     return sorted(fused, key=_place)

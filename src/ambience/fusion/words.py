@@ -2,9 +2,10 @@
 
 from ambience.core.matches import FusedMatch, Relation
 from ambience.core.orientation import Orientation
-from ambience.fusion.relations import Evidence
+from ambience.fusion.relations import TURNED_DEGREES, WHOLE, Evidence, by_hash
 
 _HASH_BITS = 576
+_HUNDREDTH = 0.01
 
 _TURNED = {
     Orientation.UPRIGHT: "as it stands",
@@ -21,20 +22,67 @@ _TURNED = {
 
 def summary(match: FusedMatch) -> str:
     """Return one line that names the relation and its evidence."""
+    evidence = match.evidence
     match match.relation:
         case Relation.SAME_FILE:
-            return "the same file, byte for byte"
+            said = "the same file, byte for byte"
         case Relation.SAME_PIXELS:
-            return "the same pixels in another file"
-        case Relation.RE_ENCODED:
-            return f"re-encoded, {_bits(match.evidence)}"
-        case Relation.MIRRORED | Relation.ROTATED:
-            orientation = Orientation(match.evidence["phash"]["orientation"])
-            return f"{_TURNED[orientation]}, {_bits(match.evidence)}"
+            said = "the same pixels in another file"
         case Relation.SIMILAR_COLORS:
             # L1 of two histograms is twice the share that they don't have in common.
-            shared = 1 - match.evidence["color"]["distance"] / 2
-            return f"similar colors, {shared:.0%} of the palette shared"
+            shared = 1 - evidence["color"]["distance"] / 2
+            said = f"similar colors, {shared:.0%} of the palette shared"
+        case _:
+            said = f"{_copied(match.relation, evidence)}, {_proof(evidence)}"
+    return said
+
+
+def _copied(relation: Relation, evidence: Evidence) -> str:
+    """Say what was done to the image, or to a part of it."""
+    match relation:
+        case Relation.CROP:
+            return f"a crop that shows {_share(evidence, 'image_overlap')} of the image"
+        case Relation.CONTAINS:
+            share = _share(evidence, "query_overlap")
+            return f"the image takes up {share} of this one"
+        case Relation.EDITED:
+            return f"edited, {_share(evidence, 'image_overlap')} of the image is in it"
+        case Relation.MIRRORED | Relation.ROTATED:
+            return _turned(evidence)
+        case _:
+            return "re-encoded"
+
+
+def _turned(evidence: Evidence) -> str:
+    """Say what was done to the image to make the query."""
+    if "phash" in evidence and by_hash(evidence):
+        return _TURNED[Orientation(evidence["phash"]["orientation"])]
+    local = evidence["local_features"]
+    degrees = local["rotation_degrees"]
+    # The query is mirrored, then turned back so; from the image to the query, a mirror
+    # comes after the turn, and so turns the same way.
+    if not local["mirrored"]:
+        degrees = -degrees
+    turned = f"turned by {abs(degrees):.0f}° " + (
+        "clockwise" if degrees > 0 else "counterclockwise"
+    )
+    if abs(degrees) < TURNED_DEGREES:
+        turned = ""
+    mirrored = "mirrored" if local["mirrored"] else ""
+    how = " and ".join(filter(None, [mirrored, turned]))
+    shown = local["image_overlap"]
+    return how if shown >= WHOLE else f"a part of the image, {how}"
+
+
+def _proof(evidence: Evidence) -> str:
+    if "phash" in evidence and by_hash(evidence):
+        return _bits(evidence)
+    return f"{evidence['local_features']['inliers']} points fit"
+
+
+def _share(evidence: Evidence, name: str) -> str:
+    share = evidence["local_features"][name]
+    return f"{share:.0%}" if share >= _HUNDREDTH else "under 1%"
 
 
 def _bits(evidence: Evidence) -> str:

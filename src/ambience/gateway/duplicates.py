@@ -90,7 +90,9 @@ def _rank(record: ImageRecord) -> tuple[bool, int, int, int]:
 def _phash(backends: Iterable[Backend]) -> RetrievalService:
     for backend in backends:
         if backend.name == "phash":
-            if isinstance(backend, LocalBackend):
+            if isinstance(backend, LocalBackend) and isinstance(
+                backend.service, RetrievalService
+            ):
                 return backend.service
             reason = backend.status().get("reason", "it runs in another process")
             raise UnavailableError(f"duplicates are found by phash: {reason}")

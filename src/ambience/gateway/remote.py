@@ -19,6 +19,7 @@ from ambience.core.errors import (
 )
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
+from ambience.core.options import SearchOptions
 from ambience.imaging import ImageFile
 from ambience.web.problems import MEDIA_TYPE
 from ambience.web.schemas import SearchAnswer
@@ -34,7 +35,13 @@ _ERRORS: Mapping[int, type[AmbienceError]] = {
 }
 
 
-def connect(name: str, url: str, *, timeout_s: float) -> "RemoteBackend":
+def connect(
+    name: str,
+    url: str,
+    *,
+    timeout_s: float,
+    options: type[SearchOptions] = SearchOptions,
+) -> "RemoteBackend":
     """Return a service that runs at an address; it need not be up yet.
 
     Raises:
@@ -50,7 +57,8 @@ def connect(name: str, url: str, *, timeout_s: float) -> "RemoteBackend":
         raise BadParameterError(
             f"services.{name}.url: {url!r} is no address such as http://127.0.0.1:33336"
         )
-    return RemoteBackend(name, httpx2.Client(base_url=parsed, timeout=timeout_s))
+    client = httpx2.Client(base_url=parsed, timeout=timeout_s)
+    return RemoteBackend(name, client, options)
 
 
 class RemoteBackend:
@@ -59,10 +67,17 @@ class RemoteBackend:
     Args:
         name: The service's name.
         client: Reaches its process; closed with the backend.
+        options: What a search may be told.
     """
 
-    def __init__(self, name: str, client: httpx2.Client) -> None:
+    def __init__(
+        self,
+        name: str,
+        client: httpx2.Client,
+        options: type[SearchOptions] = SearchOptions,
+    ) -> None:
         self.name = name
+        self.options = options
         self._client = client
 
     def status(self) -> Mapping[str, Any]:
@@ -93,18 +108,30 @@ class RemoteBackend:
         return known
 
     def search(
-        self, image: ImageFile, *, k: int | None = None, radius: float | None = None
+        self,
+        image: ImageFile,
+        *,
+        k: int | None = None,
+        radius: float | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> Answer:
         """See `Backend.search`; of all in ``radius``, those that HTTP answers."""
         files = {"image": image.data}
-        return self._find("POST", "/search", params=_depth(k, radius), files=files)
+        return self._find(
+            "POST", "/search", params=_asked(k, radius, options), files=files
+        )
 
     def search_by_id(
-        self, image_id: ImageId, *, k: int | None = None, radius: float | None = None
+        self,
+        image_id: ImageId,
+        *,
+        k: int | None = None,
+        radius: float | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> Answer:
         """See `Backend.search_by_id`; of all in ``radius``, those that HTTP answers."""
         path = f"/images/{image_id}/similar"
-        return self._find("GET", path, params=_depth(k, radius))
+        return self._find("GET", path, params=_asked(k, radius, options))
 
     def close(self) -> None:
         """See `Backend.close`."""
@@ -174,12 +201,12 @@ class RemoteBackend:
         )
 
 
-def _depth(k: int | None, radius: float | None) -> dict[str, float]:
-    return {
-        name: value
-        for name, value in (("k", k), ("radius", radius))
-        if value is not None
-    }
+def _asked(
+    k: int | None, radius: float | None, options: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return what a search is told, as it stands in the address."""
+    told = {"k": k, "radius": radius, **(options or {})}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _json(response: httpx2.Response) -> Any:

@@ -17,7 +17,7 @@ from ambience.ingest import Originals
 from ambience.web.backend import Backend
 
 _MIN_K = 20  # asked of each service, so that a short list is not short of evidence
-_FOR_DUPLICATES = frozenset({"phash"})  # what can prove a copy
+_FOR_DUPLICATES = frozenset({"phash", "local_features"})  # what can prove a copy
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ class Neighbor:
     version: int
 
 
-class VectorIndex(Protocol):
-    """Finds the nearest rows.
+class Index(Protocol):
+    """What can be made from the store's changes, written to disk and read again.
 
     Any number of threads may call anything at once. A search sees every change that
     had returned before it began.
@@ -34,47 +34,17 @@ class VectorIndex(Protocol):
         """Return how many rows can be found."""
         ...
 
-    def add(self, ids: Sequence[ImageId], rows: Rows) -> None:
-        """Add one row for each id; several for an image where its id stands repeatedly.
-
-        Nothing is replaced: remove an id before adding it anew.
-
-        Args:
-            ids: Image ids, ``n`` of them.
-            rows: Shape ``(n, dim)``, the dtype of the spec.
-        """
-        ...
-
-    def remove(self, ids: Sequence[ImageId]) -> None:
-        """Remove every row of these images; an unknown id is no error."""
-        ...
-
     def replace(
         self, gone: Sequence[ImageId], ids: Sequence[ImageId], rows: Rows
     ) -> None:
         """Remove images and add rows, as one change: a search sees all of it or none.
 
         Args:
-            gone: As for `remove`.
-            ids: As for `add`.
-            rows: As for `add`.
+            gone: Images of which every row is removed; an unknown id is no error.
+            ids: Whose row each of ``rows`` is, ``n`` of them; the rows of an image
+                stand together.
+            rows: Shape ``(n, dim)``, the dtype of the spec.
         """
-        ...
-
-    def search(self, rows: Rows, *, k: int) -> list[Neighbor]:
-        """Return the ``k`` nearest images, fewer where there are fewer.
-
-        Args:
-            rows: One query in ``q`` versions, shape ``(q, dim)``.
-            k: At least 1.
-
-        Returns:
-            Each image once, sorted by ``(distance, image_id)``.
-        """
-        ...
-
-    def within(self, rows: Rows, *, radius: float) -> list[Neighbor]:
-        """Return every image at most ``radius`` away, sorted as `search` does."""
         ...
 
     def save(self, folder: Path) -> None:
@@ -93,4 +63,39 @@ class VectorIndex(Protocol):
         Raises:
             CorruptDataError: When the files are missing or don't fit.
         """
+        ...
+
+
+class VectorIndex(Index, Protocol):
+    """Finds the nearest rows."""
+
+    def add(self, ids: Sequence[ImageId], rows: Rows) -> None:
+        """Add one row for each id; several for an image where its id stands repeatedly.
+
+        Nothing is replaced: remove an id before adding it anew.
+
+        Args:
+            ids: Image ids, ``n`` of them.
+            rows: Shape ``(n, dim)``, the dtype of the spec.
+        """
+        ...
+
+    def remove(self, ids: Sequence[ImageId]) -> None:
+        """Remove every row of these images; an unknown id is no error."""
+        ...
+
+    def search(self, rows: Rows, *, k: int) -> list[Neighbor]:
+        """Return the ``k`` nearest images, fewer where there are fewer.
+
+        Args:
+            rows: One query in ``q`` versions, shape ``(q, dim)``.
+            k: At least 1.
+
+        Returns:
+            Each image once, sorted by ``(distance, image_id)``.
+        """
+        ...
+
+    def within(self, rows: Rows, *, radius: float) -> list[Neighbor]:
+        """Return every image at most ``radius`` away, sorted as `search` does."""
         ...

@@ -60,3 +60,7 @@ def distances(metric: Metric, query: Rows, rows: Rows) -> NDArray[Any]:
             return hamming_distances(query, rows)
         case Metric.L1:
             return l1_distances(query, rows)
+        case Metric.L2:
+            apart = rows.astype(np.float64) - query
+            squared: NDArray[np.float64] = np.square(apart).sum(axis=1)
+            return np.sqrt(squared)

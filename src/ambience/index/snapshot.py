@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ambience.core.features import FeatureSpec
-from ambience.index import VectorIndex
+from ambience.index import Index
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Snapshots:
             spec: Of the store's features.
 
         Returns:
-            Its folder, for `VectorIndex.load`, and the sequence number it covers.
+            Its folder, for `Index.load`, and the sequence number it covers.
         """
         for seq, path in self._all():
             try:
@@ -60,7 +60,7 @@ class Snapshots:
         return None
 
     def write(
-        self, index: VectorIndex, *, seq: int, store_id: str, spec: FeatureSpec
+        self, index: Index, *, seq: int, store_id: str, spec: FeatureSpec
     ) -> Path:
         """Write a snapshot, then remove those it supersedes.
 

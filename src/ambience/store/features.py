@@ -28,6 +28,7 @@ _MAP_BYTES = 2**26  # a start; it doubles whenever it is full
 _MAX_READERS = 512  # threads that read at once, over all processes
 _CHECKED_BYTES = 2**25  # the most that is checked at every start: takes 0.9 s
 _BATCH = 4096  # changes read in one transaction while an index catches up
+_BATCH_BYTES = 2**24  # or fewer, where features are large
 
 _SPEC, _STORE_ID, _LAST_SEQ, _COUNT = b"spec", b"store_id", b"last_seq", b"count"
 
@@ -215,7 +216,8 @@ class FeatureStore:
         parts: list[bytes] = []
         with self._reading() as txn, txn.cursor(db=self._log) as cursor:
             found = cursor.set_range(layout.key(since + 1))
-            while found and len(ids) < _BATCH:
+            size = 0
+            while found and len(ids) < _BATCH and size < _BATCH_BYTES:
                 since = layout.number(cursor.key())
                 image = cursor.value()
                 value = txn.get(image, db=self._features)
@@ -227,6 +229,7 @@ class FeatureStore:
                 owners.extend([ids[-1]] * count)
                 qualities.extend([layout.quality(value)] * count)
                 parts.append(part)
+                size += len(part)
                 found = cursor.next()
         return Changes(
             since,

@@ -6,8 +6,9 @@ from typing import Any, Protocol
 from ambience.core.errors import StoredDataError, UnavailableError
 from ambience.core.features import Feature, ImageId
 from ambience.core.matches import Answer
+from ambience.core.options import SearchOptions
 from ambience.imaging import ImageFile
-from ambience.service import RetrievalService
+from ambience.service import Service
 
 
 class Backend(Protocol):
@@ -20,6 +21,11 @@ class Backend(Protocol):
     @property
     def name(self) -> str:
         """The service's name."""
+        ...
+
+    @property
+    def options(self) -> type[SearchOptions]:
+        """What a search may be told."""
         ...
 
     def status(self) -> Mapping[str, Any]:
@@ -39,13 +45,28 @@ class Backend(Protocol):
         ...
 
     def search(
-        self, image: ImageFile, /, *, k: int | None = None, radius: float | None = None
+        self,
+        image: ImageFile,
+        /,
+        *,
+        k: int | None = None,
+        radius: float | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """Find the images most like one: the ``k`` nearest, or all in ``radius``."""
+        """Find the images most like one: the ``k`` nearest, or all in ``radius``.
+
+        ``options`` are fields of `options`, by name.
+        """
         ...
 
     def search_by_id(
-        self, image_id: ImageId, /, *, k: int | None = None, radius: float | None = None
+        self,
+        image_id: ImageId,
+        /,
+        *,
+        k: int | None = None,
+        radius: float | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> Answer:
         """Find images like a known one, which itself is left out.
 
@@ -62,8 +83,11 @@ class Backend(Protocol):
 class LocalBackend:
     """A service in this process."""
 
-    def __init__(self, service: RetrievalService) -> None:
+    def __init__(
+        self, service: Service, options: type[SearchOptions] = SearchOptions
+    ) -> None:
         self.service = service
+        self.options = options
 
     @property
     def name(self) -> str:
@@ -97,16 +121,26 @@ class LocalBackend:
         return self.service.remove(ids)
 
     def search(
-        self, image: ImageFile, *, k: int | None = None, radius: float | None = None
+        self,
+        image: ImageFile,
+        *,
+        k: int | None = None,
+        radius: float | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> Answer:
         """See `Backend.search`."""
-        return self.service.search(image.image, k=k, radius=radius)
+        return self.service.search(image.image, k=k, radius=radius, options=options)
 
     def search_by_id(
-        self, image_id: ImageId, *, k: int | None = None, radius: float | None = None
+        self,
+        image_id: ImageId,
+        *,
+        k: int | None = None,
+        radius: float | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> Answer:
         """See `Backend.search_by_id`."""
-        return self.service.search_by_id(image_id, k=k, radius=radius)
+        return self.service.search_by_id(image_id, k=k, radius=radius, options=options)
 
     def close(self) -> None:
         """See `Backend.close`."""
@@ -119,10 +153,14 @@ class UnavailableBackend:
     Args:
         name: The service's name.
         reason: Why, and what to do, in a sentence.
+        options: What a search may be told, once it is there.
     """
 
-    def __init__(self, name: str, reason: str) -> None:
+    def __init__(
+        self, name: str, reason: str, options: type[SearchOptions] = SearchOptions
+    ) -> None:
         self.name = name
+        self.options = options
         self._reason = reason
 
     def status(self) -> Mapping[str, Any]:
@@ -140,11 +178,11 @@ class UnavailableBackend:
         """See `Backend.remove`."""
         raise UnavailableError(self._reason)
 
-    def search(self, _: ImageFile, **__: float | None) -> Answer:
+    def search(self, _: ImageFile, **__: Any) -> Answer:
         """See `Backend.search`."""
         raise UnavailableError(self._reason)
 
-    def search_by_id(self, _: ImageId, **__: float | None) -> Answer:
+    def search_by_id(self, _: ImageId, **__: Any) -> Answer:
         """See `Backend.search_by_id`."""
         raise UnavailableError(self._reason)
 

@@ -12,6 +12,7 @@ from ambience.core.matches import Answer
 from ambience.imaging import ImageFile, Limits
 from ambience.web.backend import Backend
 from ambience.web.forms import only_fields
+from ambience.web.options import Told, asked
 from ambience.web.problems import PROBLEMS
 from ambience.web.schemas import (
     JSON,
@@ -40,6 +41,8 @@ def service_routes(backend: Backend, limits: Limits, *, claim: Claim) -> APIRout
         prefix=f"/{backend.name}", tags=[backend.name], responses=PROBLEMS
     )
 
+    own = backend.options.model_fields
+
     @router.get("")
     def status() -> JSON:
         """Say what the service makes, how much it holds, or why it can't answer."""
@@ -65,17 +68,31 @@ def service_routes(backend: Backend, limits: Limits, *, claim: Claim) -> APIRout
 
     @router.get("/images/{image_id}/similar")
     def similar(
-        image_id: ImageIdPath, k: KQuery = None, radius: RadiusQuery = None
+        image_id: ImageIdPath,
+        told: Annotated[Told, Depends(asked(backend.options))],
+        k: KQuery = None,
+        radius: RadiusQuery = None,
     ) -> SearchAnswer:
         """Find images like a known one, which itself is left out."""
         exactly_one(k, radius)
-        return _nearest(backend.search_by_id(ImageId(image_id), k=k, radius=radius))
+        answer = backend.search_by_id(
+            ImageId(image_id), k=k, radius=radius, options=told
+        )
+        return _nearest(answer)
 
-    @router.post("/search", dependencies=[only_fields("image", "k", "radius")])
-    def search(image: ImageUpload, depth: Annotated[Depth, Depends()]) -> SearchAnswer:
+    @router.post(
+        "/search",
+        dependencies=[only_fields("image", "k", "radius", *own)],
+    )
+    def search(
+        image: ImageUpload,
+        depth: Annotated[Depth, Depends()],
+        told: Annotated[Told, Depends(asked(backend.options, form=True))],
+    ) -> SearchAnswer:
         """Find images like the one sent: the nearest k, or all within a radius."""
         file = ImageFile(image.file.read(), limits=limits)
-        return _nearest(backend.search(file, k=depth.k, radius=depth.radius))
+        answer = backend.search(file, k=depth.k, radius=depth.radius, options=told)
+        return _nearest(answer)
 
     return router
 

@@ -36,8 +36,7 @@ Tests, benchmarks and calibration make these edits, whose geometry is known:
 An original is never enlarged, but by the pages and collages that show it.
 """
 
-from ambience.imaging.edits.geometry import mapped
 from ambience.imaging.edits.placing import Edited, Placed
 from ambience.imaging.edits.table import EDITS, Edit
 
-__all__ = ["EDITS", "Edit", "Edited", "Placed", "mapped"]
+__all__ = ["EDITS", "Edit", "Edited", "Placed"]

@@ -6,14 +6,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ambience.imaging.edits.geometry import (
-    Matrix,
-    Points,
-    Size,
-    clipped,
-    mapped,
-    outline,
-)
+from ambience.core.geometry import Matrix, Points, Size, clipped, mapped, outline
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """Shape ``(height, width, 3)``, ``uint8``."""
@@ -26,7 +19,8 @@ class Placed:
     Attributes:
         original: Which of the originals, counted from 0.
         transform: Takes points of the edited image to points of the original; shape
-            ``(3, 3)``, homogeneous, in the coordinates of `geometry`.
+            ``(3, 3)``, homogeneous, in the coordinates of
+            `ambience.core.geometry`.
         region: The convex outline of the original in the edited image, as far as it
             is within; shape ``(n, 2)``. What text covers is not cut out.
     """

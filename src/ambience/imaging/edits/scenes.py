@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-from ambience.imaging.edits.geometry import Size, shift
+from ambience.core.geometry import Size, shift
 from ambience.imaging.edits.placing import (
     Edited,
     Pixels,

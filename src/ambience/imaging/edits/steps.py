@@ -9,16 +9,12 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageEnhance, ImageFilter
 
+from ambience.core.geometry import Matrix, Size, outline, shift, stretch
 from ambience.imaging.edits.geometry import (
-    Matrix,
-    Size,
     about_centers,
     between,
-    outline,
-    shift,
     size_around,
     size_inside,
-    stretch,
     turn,
 )
 from ambience.imaging.edits.placing import Edited, moved, recolored

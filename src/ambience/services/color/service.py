@@ -2,7 +2,7 @@
 
 from ambience.core.settings import ServiceSettings
 from ambience.index.l1 import L1Index
-from ambience.service import ServiceSpec
+from ambience.service import ServiceSpec, one_feature
 from ambience.services.color.extract import ColorExtractor
 
 
@@ -15,6 +15,6 @@ SERVICE = ServiceSpec(
     finds="images with a similar palette, whatever they show",
     port=33335,
     settings=ColorSettings,
-    make_extractor=lambda _: ColorExtractor(),
-    make_index=lambda store: L1Index(store.spec, store.rows_of),
+    make_extractor=lambda *_: ColorExtractor(),
+    assemble=one_feature(lambda store: L1Index(store.spec, store.rows_of)),
 )

@@ -2,7 +2,7 @@
 
 from ambience.core.settings import ServiceSettings
 from ambience.index.hamming import HammingIndex
-from ambience.service import ServiceSpec
+from ambience.service import ServiceSpec, one_feature
 from ambience.services.phash.extract import PHashExtractor
 
 
@@ -19,7 +19,8 @@ SERVICE = ServiceSpec(
     finds="the same picture after recompression, resizing, small edits and turning",
     port=33336,
     settings=PHashSettings,
-    make_extractor=lambda _: PHashExtractor(),
-    make_index=lambda store: HammingIndex(store.spec),
-    min_quality=MIN_QUALITY,
+    make_extractor=lambda *_: PHashExtractor(),
+    assemble=one_feature(
+        lambda store: HammingIndex(store.spec), min_quality=MIN_QUALITY
+    ),
 )

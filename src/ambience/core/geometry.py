@@ -1,0 +1,69 @@
+"""Points, polygons and the transforms between them, in continuous coordinates.
+
+Points are ``(x, y)``: ``(0, 0)`` is the outer corner of an image's first pixel,
+``(0.5, 0.5)`` the center of that pixel, ``(width, height)`` the opposite corner of the
+image. So a transform does not change when pixels are made finer.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix: TypeAlias = NDArray[np.float64]
+"""A homogeneous transform of points, shape ``(3, 3)``."""
+
+Points: TypeAlias = NDArray[np.float64]
+"""Shape ``(n, 2)``."""
+
+Size: TypeAlias = tuple[int, int]
+"""``(height, width)`` in pixels."""
+
+
+def mapped(transform: Matrix, points: Points) -> Points:
+    """Return where a transform takes points."""
+    homogeneous = np.column_stack([points, np.ones(len(points))]) @ transform.T
+    return homogeneous[:, :2] / homogeneous[:, 2:]
+
+
+def shift(x: float, y: float) -> Matrix:
+    """Return the transform that adds to coordinates."""
+    return np.array([(1, 0, x), (0, 1, y), (0, 0, 1)], np.float64)
+
+
+def stretch(x: float, y: float) -> Matrix:
+    """Return the transform that multiplies coordinates."""
+    return np.diag(np.array((x, y, 1), np.float64))
+
+
+def outline(size: Size) -> Points:
+    """Return the corners of an image, from the top left."""
+    height, width = size
+    return np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)
+
+
+def clipped(polygon: Points, size: Size) -> Points:
+    """Return the part of a convex polygon within an image; no points if there is none.
+
+    Sutherland and Hodgman, https://doi.org/10.1145/360767.360802
+    """
+    height, width = size
+    sides = (((1, 0), 0), ((-1, 0), width), ((0, 1), 0), ((0, -1), height))
+    for inwards, offset in sides:
+        depth = polygon @ np.array(inwards, np.float64) + offset
+        kept = []
+        for end in range(len(polygon)):
+            a, b = depth[end - 1], depth[end]
+            if (a < 0) != (b < 0):
+                step = (polygon[end] - polygon[end - 1]) * (a / (a - b))
+                kept.append(polygon[end - 1] + step)
+            if b >= 0:
+                kept.append(polygon[end])
+        polygon = np.array(kept, np.float64).reshape(-1, 2)
+    return np.clip(polygon, 0, (width, height))
+
+
+def area(polygon: Points) -> float:
+    """Return the area of a polygon, 0 where it has fewer than three corners."""
+    x, y = polygon.T
+    return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)

@@ -1,0 +1,1 @@
+"""Finds crops, parts, turned and mirrored copies, and shows where they fit."""

@@ -1,0 +1,56 @@
+"""The local_features room, declared."""
+
+from pathlib import Path
+from typing import Literal
+
+from ambience.multivector import MultiVectorOptions, MultiVectorSettings, many_vectors
+from ambience.service import ServiceSpec
+from ambience.services.local_features.extract import (
+    Describer,
+    LocalFeaturesExtractor,
+    RootSift,
+)
+from ambience.services.local_features.model import HardNetDescriber
+from ambience.services.local_features.verify import GeometryVerifier
+
+WEIGHTS = "hardnet8.onnx"
+"""The file of the network, in the folder of models."""
+
+
+class LocalFeaturesSettings(MultiVectorSettings):
+    """``[services.local_features]``.
+
+    Attributes:
+        descriptor: What describes a keypoint: ``rootsift``, which needs nothing, or
+            ``hardnet8``, a network whose weights have to be there.
+    """
+
+    descriptor: Literal["rootsift", "hardnet8"] = "rootsift"
+
+
+def make_extractor(
+    settings: LocalFeaturesSettings, models: Path
+) -> LocalFeaturesExtractor:
+    """Return the extractor that is asked for.
+
+    Raises:
+        UnavailableError: If its weights are not there.
+    """
+    describer: Describer
+    match settings.descriptor:
+        case "rootsift":
+            describer = RootSift()
+        case "hardnet8":
+            describer = HardNetDescriber(models / WEIGHTS)
+    return LocalFeaturesExtractor(describer)
+
+
+SERVICE = ServiceSpec(
+    name="local_features",
+    finds="crops, parts, turned and mirrored copies, and where they fit",
+    port=33333,
+    settings=LocalFeaturesSettings,
+    options=MultiVectorOptions,
+    make_extractor=make_extractor,
+    assemble=many_vectors(GeometryVerifier()),
+)
