@@ -5,7 +5,9 @@
 Photographs of the folder are enlarged to 12 megapixels with a little grain, encoded as
 JPEG, and read back from memory; small ones are taken as they are. "The original's way"
 decodes in full, shrinks to 96 x 96 with Lanczos, takes SciPy's DCT and its median; for
-colors it counts full pixels with OpenCV. One thread. Medians over all images.
+colors it counts full pixels with OpenCV; for local features it shrinks what is decoded
+in full to 1024 pixels and takes the 400 strongest SIFT keypoints. One thread. Medians
+over all images.
 """
 
 import argparse
@@ -24,6 +26,7 @@ from tables import print_table
 
 from ambience.imaging import WORKING_SIDE, ImageFile, thumbnail
 from ambience.services.color.extract import ColorExtractor
+from ambience.services.local_features.extract import LocalFeaturesExtractor, RootSift
 from ambience.services.phash.extract import PHashExtractor
 
 LARGE = (4000, 3000)  # width, height: 12 megapixels
@@ -31,6 +34,8 @@ GRAIN = 4.0  # gray levels: without it, an enlarged photograph is unlike a large
 ROUNDS = 3
 
 PHASH, COLOR = PHashExtractor(), ColorExtractor()
+LOCAL = LocalFeaturesExtractor(RootSift())
+ORIGINAL_SIDE, KEYPOINTS = 1024, 400
 
 
 def bare_scaled_decode(data: bytes) -> None:
@@ -82,6 +87,31 @@ def original_everything(data: bytes) -> object:
     return original_hash(data), original_histogram(data), out
 
 
+def our_keypoints(data: bytes) -> object:
+    """Find and describe keypoints as we do."""
+    return LOCAL.extract([ImageFile(data).image])
+
+
+def original_keypoints(data: bytes) -> object:
+    """Find and describe keypoints as the original does."""
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    factor = min(1.0, ORIGINAL_SIDE / max(pixels.shape))
+    small = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    return cv2.SIFT_create(KEYPOINTS).detectAndCompute(small, None)
+
+
+def everything_and_keypoints(data: bytes) -> object:
+    """Take all features and the thumbnail from one decode."""
+    image = ImageFile(data).image
+    taken = [service.extract([image]) for service in (PHASH, COLOR, LOCAL)]
+    return taken, thumbnail(image)
+
+
+def original_everything_and_keypoints(data: bytes) -> object:
+    """Do what the original's services do one after another, and a thumbnail."""
+    return original_everything(data), original_keypoints(data)
+
+
 WAYS: dict[str, Callable[[bytes], object]] = {
     "bare scaled decode": bare_scaled_decode,
     "phash, ours": our_hash,
@@ -89,6 +119,10 @@ WAYS: dict[str, Callable[[bytes], object]] = {
     "phash, ImageHash 24 x 24": imagehash_hash,
     "phash, color and thumbnail, ours": everything,
     "phash, color and thumbnail, the original's way": original_everything,
+    "local features, ours": our_keypoints,
+    "local features, the original's way": original_keypoints,
+    "everything, ours": everything_and_keypoints,
+    "everything, the original's way": original_everything_and_keypoints,
 }
 
 

@@ -10,6 +10,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from ambience import gallery
+from ambience.core.matches import Relation
+from ambience.registry import BUILTIN
 
 STATIC = Path(gallery.__file__).with_name("static")
 FILES = sorted(path.name for path in STATIC.iterdir())
@@ -68,6 +70,17 @@ def test_nothing_else_is_served(client: httpx2.Client, name: str) -> None:
 def test_no_import_is_under_way(client: httpx2.Client) -> None:
     answer = client.get("/import_progress").json()
     assert answer == {"running": False, "done": 0, "total": 0}
+
+
+@pytest.mark.parametrize("name", [*Relation, *BUILTIN])
+def test_the_page_has_a_word_for_it(name: str) -> None:
+    assert f"\n  {name}: " in (STATIC / "words.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_page_loads_every_file_at_once(name: str) -> None:
+    page = (STATIC / "index.html").read_text(encoding="utf-8")
+    assert name == "index.html" or f'"gallery/{name}"' in page
 
 
 @pytest.mark.parametrize("name", FILES)

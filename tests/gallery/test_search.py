@@ -5,7 +5,7 @@ from io import BytesIO
 
 import pytest
 from PIL import Image, ImageOps
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.drawing import drawn_image, encode
 from tests.gallery.conftest import Library
@@ -127,7 +127,23 @@ def test_back_and_forward_move_between_searches_and_the_library(
     expect(page.locator(FIRST).locator(".card-name")).to_have_text("coffee.png")
 
 
-def test_a_match_opens_large_and_closes_again(page: Page, library: Library) -> None:
+def test_a_match_of_colors_alone_opens_large_and_closes_again(
+    page: Page, library: Library
+) -> None:
+    colors: dict[str, object] = {
+        "score": 0.6,
+        "relation": "similar_colors",
+        "summary": "similar colors, 80% of the palette shared",
+        "evidence": {"color": {"distance": 0.4}},
+    }
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        said = response.json()
+        said["matches"][0] |= colors
+        route.fulfill(response=response, json=said)
+
+    page.route("**/reverse_search", answer)
     drop(page, library.files["coffee.png"].read_bytes())
     page.locator(FIRST).locator(".card-image").click()
     expect(page.locator("#viewer-name")).to_have_text("coffee.png")
@@ -136,7 +152,10 @@ def test_a_match_opens_large_and_closes_again(page: Page, library: Library) -> N
     expect(page.locator(FIRST)).to_be_visible()
 
 
-@pytest.mark.parametrize("where", ["#search=9", "#image=abc", "#similar=-1&x"])
+@pytest.mark.parametrize(
+    "where",
+    ["#search=9", "#search=9&compare=1", "#compare=1", "#image=abc", "#similar=-1&x"],
+)
 def test_an_address_that_leads_nowhere_shows_the_library(
     page: Page, where: str
 ) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ambience.core.features import ImageId
 from ambience.index.votes import Candidate, Found, candidates
+from tests.index.keypoint_rows import UNLIKE
 
 
 def slow_candidates(found: Found, count: int, unlike: float) -> list[Candidate]:
@@ -93,7 +94,7 @@ def one_image(turns: list[int], scalings: list[int]) -> float:
         scalings=np.array(scalings)[:, None],
         versions=np.zeros(count, dtype=np.int64),
     )
-    (answer,) = candidates(found, count=5)
+    (answer,) = candidates(found, count=5, unlike=UNLIKE)
     return answer.votes
 
 
@@ -115,7 +116,7 @@ def test_an_image_with_few_votes_that_agree_is_as_good_as_one_with_more(
         scalings=np.zeros((3, 1), np.int64),
         versions=np.zeros(3, np.int64),
     )
-    assert candidates(found, count=1) == [Candidate(ImageId(2), 1.0, 0)]
+    assert candidates(found, count=1, unlike=UNLIKE) == [Candidate(ImageId(2), 1.0, 0)]
 
 
 def test_an_image_in_many_equal_copies_has_votes() -> None:
@@ -133,4 +134,4 @@ def test_an_image_in_many_equal_copies_has_votes() -> None:
 def test_nothing_found_is_no_candidate() -> None:
     found = drawn(1, 5, 3, 4, 1)
     found.owners[:] = -1
-    assert candidates(found, count=3) == []
+    assert candidates(found, count=3, unlike=UNLIKE) == []

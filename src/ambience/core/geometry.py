@@ -63,6 +63,14 @@ def clipped(polygon: Points, size: Size) -> Points:
     return np.clip(polygon, 0, (width, height))
 
 
+def within(points: Points, polygon: Points) -> NDArray[np.bool_]:
+    """Return which points are in a convex polygon or on its outline, shape ``(n,)``."""
+    sides = np.roll(polygon, -1, axis=0) - polygon
+    from_corners = points[:, None] - polygon
+    left = sides[:, 0] * from_corners[..., 1] - sides[:, 1] * from_corners[..., 0]
+    return np.asarray((left >= 0).all(axis=1) | (left <= 0).all(axis=1))
+
+
 def area(polygon: Points) -> float:
     """Return the area of a polygon, 0 where it has fewer than three corners."""
     x, y = polygon.T

@@ -15,7 +15,7 @@ from ambience.core.rwlock import ReadWriteLock
 from ambience.index.faiss_inverted import FlatCodes, InvertedCodes
 from ambience.index.owners import Owners
 from ambience.index.quantizer import Quantizer, name_of
-from ambience.index.votes import UNLIKE, Candidate, Found, candidates
+from ambience.index.votes import UNLIKE_SHARE, Candidate, Found, candidates
 
 CODES_FILE = "codes.faiss"
 SIZES_FILE = "sizes.npy"
@@ -27,8 +27,8 @@ _GROWTH = 4  # times as many as at the training: half as many lists as there sho
 _DEAD_SHARE = 0.1  # of removed descriptors, past which they take neighbors' places
 _MIN_DEAD = 1024  # fewer are never worth a sweep
 _AT_ONCE = 64  # lists swept while searches wait: 5 ms with 1,000 descriptors in each
-_COMPARED = 16_384  # lists times nprobe: about 1,000 comparisons a descriptor
-_MIN_NPROBE = 4
+_COMPARED = 2_048  # lists times nprobe, as long as lists are few
+_MIN_NPROBE = 4  # even one finds every image of 300; four keep more of its votes
 _COARSE = 8  # bits dropped of the angle and the scale of a row, which keep 8
 _CHUNK = 4_096  # descriptors encoded at once: 2 MB of them
 _LABEL = 16  # bits of a label below the number of the group: scale and angle
@@ -44,16 +44,23 @@ class DescriptorIndex:
     """
 
     def __init__(
-        self, quantizer: Quantizer | None = None, *, unlike: float = UNLIKE
+        self,
+        quantizer: Quantizer | None = None,
+        *,
+        unlike: float = UNLIKE_SHARE * 512,
+        threads: int = 1,
     ) -> None:
         """Start empty.
 
         Args:
             quantizer: Compresses descriptors to 16 bytes; ``None`` to keep them as
                 they are and compare all.
-            unlike: See `votes.candidates`.
+            unlike: See `votes.candidates`; the default is for descriptors of length
+                512.
+            threads: How many share the encoding of many rows.
         """
         self._unlike = unlike
+        self._threads = threads
         self._changing = Lock()  # one change at a time
         self._lock = ReadWriteLock()  # what follows belongs together
         self._owners = Owners()
@@ -104,10 +111,7 @@ class DescriptorIndex:
                 codes = codes.owned()
                 with self._lock.write():
                     self._codes = codes
-            encoded = [
-                codes.encode(packed["descriptor"][start : start + _CHUNK])
-                for start in range(0, len(packed), _CHUNK)
-            ]
+            encoded = self._encoded(codes, packed["descriptor"])
             below = (packed["scale"] >> _COARSE).astype(np.int64) << _COARSE
             below |= packed["angle"] >> _COARSE
             with self._lock.write():
@@ -139,8 +143,8 @@ class DescriptorIndex:
                 shape ``(q, 136)``.
             versions: Which of them each row is of, from 0, shape ``(q,)``.
             count: At most so many are returned.
-            nprobe: Lists that each row looks into, where there are any; `None` for as
-                many as hold about 1,000 descriptors, at least 4.
+            nprobe: Lists that each row looks into, where there are any; `None` for 4,
+                and more where there are fewer than 512 lists.
             neighbors: Of each row, at least 1. Ten of 4,000,000 are enough: with 30,
                 unrelated images gather more votes.
             threads: How many share the work.
@@ -230,6 +234,19 @@ class DescriptorIndex:
             np.concatenate([squares for squares, _ in parts]),
             np.concatenate([labels for _, labels in parts]),
         )
+
+    def _encoded(
+        self, codes: FlatCodes | InvertedCodes, descriptors: NDArray[np.uint8]
+    ) -> list[NDArray[np.uint8]]:
+        """Return what `Codes.encode` does, part by part."""
+        parts = [
+            descriptors[start : start + _CHUNK]
+            for start in range(0, len(descriptors), _CHUNK)
+        ]
+        if len(parts) < 2 or self._threads == 1:  # noqa: PLR2004 -- nothing to share
+            return [codes.encode(part) for part in parts]
+        with ThreadPoolExecutor(self._threads) as pool:
+            return list(pool.map(codes.encode, parts))
 
     def _take_out(self, codes: FlatCodes) -> None:
         """Take removed descriptors out of an exact index: it finds no others less."""

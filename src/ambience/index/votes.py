@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from ambience.core.features import ImageId
 
-UNLIKE = 140.0
-"""L2 distance of SIFT descriptors of norm 512 that show hardly the same.
+UNLIKE_SHARE = 0.27
+"""Distance of descriptors that show hardly the same, in shares of their length.
 
-Of 4,000,000, the tenth nearest to one is 130 to 250 away. Without this bound, an image
-stored in ten equal copies is lost: all neighbors are equally far. At 200 and more,
-common descriptors win against the right ones of blurred photographs of screens.
+Of 4,000,000 SIFT descriptors, the tenth nearest to one is 0.25 to 0.5 away. Without
+this bound, an image stored in ten equal copies is lost: all neighbors are equally far.
+At 0.4 and more, common descriptors win against the right ones of blurred photographs of
+screens. Measured for SIFT; other descriptors are taken to be alike.
 """
 
 _UNIT = 1024  # votes are whole parts of 1 / 1024: their sums don't depend on an order
@@ -63,7 +64,7 @@ class Found:
     versions: NDArray[np.int64]
 
 
-def candidates(found: Found, *, count: int, unlike: float = UNLIKE) -> list[Candidate]:
+def candidates(found: Found, *, count: int, unlike: float) -> list[Candidate]:
     """Return the images with most votes that agree in turn and scale.
 
     Each descriptor of the query votes once for an image, by the nearest it found of

@@ -77,7 +77,7 @@ class Placement:
             "query_overlap": round(self.query_overlap, 4),
             "image_overlap": round(self.image_overlap, 4),
             "mirrored": self.mirrored,
-            "rotation_degrees": round(float(np.degrees(self.rotation)), 2),
+            "rotation_degrees": round(float(np.degrees(self.rotation)), 2) + 0.0,
             "scale": round(self.scale, 4),
             "transform": self.transform.tolist(),
             "query_region": _rounded(self.query_region),
@@ -105,5 +105,5 @@ class Verifier(Protocol[P]):
 
 
 def _rounded(numbers: NDArray[np.float64]) -> list[list[float]]:
-    rounded: list[list[float]] = np.round(numbers, 2).tolist()
+    rounded: list[list[float]] = (np.round(numbers, 2) + 0.0).tolist()  # no -0.0
     return rounded

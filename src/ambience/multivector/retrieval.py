@@ -14,8 +14,9 @@ from ambience.core.matches import Answer, Match
 from ambience.core.options import check_options
 from ambience.core.orientation import Orientation
 from ambience.index.descriptors import DescriptorIndex
+from ambience.index.quantizer import Quantizer
 from ambience.index.snapshot import Snapshots
-from ambience.index.votes import Candidate
+from ambience.index.votes import UNLIKE_SHARE, Candidate
 from ambience.multivector.examination import Examination
 from ambience.multivector.options import MultiVectorOptions, MultiVectorSettings
 from ambience.multivector.placement import Verifier
@@ -87,15 +88,16 @@ class MultiVectorService:
         self.store = store
         self._verifier = verifier
         self._settings = settings
+        self._threads = settings.threads or os.cpu_count() or 1
         self._following = Following(
             name,
             store,
-            DescriptorIndex(),
+            self._index(),
             snapshots=snapshots,
             wanted=lambda changes: without_frames(changes.rows),
-            fresh=lambda: first_index(store),
+            fresh=lambda: first_index(store, self._index),
         )
-        self._trainer = Trainer(name, store, self._following)
+        self._trainer = Trainer(name, store, self._following, self._index)
         self._trainer.train_if_due()
 
     def close(self) -> None:
@@ -160,8 +162,7 @@ class MultiVectorService:
 
     def rebuild(self) -> None:
         """Fill the index anew from the store, trained as it was."""
-        index = DescriptorIndex(self._following.index.quantizer)
-        self._following.rebuild(index)
+        self._following.rebuild(self._index(self._following.index.quantizer))
 
     def train(self) -> bool:
         """Train the index with what there is now; return whether there was anything."""
@@ -171,6 +172,10 @@ class MultiVectorService:
     def snapshot(self) -> None:
         """Write the index to disk if it changed since the last time."""
         self._following.snapshot()
+
+    def _index(self, quantizer: Quantizer | None = None) -> DescriptorIndex:
+        unlike = UNLIKE_SHARE * self.store.spec.scale
+        return DescriptorIndex(quantizer, unlike=unlike, threads=self._threads)
 
     def _catch_up(self) -> None:
         self._following.catch_up()
@@ -192,14 +197,13 @@ class MultiVectorService:
         keypoints = {name: unpack(own) for name, own in versions.items()}
         if not any(map(len, keypoints.values())):
             return Answer(note=_NOTHING)
-        threads = self._settings.threads or os.cpu_count() or 1
         self._catch_up()
         found = self._following.index.votes(
             rows[without_frames(rows)],
             np.repeat(np.arange(len(keypoints)), [len(k) for k in keypoints.values()]),
             count=options.max_candidates or self._settings.max_candidates,
             nprobe=options.nprobe,
-            threads=threads,
+            threads=self._threads,
         )
         candidates = [candidate for candidate in found if candidate.image_id != without]
         if not options.verify:
@@ -209,7 +213,7 @@ class MultiVectorService:
             candidates,
             time_s=self._settings.time_budget_s,
             enough=depth.k,
-            threads=threads,
+            threads=self._threads,
         )
         return depth.of(closely.matches(points=options.points), note)
 

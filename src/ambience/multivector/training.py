@@ -23,6 +23,9 @@ _READ = 256  # images read at once: 14 MB
 _SEED = 1
 
 
+MakeIndex = Callable[[Quantizer | None], DescriptorIndex]
+
+
 class Trainer:
     """Makes a trained index from the store, and puts it in the place of the old one.
 
@@ -30,14 +33,20 @@ class Trainer:
         name: Of the service.
         store: Where the descriptors are.
         following: Whose index is replaced.
+        make_index: Returns an empty index with a quantizer, or one without.
     """
 
     def __init__(
-        self, name: str, store: FeatureStore, following: Following[DescriptorIndex]
+        self,
+        name: str,
+        store: FeatureStore,
+        following: Following[DescriptorIndex],
+        make_index: MakeIndex,
     ) -> None:
         self._name = name
         self._store = store
         self._following = following
+        self._make_index = make_index
         self._stopping = threading.Event()
         self._training = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -61,7 +70,7 @@ class Trainer:
             not index.training_due()
             or self._stopping.is_set()
             or len(index) < 2 * self._failed_at
-            or self.active
+            or not self._training.acquire(blocking=False)
         ):
             return
         self._thread = threading.Thread(
@@ -76,30 +85,36 @@ class Trainer:
             Whether it was done: not if the service is closing, or there is nothing.
         """
         with self._training:
-            rows = len(self._following.index)
-            stop = self._stopping.is_set
-            sample = sampled(self._store, sample_size(rows), stop)
-            if not len(sample):
-                return False
-            _log.info("%s: training for %d descriptors", self._name, rows)
-            try:
-                quantizer = Quantizer.trained(sample, rows, stop)
-            except TrainingStoppedError:
-                return False
-            done = self._following.rebuild(DescriptorIndex(quantizer), stop=stop)
-            if done:
-                _log.info("%s: the index is now %s", self._name, quantizer.kind)
-            return done
+            return self._train()
+
+    def _train(self) -> bool:
+        stop = self._stopping.is_set
+        rows = len(self._following.index)
+        sample = sampled(self._store, sample_size(rows), stop)
+        if not len(sample):
+            return False
+        _log.info("%s: training for %d descriptors", self._name, rows)
+        try:
+            quantizer = Quantizer.trained(sample, rows, stop)
+        except TrainingStoppedError:
+            return False
+        done = self._following.rebuild(self._make_index(quantizer), stop=stop)
+        if done:
+            _log.info("%s: the index is now %s", self._name, quantizer.kind)
+        return done
 
     def _train_quietly(self) -> None:
+        """Train, with the lock that was taken for it."""
         try:
-            self.train()
+            self._train()
         except (AmbienceError, OSError, MemoryError, RuntimeError):
             self._failed_at = len(self._following.index)
             _log.exception("%s: the index could not be trained", self._name)
+        finally:
+            self._training.release()
 
 
-def first_index(store: FeatureStore) -> DescriptorIndex:
+def first_index(store: FeatureStore, make_index: MakeIndex) -> DescriptorIndex:
     """Return an empty index that a store can be filled into, whatever its size.
 
     One that compares everything with everything, or, where that would take too much
@@ -107,9 +122,9 @@ def first_index(store: FeatureStore) -> DescriptorIndex:
     """
     rows = estimated_rows(store)
     if rows < TRAINED_FROM:
-        return DescriptorIndex()
+        return make_index(None)
     few = min(rows, _FIRST_ROWS)
-    return DescriptorIndex(Quantizer.trained(sampled(store, sample_size(few)), few))
+    return make_index(Quantizer.trained(sampled(store, sample_size(few)), few))
 
 
 def estimated_rows(store: FeatureStore) -> int:

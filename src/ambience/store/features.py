@@ -28,7 +28,7 @@ _MAP_BYTES = 2**26  # a start; it doubles whenever it is full
 _MAX_READERS = 512  # threads that read at once, over all processes
 _CHECKED_BYTES = 2**25  # the most that is checked at every start: takes 0.9 s
 _BATCH = 4096  # changes read in one transaction while an index catches up
-_BATCH_BYTES = 2**24  # or fewer, where features are large
+_BATCH_BYTES = 2**22  # or fewer, where features are large
 
 _SPEC, _STORE_ID, _LAST_SEQ, _COUNT = b"spec", b"store_id", b"last_seq", b"count"
 

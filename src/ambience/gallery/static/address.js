@@ -7,9 +7,10 @@
  * @property {number|null} image The image shown large.
  * @property {number|null} search Which of this visit's searches is shown.
  * @property {number|null} similar The image whose likes are shown.
+ * @property {number|null} compare The match that is shown beside the query.
  */
 
-const KEYS = ["search", "similar", "image"];
+const KEYS = ["search", "similar", "compare", "image"];
 
 /** Return what the address says. @returns {Place} */
 export function place() {
@@ -38,10 +39,14 @@ export function become(wanted) {
   dispatchEvent(new Event("hashchange"));
 }
 
-/** Leave the large view: back where it was opened, or out of it if a link led here. */
-export function leave() {
+/**
+ * Leave what lies over the page: back where it was opened, or out of it if a link led here.
+ *
+ * @param {"image"|"compare"} key What the address is to say no more.
+ */
+export function leave(key) {
   if (steps > 0) history.back();
-  else become({ ...place(), image: null });
+  else become({ ...place(), [key]: null });
 }
 
 /** Call back with every new place, and once with the first. */

@@ -3,6 +3,7 @@
 /** Why a request was not carried out, in a sentence for the user. */
 export class Problem extends Error {}
 
+const K = "60"; // the most matches that the page shows
 const SILENCE = "ambience does not answer. Is it still running?";
 
 /** Return a page of the library, newest first. */
@@ -25,8 +26,19 @@ export const importProgress = async () => (await answer("import_progress")).json
 export async function reverseSearch(image, name) {
   const form = new FormData();
   form.set("image", await readable(image), name);
-  form.set("k", "60");
+  form.set("k", K);
   return (await answer("reverse_search", { method: "POST", body: form })).json();
+}
+
+/** Return the pairs of points that fit, `[x, y, x, y]` each, by the image's id. */
+export async function pointPairs(image, name) {
+  const form = new FormData();
+  form.set("image", image, name);
+  form.set("k", K); // as the reverse search asks, so that the same ones are compared
+  form.set("points", "true");
+  const options = { method: "POST", body: form };
+  const found = await (await answer("local_features/search", options)).json();
+  return new Map(found.matches.map((match) => [match.image_id, match.points ?? []]));
 }
 
 export const thumbnailOf = (id) => `images/${id}/thumbnail`;

@@ -2,6 +2,7 @@
 
 import { become, go, onPlace, place } from "./address.js";
 import { importProgress, Problem } from "./api.js";
+import { Comparison } from "./compare.js";
 import { byId, toast } from "./dom.js";
 import { Grid } from "./grid.js";
 import { onImage } from "./intake.js";
@@ -20,9 +21,11 @@ const library = new Library();
 const grid = new Grid(library);
 const search = new SearchPage();
 const viewer = new Viewer(neighbors, (id) => library.images[library.indexOf(id)]);
+const comparison = new Comparison();
 const queries = new Map(); // by the number that the address has
 let last = 0;
 let looking = null; // the image shown large
+let comparing = null; // the match shown beside the query
 
 function neighbors(id) {
   if (!byId("search").hidden) {
@@ -67,10 +70,13 @@ onPlace((now) => {
   byId("search").hidden = query === null;
   grid.show(query === null);
   search.show(query);
-  const before = looking;
+  const before = { looking, comparing };
   looking = now.image;
+  comparing = query === null ? null : now.compare;
+  comparison.show(comparing === null ? null : query, comparing);
   viewer.show(looking);
-  if (looking === null && before !== null) grid.focus(before);
+  if (looking === null && before.looking !== null) grid.focus(before.looking);
+  if (comparing === null && before.comparing !== null) search.focus(before.comparing);
 });
 
 onImage((file) => {

@@ -18,6 +18,14 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
+/** Return a new element of a drawing: all that it is given are attributes. */
+export function drawn(name, attributes = {}, ...children) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
 /** Return the one element of the page with this id. */
 export const byId = (id) => document.getElementById(id);
 

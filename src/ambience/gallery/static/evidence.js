@@ -6,7 +6,7 @@ import { serviceName, spaced } from "./words.js";
 /** Return what each service measured on one match, folded away. */
 export function evidence(match) {
   const rows = Object.entries(match.evidence).flatMap(([service, measured]) =>
-    Object.entries(measured).map(([key, value], index) =>
+    Object.entries(measured).filter(isReadable).map(([key, value], index) =>
       element(
         "tr",
         {},
@@ -58,6 +58,9 @@ function remark(who, what) {
 function folded(summary, content) {
   return element("details", {}, element("summary", {}, summary), content);
 }
+
+/** Regions and transforms are to be seen, not read: the comparison draws them. */
+const isReadable = ([, value]) => !Array.isArray(value);
 
 const kind = (value) => (typeof value === "number" ? "number" : "value");
 

@@ -1,16 +1,60 @@
 /** What is searched with, and the answer to it. */
 
-import { imageFile, imageRecord, Problem, reverseSearch } from "./api.js";
+import {
+  imageFile,
+  imageRecord,
+  pointPairs,
+  Problem,
+  reverseSearch,
+  thumbnailOf,
+  viewOf,
+} from "./api.js";
+
+/**
+ * What all searches have in common.
+ *
+ * They have a `name`, a `preview` and a larger `view` to show, a `size` in pixels once it
+ * is known without showing it, and the promise of an `answer`.
+ */
+class Query {
+  #pairs = null;
+
+  /** Return which points fit, by the image's id; asked once, for all matches. */
+  pointPairs() {
+    this.#pairs ??= this.#askForPairs();
+    return this.#pairs;
+  }
+
+  async #askForPairs() {
+    try {
+      return await pointPairs(await this.file(), this.name);
+    } catch (error) {
+      this.#pairs = null; // whoever comes next may have more luck
+      throw error;
+    }
+  }
+}
 
 /** A search with a file that the user gave. */
-export class FileQuery {
+export class FileQuery extends Query {
+  #file;
+
   constructor(file) {
+    super();
+    this.#file = file;
     this.name = file.name || "Pasted image";
     this.byteCount = file.size;
+    this.size = null;
     this.preview = URL.createObjectURL(file);
+    this.view = this.preview;
     this.except = null;
     this.answer = reverseSearch(file, this.name);
     this.answer.catch(() => {}); // whoever shows it says why
+  }
+
+  /** Return the file. */
+  async file() {
+    return this.#file;
   }
 
   /** Let go of the file. */
@@ -20,14 +64,21 @@ export class FileQuery {
 }
 
 /** A search with an image of the library, which itself is left out of the answer. */
-export class ImageQuery {
+export class ImageQuery extends Query {
   constructor(id) {
+    super();
     this.name = `Image ${id}`;
     this.byteCount = null;
-    this.preview = `images/${id}/thumbnail`;
+    this.size = null;
+    this.preview = thumbnailOf(id);
+    this.view = viewOf(id);
     this.except = id;
     this.answer = this.#ask(id);
     this.answer.catch(() => {});
+  }
+
+  file() {
+    return imageFile(this.except);
   }
 
   forget() {}
@@ -36,6 +87,7 @@ export class ImageQuery {
     const record = await imageRecord(id);
     this.name = record.name || this.name;
     this.byteCount = record.byte_count;
+    this.size = { width: record.width, height: record.height };
     if (!record.has_file) {
       throw new Problem(
         "The file of this image was not kept, so there is nothing to search with.",

@@ -13,6 +13,11 @@ export class SearchPage {
   /** The images found, best first. */
   ids = [];
 
+  /** Put the focus on a match. */
+  focus(id) {
+    this.#root.querySelector(`.match[data-id="${id}"] .card-image`)?.focus();
+  }
+
   /** Show a query, and its answer once it is there; null takes all of it away. */
   async show(query) {
     if (query === this.#query) return;
@@ -92,7 +97,7 @@ function card(match) {
   const facts = element("p", { className: "facts" }, "\u00a0");
   const link = element(
     "a",
-    { className: "card-image", href: hash({ ...place(), image: id }), draggable: false },
+    { className: "card-image", href: opened(match), draggable: false },
     img,
   );
   img.addEventListener("load", () => link.classList.add("there"));
@@ -122,6 +127,13 @@ function card(match) {
       evidence(match),
     ),
   );
+}
+
+/** Return the address that a match leads to: copies are compared, others only shown. */
+function opened(match) {
+  const beside = isCopy(match.relation) ? "compare" : "image";
+  const where = { ...place(), compare: null, image: null };
+  return hash({ ...where, [beside]: match.image_id });
 }
 
 /** Put in what the answer does not say: the image's name and size. */

@@ -26,10 +26,10 @@ export class Viewer {
     this.#known = known;
     this.#dialog.addEventListener("cancel", (event) => {
       event.preventDefault(); // the address closes it
-      leave();
+      leave("image");
     });
     // Browsers may close it themselves: the address follows.
-    this.#dialog.addEventListener("close", () => this.#id !== null && leave());
+    this.#dialog.addEventListener("close", () => this.#id !== null && leave("image"));
     this.#dialog.addEventListener("keydown", (event) => this.#pressed(event));
     this.#dialog.addEventListener("click", (event) => this.#clicked(event));
     this.#listenToSwipes(byId("viewer-stage"));
@@ -133,9 +133,9 @@ export class Viewer {
 
   #clicked(event) {
     const does = event.target.closest("[data-does]")?.dataset.does;
-    if (does === "close") leave();
+    if (does === "close") leave("image");
     else if (does) this.#step(does);
-    else if (event.target.id === "viewer-stage") leave();
+    else if (event.target.id === "viewer-stage") leave("image");
   }
 
   #listenToSwipes(stage) {

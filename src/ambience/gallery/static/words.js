@@ -7,12 +7,16 @@ const RELATIONS = {
   re_encoded: { label: "Re-encoded copy", copy: true },
   mirrored: { label: "Mirrored copy", copy: true },
   rotated: { label: "Turned copy", copy: true },
+  crop: { label: "Cropped copy", copy: true },
+  contains: { label: "Part of the query", copy: true },
+  edited: { label: "Edited copy", copy: true },
   similar_colors: { label: "Similar colors", copy: false },
 };
 
 const SERVICES = {
   phash: "Perceptual hash",
   color: "Colors",
+  local_features: "Local features",
 };
 
 /** Return what a service is called; one that this page does not know names itself. */

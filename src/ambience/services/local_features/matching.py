@@ -73,8 +73,9 @@ def _second(
     apart: NDArray[np.float32], places: NDArray[np.float32], nearest: NDArray[np.intp]
 ) -> NDArray[np.float32]:
     """Return each row's smallest number but for those at the place of the nearest."""
-    away = places[nearest, None] - places
-    elsewhere = np.einsum("mnd,mnd->mn", away, away) >= _SAME_PLACE**2
+    x, y = places.T
+    across, down = x[nearest, None] - x, y[nearest, None] - y
+    elsewhere = across * across + down * down >= _SAME_PLACE**2
     second: NDArray[np.float32] = np.where(elsewhere, apart, np.float32(np.inf)).min(
         axis=1, initial=np.inf
     )
@@ -118,10 +119,13 @@ def agreeing(query: Side, image: Side, pairs: Pairs) -> Agreement:
     seed = int(agree.sum(axis=1).argmax())
     agreed = pairs[agree[seed]]
     places = min(_places(query, agreed[:, 0]), _places(image, agreed[:, 1]))
-    height, width = image.keypoints.size
-    area = height * width / max(height, width) ** 2
-    room = np.minimum(1, np.pi * allowed[seed] ** 2 / area).mean()
-    return Agreement(agreed, places, _chance(len(pairs), places, room * _AGREE_ELSE))
+    # Of keypoints of the image drawn at random, so many would be where one is expected.
+    anywhere = image.places @ _COMPLEX
+    expected = there[seed] + way[seed]
+    room = (np.abs(expected[:, None] - anywhere) < allowed[seed, :, None]).mean()
+    return Agreement(
+        agreed, places, _chance(len(pairs), places, float(room) * _AGREE_ELSE)
+    )
 
 
 def _places(side: Side, chosen: NDArray[np.intp]) -> int:

@@ -1,0 +1,256 @@
+"""Images drawn around real ones: as many local features as a benchmark needs.
+
+A drawn image has the places, scales and angles of one photograph, jittered, and the
+descriptors of another, each crossed with one of its ten nearest among the descriptors
+of all other photographs: a line across the patch, at random, with what the one shows
+on one side of it, what the other shows on the other, and a wide blend between them.
+Descriptors are paired with scales by rank, so that fine texture stays fine, and an
+image repeats itself as its photograph does. None is a copy: no two drawn images agree
+in where things are, and no descriptor is nearer to another for having the same parent
+than two real ones that look alike.
+
+Whether that is as hard as real photographs is measured each time by descriptors of
+photographs that took no part: how near the nearest of ``n`` strangers comes, how that
+shrinks as ``n`` doubles, and how many votes the best stranger gathers.
+"""
+
+from collections.abc import Sequence
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+from tables import print_table
+
+from ambience.core.features import Feature, ImageId, Rows
+from ambience.core.keypoints import DESCRIPTOR_DIM, ROW, STEPS, TURN, without_frames
+from ambience.index.descriptors import DescriptorIndex
+from ambience.index.quantizer import Quantizer, sample_size
+from ambience.services.local_features.extract import STORED, RootSift
+
+ACROSS, DOWN, BINS = 4, 4, 8  # of a descriptor
+PARENTS = 10  # nearest ones that a descriptor may be crossed with
+BLEND = 4.0  # cells: with less, the nearest stranger is farther than a real one
+OFFSET = 1.5  # cells from the middle that the line may be
+PLACE_JITTER = 0.02  # of the sides
+SCALE_JITTER = 1024  # steps: a quarter of an octave
+BLOCK = 64  # images drawn at once: arrays of 13 MB
+QUERIES = 3_000  # descriptors that the nearest is looked for
+QUANTILES = (1, 5, 25, 50, 75, 95)
+PROBED = 10_000  # drawn rows compared at once
+
+Floats = NDArray[np.float32]
+
+
+class Drawing:
+    """Draws images from the features of photographs.
+
+    Args:
+        photographs: Rows of each, frame first; those without keypoints are left out.
+        seed: Equal seeds draw equal images.
+    """
+
+    def __init__(self, photographs: Sequence[Rows], *, seed: int = 0) -> None:
+        packed = [np.ascontiguousarray(rows).view(ROW)[:, 0] for rows in photographs]
+        packed = [rows for rows in packed if len(rows) > 1]
+        self._seed = seed
+        self._frames = np.concatenate([rows[:1] for rows in packed])
+        bodies = [rows[1:][np.argsort(rows["scale"][1:])] for rows in packed]
+        self._rows = np.concatenate(bodies)
+        self._counts = np.array([len(body) for body in bodies])
+        self._starts = np.cumsum(self._counts) - self._counts
+        self._near = near_strangers(
+            self._rows["descriptor"], np.repeat(np.arange(len(bodies)), self._counts)
+        )
+        unit = self._rows["descriptor"].astype(np.float32) / np.float32(RootSift.unit)
+        self._shares = (unit**2).reshape(-1, ACROSS, DOWN, BINS)
+
+    def images(self, block: int) -> list[Rows]:
+        """Return the rows of `BLOCK` images, frames first; of each block others."""
+        rng = np.random.default_rng([self._seed, block])
+        places, content = rng.integers(len(self._frames), size=(2, BLOCK))
+        counts = self._counts[content]
+        image = np.repeat(np.arange(BLOCK), counts)
+        rank = np.arange(len(image)) - np.repeat(np.cumsum(counts) - counts, counts)
+        share = (rank + 0.5) / counts[image]
+        others = self._starts[places[image]]
+        others += (share * self._counts[places[image]]).astype(np.int64)
+        drawn = self._jittered(others, rng)
+        drawn["descriptor"] = self._crossed(self._starts[content[image]] + rank, rng)
+        bodies = np.split(drawn, np.cumsum(counts)[:-1])
+        return [
+            np.concatenate([self._frames[own : own + 1], body])
+            .view(np.uint8)
+            .reshape(-1, ROW.itemsize)
+            for own, body in zip(places.tolist(), bodies, strict=True)
+        ]
+
+    def _jittered(
+        self, chosen: NDArray[np.int64], rng: np.random.Generator
+    ) -> NDArray[np.void]:
+        """Return keypoints a little aside, turned at random."""
+        rows = self._rows[chosen]
+        for axis in ("x", "y"):
+            moved = rows[axis] + rng.normal(0, PLACE_JITTER * STEPS, len(rows))
+            rows[axis] = np.clip(moved, 0, STEPS).astype(np.uint16)
+        scales = rows["scale"] + rng.normal(0, SCALE_JITTER, len(rows))
+        rows["scale"] = np.clip(scales, 1, STEPS).astype(np.uint16)
+        angles = rows["angle"] + rng.normal(0, TURN / 24, len(rows))
+        rows["angle"] = (angles.astype(np.int64) % TURN).astype(np.uint16)
+        return rows
+
+    def _crossed(
+        self, chosen: NDArray[np.int64], rng: np.random.Generator
+    ) -> NDArray[np.uint8]:
+        """Return descriptors of patches of which a part shows something else."""
+        count = len(chosen)
+        others = self._near[chosen, rng.integers(PARENTS, size=count)]
+        angle = rng.uniform(0, 2 * np.pi, (count, 1, 1)).astype(np.float32)
+        offset = rng.uniform(-OFFSET, OFFSET, (count, 1, 1)).astype(np.float32)
+        x = (np.arange(ACROSS, dtype=np.float32) - (ACROSS - 1) / 2)[:, None]
+        y = np.arange(DOWN, dtype=np.float32) - (DOWN - 1) / 2
+        beyond = x * np.cos(angle) + y * np.sin(angle) - offset
+        weights = np.clip(beyond / BLEND + 0.5, 0, 1).astype(np.float32)[..., None]
+        # histograms of gradients add up; descriptors are their roots
+        shares = self._shares[others]
+        shares += weights * (self._shares[chosen] - shares)
+        roots = np.sqrt(shares.reshape(count, DESCRIPTOR_DIM))
+        roots *= RootSift.unit / np.linalg.norm(roots, axis=1, keepdims=True)
+        return np.minimum(np.rint(roots), 255).astype(np.uint8)
+
+
+def near_strangers(
+    descriptors: NDArray[np.uint8], photographs: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the `PARENTS` nearest of other photographs, shape ``(n, PARENTS)``.
+
+    Args:
+        descriptors: Shape ``(n, 128)``.
+        photographs: Whose each is, shape ``(n,)``.
+    """
+    vectors = descriptors.astype(np.float32)
+    index = faiss.index_factory(
+        DESCRIPTOR_DIM, f"IVF{max(1, len(vectors) // 400)},Flat"
+    )
+    index.train(vectors)
+    index.add(vectors)
+    index.nprobe = 32
+    wanted = min(len(vectors), 4 * PARENTS)
+    _, found = index.search(vectors, wanted)
+    own = photographs[found] == photographs[:, None]
+    own |= found < 0
+    first = np.argsort(own, axis=1, kind="stable")[:, :PARENTS]
+    near = np.take_along_axis(found, first, axis=1)
+    usable = ~np.take_along_axis(own, first, axis=1)
+    chosen: NDArray[np.int64] = np.where(usable, near, near[:, :1])
+    # all of the near ones may be of the same photograph: then there is nothing to cross
+    return np.where(usable[:, :1], chosen, np.arange(len(near))[:, None])
+
+
+def print_hardness(
+    real: Sequence[Rows], held_out: Sequence[Rows], drawing: Drawing
+) -> None:
+    """Print how near strangers come to photographs that nothing was drawn from.
+
+    Args:
+        real: Rows of the photographs that images are drawn from.
+        held_out: Rows of others.
+        drawing: Draws.
+    """
+    rng = np.random.default_rng(0)
+    queries = body(np.concatenate(held_out))["descriptor"]
+    chosen = rng.permutation(len(queries))[:QUERIES]
+    wanted = queries[chosen].astype(np.float32)
+    order = [real[n] for n in rng.permutation(len(real)).tolist()]
+    drawn = [
+        rows for n in range(8 * len(real) // BLOCK + 1) for rows in drawing.images(n)
+    ]
+    steps = [len(real) * 2**power // 8 for power in range(7)]
+    by_kind = {
+        "real": nearest(wanted, order, [n for n in steps if n <= len(real)]),
+        "drawn": nearest(wanted, drawn, steps),
+    }
+    print("\nHow far the nearest stranger is from held-out descriptors, of length 1")
+    rows = [
+        [kind, str(len(real)), *(f"{d:.3f}" for d in np.percentile(far, QUANTILES))]
+        for kind, found in by_kind.items()
+        for far in [found[len(real)]]
+    ]
+    print_table(["strangers", "images", *(f"{q} %" for q in QUANTILES)], rows)
+    print_shrinking(by_kind["real"], by_kind["drawn"])
+    print("\nVotes of the stranger with most, for held-out images as queries")
+    rows = []
+    for kind, images in (
+        ("real", order),
+        ("drawn", drawn[: len(real)]),
+        ("drawn", drawn[: 4 * len(real)]),
+    ):
+        votes = best_votes(images, held_out)
+        told = [f"{v:.2f}" for v in np.percentile(votes, (50, 75, 95, 100))]
+        rows.append([kind, str(len(images)), *told])
+    print_table(["index of", "images", "50 %", "75 %", "95 %", "most"], rows)
+
+
+def print_shrinking(real: dict[int, Floats], drawn: dict[int, Floats]) -> None:
+    """Print medians as images double; of real ones as they would go on, in brackets."""
+    print("\nThe same as images double: median, and what each doubling leaves of it")
+    last = list(real)[-1]
+    medians = {n: float(np.median(far)) for n, far in real.items()}
+    doublings = len(real) - 1
+    rate = (medians[last] / medians[next(iter(real))]) ** (1 / doublings)
+    rows, before = [], 0
+    for n, far in drawn.items():
+        known = medians.get(n, medians[last] * rate ** float(np.log2(n / last)))
+        ours = float(np.median(far))
+        row = [str(n), f"{known:.3f}" if n in medians else f"({known:.3f})"]
+        row.append(f"{known / medians[before]:.3f}" if before and n in medians else "")
+        row.append(f"{ours:.3f}")
+        row.append(f"{ours / np.median(drawn[before]):.3f}" if before else "")
+        row.append(f"{ours / known:.3f}")
+        rows.append(row)
+        before = n
+    headings = ["images", "real", "left", "drawn", "left", "drawn / real"]
+    print_table(headings, rows)
+
+
+def nearest(
+    queries: Floats, images: Sequence[Rows], steps: Sequence[int]
+) -> dict[int, Floats]:
+    """Return distances to the nearest descriptor of the first so many images."""
+    least = np.full(len(queries), np.inf, np.float32)
+    found, start = {}, 0
+    for step in steps:
+        rows = body(np.concatenate(images[start:step]))["descriptor"]
+        for first in range(0, len(rows), PROBED):
+            part = rows[first : first + PROBED].astype(np.float32)
+            least = np.minimum(least, faiss.knn(queries, part, 1)[0][:, 0])
+        found[step] = np.sqrt(np.maximum(least, 0)) / np.float32(RootSift.unit)
+        start = step
+    return found
+
+
+def best_votes(images: Sequence[Rows], queries: Sequence[Rows]) -> NDArray[np.float64]:
+    """Return the votes that the best image has for each query."""
+    rows = np.concatenate(images)
+    owners = np.repeat(np.arange(len(images)), [len(own) for own in images])
+    kept = without_frames(rows)
+    rows, owners = rows[kept], owners[kept]
+    rng = np.random.default_rng(0)
+    sample = rows[rng.permutation(len(rows))[: sample_size(len(rows))]]
+    index = DescriptorIndex(Quantizer.trained(sample, len(rows)))
+    index.replace((), [ImageId(n) for n in owners.tolist()], rows)
+    votes = []
+    for query in queries:
+        own = query[without_frames(query)]
+        found = index.votes(own, np.zeros(len(own), np.int64), count=1)
+        votes.append(found[0].votes if found else 0.0)
+    return np.array(votes)
+
+
+def body(rows: Rows) -> NDArray[np.void]:
+    """Return the keypoints of images as an array of `ROW`, without frames."""
+    return np.ascontiguousarray(rows[without_frames(rows)]).view(ROW)[:, 0]
+
+
+def feature_of(rows: Rows) -> Feature:
+    """Return rows, frame first, as a feature of the quality that they have."""
+    return Feature(rows, min(1.0, (len(rows) - 1) / STORED))

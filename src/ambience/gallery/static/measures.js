@@ -1,0 +1,56 @@
+/** Puts into words how a query lies on an image. */
+
+import { element } from "./dom.js";
+
+const EVEN = 0.5; // above this distance, the geometry is more likely a coincidence
+const TURNED_DEGREES = 0.5; // less, nobody sees
+const SCALED = 0.005;
+
+/** Return what local features say of where the query lies; null if they prove nothing. */
+export function placement(match) {
+  const local = match.evidence.local_features;
+  return local?.transform && local.distance <= EVEN ? local : null;
+}
+
+/** Return why there is no region to outline. */
+export function unplaced(match) {
+  if (match.relation.startsWith("same_")) return "It is the whole image, pixel by pixel.";
+  if ("phash" in match.evidence) return "The perceptual hash matches the whole image.";
+  return "Which part of it matches was not measured.";
+}
+
+/** Return the numbers behind a placement, as a list of terms. */
+export function measures(local) {
+  const rows = [
+    ["Points that fit", `${whole(local.inliers)} of ${whole(local.matches)}`],
+    ["Found of the query", share(local.query_overlap)],
+    ["Found of the image", share(local.image_overlap)],
+    ["Mirrored to fit", local.mirrored ? "left to right" : "no"],
+    ["Turned to fit", turned(local.rotation_degrees)],
+    ["Scaled to fit", scaled(local.scale)],
+  ];
+  return element(
+    "dl",
+    { className: "measures" },
+    ...rows.map(([term, said]) =>
+      element("div", {}, element("dt", {}, term), element("dd", {}, said)),
+    ),
+  );
+}
+
+const whole = (count) => count.toLocaleString("en");
+
+/** Rounded as the summary rounds it. */
+const share = (part) => (part < 0.01 ? "under 1%" : `${Math.round(100 * part)}%`);
+
+function turned(degrees) {
+  if (Math.abs(degrees) < TURNED_DEGREES) return "no";
+  const way = degrees > 0 ? "clockwise" : "counterclockwise";
+  const size = Math.abs(degrees).toLocaleString("en", { maximumFractionDigits: 1 });
+  return `${size}° ${way}`;
+}
+
+function scaled(scale) {
+  if (Math.abs(scale - 1) < SCALED) return "no";
+  return `× ${scale.toLocaleString("en", { maximumSignificantDigits: 3 })}`;
+}

@@ -1,0 +1,417 @@
+"""A person opens a match and sees why: what both show, outlined, joined, laid over."""
+
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from playwright.sync_api import Page, Route, expect
+
+from tests.drawing import drawn_image, encode
+from tests.gallery.conftest import Library
+from tests.gallery.giving import drop
+
+FIRST = "#search .match >> nth=0 >> .card-image"
+QUERY, IMAGE = ".side >> nth=0", ".side >> nth=1"
+DIALOG, LINES, SWITCH, SLIDER = "#compare", ".lines", "#compare-lines", "#compare-blend"
+
+NEAR = 3.0  # pixels of the image: as far as a corner may lie from where it was cut
+OVERLAID = 2.0  # pixels of the page: as far as an overlay may lie from where it belongs
+MOST = 100  # lines
+
+BOX = (150, 60, 450, 310)  # what is cut from coffee.png: left, top, right, bottom
+ENLARGED = 1.5
+TURN_LEFT = 6  # of EXIF: shown turned by a quarter clockwise
+
+CORNERS = """() => {
+  const {width, height} = document.querySelector(".picture:has(.laid)")
+    .getBoundingClientRect();
+  const laid = getComputedStyle(document.querySelector(".laid"));
+  const matrix = new DOMMatrix(laid.transform);
+  return [[0, 0], [width, 0], [width, height], [0, height]].map(([x, y]) => {
+    const at = matrix.transformPoint({x, y});
+    return [at.x / at.w, at.y / at.w];
+  });
+}"""
+JOINED = """() => {
+  const across = document.querySelector(".pair").getBoundingClientRect();
+  const boxes = [...document.querySelectorAll(".picture")].map(
+    (picture) => picture.getBoundingClientRect());
+  const lines = [...document.querySelectorAll(".lines line")];
+  return lines.map((line) => [1, 2].map((end) => {
+    const box = boxes[end - 1];
+    const x = line.getAttribute(`x${end}`), y = line.getAttribute(`y${end}`);
+    return [(x - box.left + across.left) / box.width,
+            (y - box.top + across.top) / box.height];
+  }));
+}"""
+
+Points = NDArray[np.float64]
+
+
+def cut(library: Library, name: str = "coffee.png") -> Image.Image:
+    with Image.open(library.files[name]) as image:
+        return image.convert("RGB").crop(BOX)
+
+
+def encoded(image: Image.Image, form: str = "JPEG", **options: Any) -> bytes:
+    out = BytesIO()
+    image.save(out, form, **options)
+    return out.getvalue()
+
+
+def compare(page: Page, image: bytes, *, name: str = "query.jpg") -> None:
+    """Search, and open the best match."""
+    drop(page, image, name=name)
+    page.locator(FIRST).click()
+    expect(page.locator(DIALOG)).to_be_visible()
+    page.mouse.move(2, 2)  # where it points at no picture
+
+
+def outlined(page: Page, side: str) -> Points:
+    """Return the corners of what is outlined, in pixels of the picture."""
+    edge = page.locator(side).locator(".edge")
+    expect(edge).to_have_count(1)
+    points = edge.get_attribute("points")
+    assert points is not None
+    return np.array(points.split(), np.float64).reshape(-1, 2)
+
+
+def box(page: Page, place: str) -> Points:
+    """Return the upper left and the lower right corner of an element, on the page."""
+    found = page.locator(place).bounding_box()
+    assert found is not None
+    x, y = found["x"], found["y"]
+    return np.array([(x, y), (x + found["width"], y + found["height"])])
+
+
+def extent(points: Points) -> Points:
+    return np.array([points.min(axis=0), points.max(axis=0)])
+
+
+def answering(page: Page, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change what is measured on the best match before the page sees it."""
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        said = response.json()
+        change(said["matches"][0]["evidence"])
+        route.fulfill(response=response, json=said)
+
+    page.route("**/reverse_search", answer)
+
+
+def test_a_crop_is_outlined_where_it_was_cut(page: Page, library: Library) -> None:
+    compare(page, encoded(cut(library)))
+    on_image = extent(outlined(page, IMAGE))
+    assert on_image == pytest.approx(np.reshape(BOX, (2, 2)), abs=NEAR)
+    expect(page.locator(IMAGE).locator(".outline")).to_have_attribute(
+        "viewBox", "0 0 600 400"
+    )
+    on_query = extent(outlined(page, QUERY))
+    assert on_query == pytest.approx(np.array([(0, 0), (300, 250)]), abs=NEAR)
+    drawn = box(page, f"{IMAGE} >> .edge")
+    frame = box(page, f"{IMAGE} >> .picture")
+    scale = (frame[1, 0] - frame[0, 0]) / 600
+    assert drawn == pytest.approx(frame[0] + on_image * scale, abs=OVERLAID)
+
+
+def test_it_is_said_what_the_match_is_and_how_it_fits(
+    page: Page, library: Library
+) -> None:
+    image = cut(library)
+    enlarged = image.resize((450, 375), Image.Resampling.BICUBIC)
+    compare(page, encoded(enlarged), name="part.jpg")
+    expect(page.locator("#compare-why")).to_contain_text("a crop that shows 31%")
+    expect(page.locator("#compare-claim")).to_contain_text("Cropped copy")
+    expect(page.locator(QUERY)).to_contain_text("part.jpg")
+    expect(page.locator(IMAGE)).to_contain_text("coffee.png")
+    measures = page.locator(".measures")
+    expect(measures).to_contain_text("Found of the query100%")
+    expect(measures).to_contain_text("Found of the image31%")
+    expect(measures).to_contain_text("Mirrored to fitno")
+    expect(measures).to_contain_text("Scaled to fit× 0.66")  # noqa: RUF001 -- as shown
+
+
+def test_the_slider_fades_the_query_in(page: Page, library: Library) -> None:
+    compare(page, encoded(cut(library)))
+    laid = page.locator(".laid")
+    expect(laid).to_have_css("opacity", "0")
+    page.get_by_label("Lay the query over the image").fill("40")
+    expect(laid).to_have_css("opacity", "0.4")
+    page.locator(SLIDER).press("ArrowRight")
+    expect(laid).to_have_css("opacity", "0.41")
+    expect(page.locator(SLIDER)).to_have_attribute("aria-valuetext", "41% query")
+
+
+@pytest.mark.parametrize("width", [1280, 740, 420])
+def test_the_overlay_lies_where_the_crop_was_cut(
+    page: Page, library: Library, width: int
+) -> None:
+    image = cut(library)
+    compare(page, encoded(image.resize([round(ENLARGED * n) for n in image.size])))
+    expect(page.locator(".laid")).to_have_count(1)
+    page.set_viewport_size({"width": width, "height": 800})
+    page.wait_for_timeout(200)  # until what follows the size has followed
+    frame = box(page, f"{IMAGE} >> .picture")
+    scale = (frame[1, 0] - frame[0, 0]) / 600
+    expected = frame[0] + np.reshape(BOX, (2, 2)) * scale
+    assert box(page, ".laid") == pytest.approx(expected, abs=OVERLAID)
+
+
+def test_the_overlay_follows_a_homography(page: Page, library: Library) -> None:
+    bent = np.array([(0.9, 0.2, 120), (-0.15, 1.1, 70), (4e-4, -3e-4, 1)])
+    answering(page, lambda said: said["local_features"].update(transform=bent.tolist()))
+    compare(page, encoded(cut(library)))
+    expect(page.locator(".laid")).to_have_count(1)
+    frame = box(page, f"{IMAGE} >> .picture")
+    corners = np.array([(0, 0, 1), (300, 0, 1), (300, 250, 1), (0, 250, 1)]) @ bent.T
+    expected = corners[:, :2] / corners[:, 2:] * (frame[1, 0] - frame[0, 0]) / 600
+    assert np.array(page.evaluate(CORNERS)) == pytest.approx(expected, abs=OVERLAID)
+    drawn = box(page, ".laid")
+    assert drawn == pytest.approx(frame[0] + extent(expected), abs=OVERLAID)
+
+
+def test_a_mirrored_crop_lies_mirrored(page: Page, library: Library) -> None:
+    compare(page, encoded(ImageOps.mirror(cut(library))))
+    on_image = extent(outlined(page, IMAGE))
+    assert on_image == pytest.approx(np.reshape(BOX, (2, 2)), abs=NEAR)
+    expect(page.locator(".laid")).to_have_count(1)
+    frame = box(page, f"{IMAGE} >> .picture")
+    left, top, right, bottom = np.array(BOX) * (frame[1, 0] - frame[0, 0]) / 600
+    expected = np.array([(right, top), (left, top), (left, bottom), (right, bottom)])
+    corners = np.array(page.evaluate(CORNERS))
+    assert corners == pytest.approx(expected, abs=OVERLAID + NEAR)
+    expect(page.locator(".measures")).to_contain_text("Mirrored to fitleft to right")
+
+
+def test_a_photograph_held_sideways_lies_as_it_is_shown(
+    page: Page, library: Library
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = TURN_LEFT
+    sideways = cut(library).transpose(Image.Transpose.ROTATE_90)
+    compare(page, encoded(sideways, exif=exif))
+    on_query = extent(outlined(page, QUERY))
+    assert on_query == pytest.approx(np.array([(0, 0), (300, 250)]), abs=NEAR)
+    frame = box(page, f"{IMAGE} >> .picture")
+    scale = (frame[1, 0] - frame[0, 0]) / 600
+    expected = frame[0] + np.reshape(BOX, (2, 2)) * scale
+    assert box(page, ".laid") == pytest.approx(expected, abs=OVERLAID)
+
+
+def test_where_the_query_shows_more_only_the_image_is_covered(
+    page: Page, library: Library
+) -> None:
+    with Image.open(library.files["coffee.png"]) as image:
+        whole = image.convert("RGB")
+    around = Image.fromarray(drawn_image(4, (800, 1200)))
+    around.paste(whole, (350, 220))
+    compare(page, encoded(around))
+    on_query = extent(outlined(page, QUERY))
+    assert on_query == pytest.approx(np.array([(350, 220), (950, 620)]), abs=NEAR)
+    assert extent(outlined(page, IMAGE)) == pytest.approx(
+        np.array([(0, 0), (600, 400)]), abs=NEAR
+    )
+    assert box(page, ".clip") == pytest.approx(box(page, f"{IMAGE} >> .picture"))
+    expect(page.locator(".clip")).to_have_css("overflow", "hidden")
+
+
+@pytest.mark.parametrize("side", [QUERY, IMAGE])
+def test_lines_join_the_points_while_a_picture_is_pointed_at(
+    page: Page, library: Library, side: str
+) -> None:
+    compare(page, encoded(cut(library)))
+    expect(page.locator(".lines line").first).to_be_attached()
+    expect(page.locator(LINES)).to_be_hidden()
+    page.locator(side).locator(".picture").hover()
+    expect(page.locator(LINES)).to_be_visible()
+    page.mouse.move(2, 2)
+    expect(page.locator(LINES)).to_be_hidden()
+
+
+def test_lines_join_the_points_while_a_picture_has_the_focus(
+    page: Page, library: Library
+) -> None:
+    compare(page, encoded(cut(library)))
+    expect(page.locator(".lines line").first).to_be_attached()
+    for _ in ("Open large", "the query"):
+        page.keyboard.press("Tab")
+    expect(page.locator(QUERY).locator(".picture")).to_be_focused()
+    expect(page.locator(LINES)).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.locator(IMAGE).locator(".picture")).to_be_focused()
+    expect(page.locator(LINES)).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.locator(SWITCH)).to_be_focused()
+    expect(page.locator(LINES)).to_be_hidden()
+    page.keyboard.press("Space")
+    expect(page.locator(LINES)).to_be_visible()
+
+
+def test_lines_join_what_is_the_same(page: Page, library: Library) -> None:
+    compare(page, encoded(cut(library, "astronaut.png")))
+    page.get_by_label("Join the points that match").check()
+    expect(page.locator(LINES)).to_be_visible()
+    expect(page.locator(".lines line").first).to_be_attached()
+    joined = np.array(page.evaluate(JOINED))  # as shares of the pictures' sides
+    assert 20 < len(joined) <= MOST
+    here, there = joined[:, 0] * (300, 250), joined[:, 1] * (512, 512)
+    assert there == pytest.approx(here + BOX[:2], abs=NEAR)
+    assert np.ptp(here, axis=0) == pytest.approx((300, 250), rel=0.4)
+
+
+def test_at_most_a_hundred_lines_are_drawn(page: Page, library: Library) -> None:
+    compare(page, library.files["astronaut.png"].read_bytes())
+    expect(page.locator(".lines line")).to_have_count(MOST)
+    expect(page.locator(".lines-said")).to_contain_text("100 of ")
+
+
+def test_points_are_asked_for_once_and_only_when_a_match_is_opened(
+    page: Page, library: Library
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    pairs = f"{library.url}/local_features/search"
+    drop(page, encoded(cut(library)))
+    expect(page.locator(FIRST)).to_be_visible()
+    page.wait_for_timeout(300)
+    assert pairs not in asked
+    for _ in range(2):
+        page.locator(FIRST).click()
+        expect(page.locator(".lines line").first).to_be_attached()
+        page.keyboard.press("Escape")
+        expect(page.locator(DIALOG)).to_be_hidden()
+    assert asked.count(pairs) == 1
+
+
+def test_without_points_all_else_is_shown(page: Page, library: Library) -> None:
+    problem = {"status": 503, "detail": "no keypoints today"}
+    page.route(
+        "**/local_features/search",
+        lambda route: route.fulfill(status=503, json=problem),
+    )
+    compare(page, encoded(cut(library)))
+    expect(page.locator(".lines-said")).to_have_text(
+        "The lines can't be drawn. No keypoints today."
+    )
+    expect(page.locator(SWITCH)).to_be_disabled()
+    expect(page.locator(".edge")).to_have_count(2)
+    expect(page.locator(SLIDER)).to_be_enabled()
+
+
+def test_a_format_that_browsers_do_not_show_leaves_the_image_outlined(
+    page: Page, library: Library
+) -> None:
+    compare(page, encoded(cut(library), "TIFF"), name="scan.tiff")
+    expect(page.locator(QUERY).locator(".lost")).to_contain_text("TIFF files")
+    on_image = extent(outlined(page, IMAGE))
+    assert on_image == pytest.approx(np.reshape(BOX, (2, 2)), abs=NEAR)
+    expect(page.locator(".edge")).to_have_count(1)
+    expect(page.locator(SLIDER)).to_have_count(0)
+    expect(page.locator(SWITCH)).to_have_count(0)
+
+
+@pytest.mark.parametrize("change", ["nothing measured", "nothing proven"])
+def test_what_the_hash_alone_finds_is_shown_without_outlines(
+    page: Page, library: Library, change: str
+) -> None:
+    def changed(said: dict[str, Any]) -> None:
+        if change == "nothing measured":
+            del said["local_features"]
+        else:
+            said["local_features"]["distance"] = 0.9
+
+    answering(page, changed)
+    with Image.open(library.files["coffee.png"]) as image:
+        compare(page, encoded(image.convert("RGB").resize((300, 200))))
+    expect(page.locator(".controls")).to_have_text(
+        "The perceptual hash matches the whole image."
+    )
+    expect(page.locator(".picture img.there")).to_have_count(2)
+    expect(page.locator(".edge")).to_have_count(0)
+    expect(page.locator(SLIDER)).to_have_count(0)
+
+
+def test_escape_closes_and_the_focus_returns(page: Page, library: Library) -> None:
+    drop(page, encoded(cut(library)))
+    page.locator(FIRST).focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Close").and_(page.locator(":focus"))).to_be_visible()
+    expect(page.locator(SLIDER)).to_be_visible()
+    page.locator(SLIDER).focus()
+    page.keyboard.press("Escape")
+    expect(page.locator(DIALOG)).to_be_hidden()
+    expect(page.locator(FIRST)).to_be_focused()
+    page.go_forward()
+    expect(page.locator(DIALOG)).to_be_visible()
+    page.locator("#compare-close").click()
+    expect(page.locator(DIALOG)).to_be_hidden()
+    expect(page.locator(FIRST)).to_be_focused()
+
+
+def test_the_image_opens_large_from_there(page: Page, library: Library) -> None:
+    compare(page, encoded(cut(library)))
+    page.locator("#compare-large").click()
+    expect(page.locator("#viewer-name")).to_have_text("coffee.png")
+    page.keyboard.press("Escape")
+    expect(page.locator("#viewer")).to_be_hidden()
+    expect(page.locator(DIALOG)).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(DIALOG)).to_be_hidden()
+    expect(page.locator(FIRST)).to_be_visible()
+
+
+def test_two_images_of_the_library_are_compared_by_a_link(
+    page: Page, library: Library
+) -> None:
+    copy_id = 5003
+    with httpx2.Client(base_url=library.url, timeout=60) as client:
+        images = client.get("/images").json()["images"]
+        (whole,) = [i["image_id"] for i in images if i["name"] == "coffee.png"]
+        upload = {"image": ("part.jpg", encoded(cut(library)))}
+        client.put(f"/images/{copy_id}", files=upload).raise_for_status()
+        try:
+            page.goto("about:blank")
+            page.goto(f"/#similar={whole}&compare={copy_id}")
+            on_query = extent(outlined(page, QUERY))
+            assert on_query == pytest.approx(np.reshape(BOX, (2, 2)), abs=NEAR)
+            expect(page.locator(".lines line").first).to_be_attached()
+            page.keyboard.press("Escape")
+            expect(page.locator(DIALOG)).to_be_hidden()
+            expect(page.locator(FIRST)).to_be_focused()
+        finally:
+            client.delete(f"/images/{copy_id}")
+
+
+def test_a_link_to_what_is_no_match_shows_the_search(page: Page) -> None:
+    drop(page, encode(drawn_image(12345)))
+    expect(page.locator("#search h1")).to_be_visible()
+    page.goto(f"{page.url}&compare=1")
+    expect(page.locator(DIALOG)).to_be_hidden()
+    expect(page.locator("#search h1")).to_be_visible()
+    assert "compare" not in page.url
+
+
+def test_a_comparison_fits_a_phone(phone: Page, library: Library) -> None:
+    compare(phone, encoded(cut(library)), name="long-" * 20 + ".jpg")
+    expect(phone.locator(SLIDER)).to_be_attached()
+    for scrolls in (
+        "document.documentElement",
+        "document.querySelector('#compare-body')",
+    ):
+        assert phone.evaluate(f"{scrolls}.scrollWidth") <= 360
+    above, below = (box(phone, f"{side} >> .picture") for side in (QUERY, IMAGE))
+    assert above[1, 1] < below[0, 1]
+    phone.locator(SWITCH).tap()
+    expect(phone.locator(LINES)).to_be_visible()
+    expect(phone.locator(".lines line").first).to_be_attached()
+    joined = np.array(phone.evaluate(JOINED))
+    here, there = joined[:, 0] * (300, 250), joined[:, 1] * (600, 400)
+    assert there == pytest.approx(here + BOX[:2], abs=NEAR)
+    shown = [box(phone, f".lines >> {part} >> nth=0") for part in ("line", "circle")]
+    assert shown[0][1, 1] > shown[1][1, 1]  # it leads down
