@@ -76,7 +76,8 @@ class Snapshots:
         Raises:
             OSError: When the disk refuses; the snapshots before stay.
         """
-        name = uuid.uuid4().hex
+        # An index that is trained anew covers the same changes: the later one counts.
+        name = f"{time.time_ns():020d}-{uuid.uuid4().hex}"
         draft = self._folder / f"{_WRITING}{name}"
         draft.mkdir(parents=True)
         try:
