@@ -1,108 +1,39 @@
-"""A person opens a match and sees why: what both show, outlined, joined, laid over."""
+"""A person opens a match and sees why: what both show, outlined and laid over."""
 
-from collections.abc import Callable
-from io import BytesIO
 from typing import Any
 
 import httpx2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.drawing import drawn_image, encode
+from tests.gallery.comparing import (
+    BOX,
+    CORNERS,
+    DIALOG,
+    ENLARGED,
+    FIRST,
+    IMAGE,
+    JOINED,
+    LINES,
+    NEAR,
+    OVERLAID,
+    QUERY,
+    SIDEWAYS,
+    SLIDER,
+    SWITCH,
+    answering,
+    box,
+    compare,
+    cut,
+    encoded,
+    extent,
+    outlined,
+)
 from tests.gallery.conftest import Library
 from tests.gallery.giving import drop
-
-FIRST = "#search .match >> nth=0 >> .card-image"
-QUERY, IMAGE = ".side >> nth=0", ".side >> nth=1"
-DIALOG, LINES, SWITCH, SLIDER = "#compare", ".lines", "#compare-lines", "#compare-blend"
-
-NEAR = 3.0  # pixels of the image: as far as a corner may lie from where it was cut
-OVERLAID = 2.0  # pixels of the page: as far as an overlay may lie from where it belongs
-MOST = 100  # lines
-
-BOX = (150, 60, 450, 310)  # what is cut from coffee.png: left, top, right, bottom
-ENLARGED = 1.5
-TURN_LEFT = 6  # of EXIF: shown turned by a quarter clockwise
-
-CORNERS = """() => {
-  const {width, height} = document.querySelector(".picture:has(.laid)")
-    .getBoundingClientRect();
-  const laid = getComputedStyle(document.querySelector(".laid"));
-  const matrix = new DOMMatrix(laid.transform);
-  return [[0, 0], [width, 0], [width, height], [0, height]].map(([x, y]) => {
-    const at = matrix.transformPoint({x, y});
-    return [at.x / at.w, at.y / at.w];
-  });
-}"""
-JOINED = """() => {
-  const across = document.querySelector(".pair").getBoundingClientRect();
-  const boxes = [...document.querySelectorAll(".picture")].map(
-    (picture) => picture.getBoundingClientRect());
-  const lines = [...document.querySelectorAll(".lines line")];
-  return lines.map((line) => [1, 2].map((end) => {
-    const box = boxes[end - 1];
-    const x = line.getAttribute(`x${end}`), y = line.getAttribute(`y${end}`);
-    return [(x - box.left + across.left) / box.width,
-            (y - box.top + across.top) / box.height];
-  }));
-}"""
-
-Points = NDArray[np.float64]
-
-
-def cut(library: Library, name: str = "coffee.png") -> Image.Image:
-    with Image.open(library.files[name]) as image:
-        return image.convert("RGB").crop(BOX)
-
-
-def encoded(image: Image.Image, form: str = "JPEG", **options: Any) -> bytes:
-    out = BytesIO()
-    image.save(out, form, **options)
-    return out.getvalue()
-
-
-def compare(page: Page, image: bytes, *, name: str = "query.jpg") -> None:
-    """Search, and open the best match."""
-    drop(page, image, name=name)
-    page.locator(FIRST).click()
-    expect(page.locator(DIALOG)).to_be_visible()
-    page.mouse.move(2, 2)  # where it points at no picture
-
-
-def outlined(page: Page, side: str) -> Points:
-    """Return the corners of what is outlined, in pixels of the picture."""
-    edge = page.locator(side).locator(".edge")
-    expect(edge).to_have_count(1)
-    points = edge.get_attribute("points")
-    assert points is not None
-    return np.array(points.split(), np.float64).reshape(-1, 2)
-
-
-def box(page: Page, place: str) -> Points:
-    """Return the upper left and the lower right corner of an element, on the page."""
-    found = page.locator(place).bounding_box()
-    assert found is not None
-    x, y = found["x"], found["y"]
-    return np.array([(x, y), (x + found["width"], y + found["height"])])
-
-
-def extent(points: Points) -> Points:
-    return np.array([points.min(axis=0), points.max(axis=0)])
-
-
-def answering(page: Page, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change what is measured on the best match before the page sees it."""
-
-    def answer(route: Route) -> None:
-        response = route.fetch()
-        said = response.json()
-        change(said["matches"][0]["evidence"])
-        route.fulfill(response=response, json=said)
-
-    page.route("**/reverse_search", answer)
 
 
 def test_a_crop_is_outlined_where_it_was_cut(page: Page, library: Library) -> None:
@@ -193,7 +124,7 @@ def test_a_photograph_held_sideways_lies_as_it_is_shown(
     page: Page, library: Library
 ) -> None:
     exif = Image.Exif()
-    exif[0x0112] = TURN_LEFT
+    exif[0x0112] = SIDEWAYS
     sideways = cut(library).transpose(Image.Transpose.ROTATE_90)
     compare(page, encoded(sideways, exif=exif))
     on_query = extent(outlined(page, QUERY))
@@ -219,89 +150,6 @@ def test_where_the_query_shows_more_only_the_image_is_covered(
     )
     assert box(page, ".clip") == pytest.approx(box(page, f"{IMAGE} >> .picture"))
     expect(page.locator(".clip")).to_have_css("overflow", "hidden")
-
-
-@pytest.mark.parametrize("side", [QUERY, IMAGE])
-def test_lines_join_the_points_while_a_picture_is_pointed_at(
-    page: Page, library: Library, side: str
-) -> None:
-    compare(page, encoded(cut(library)))
-    expect(page.locator(".lines line").first).to_be_attached()
-    expect(page.locator(LINES)).to_be_hidden()
-    page.locator(side).locator(".picture").hover()
-    expect(page.locator(LINES)).to_be_visible()
-    page.mouse.move(2, 2)
-    expect(page.locator(LINES)).to_be_hidden()
-
-
-def test_lines_join_the_points_while_a_picture_has_the_focus(
-    page: Page, library: Library
-) -> None:
-    compare(page, encoded(cut(library)))
-    expect(page.locator(".lines line").first).to_be_attached()
-    for _ in ("Open large", "the query"):
-        page.keyboard.press("Tab")
-    expect(page.locator(QUERY).locator(".picture")).to_be_focused()
-    expect(page.locator(LINES)).to_be_visible()
-    page.keyboard.press("Tab")
-    expect(page.locator(IMAGE).locator(".picture")).to_be_focused()
-    expect(page.locator(LINES)).to_be_visible()
-    page.keyboard.press("Tab")
-    expect(page.locator(SWITCH)).to_be_focused()
-    expect(page.locator(LINES)).to_be_hidden()
-    page.keyboard.press("Space")
-    expect(page.locator(LINES)).to_be_visible()
-
-
-def test_lines_join_what_is_the_same(page: Page, library: Library) -> None:
-    compare(page, encoded(cut(library, "astronaut.png")))
-    page.get_by_label("Join the points that match").check()
-    expect(page.locator(LINES)).to_be_visible()
-    expect(page.locator(".lines line").first).to_be_attached()
-    joined = np.array(page.evaluate(JOINED))  # as shares of the pictures' sides
-    assert 20 < len(joined) <= MOST
-    here, there = joined[:, 0] * (300, 250), joined[:, 1] * (512, 512)
-    assert there == pytest.approx(here + BOX[:2], abs=NEAR)
-    assert np.ptp(here, axis=0) == pytest.approx((300, 250), rel=0.4)
-
-
-def test_at_most_a_hundred_lines_are_drawn(page: Page, library: Library) -> None:
-    compare(page, library.files["astronaut.png"].read_bytes())
-    expect(page.locator(".lines line")).to_have_count(MOST)
-    expect(page.locator(".lines-said")).to_contain_text("100 of ")
-
-
-def test_points_are_asked_for_once_and_only_when_a_match_is_opened(
-    page: Page, library: Library
-) -> None:
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    pairs = f"{library.url}/local_features/search"
-    drop(page, encoded(cut(library)))
-    expect(page.locator(FIRST)).to_be_visible()
-    page.wait_for_timeout(300)
-    assert pairs not in asked
-    for _ in range(2):
-        page.locator(FIRST).click()
-        expect(page.locator(".lines line").first).to_be_attached()
-        page.keyboard.press("Escape")
-        expect(page.locator(DIALOG)).to_be_hidden()
-    assert asked.count(pairs) == 1
-
-
-def test_without_points_all_else_is_shown(page: Page, library: Library) -> None:
-    problem = {"status": 503, "detail": "no keypoints today"}
-    page.route(
-        "**/local_features/search",
-        lambda route: route.fulfill(status=503, json=problem),
-    )
-    compare(page, encoded(cut(library)))
-    expect(page.locator(".lines-said")).to_have_text(
-        "The lines can't be drawn. No keypoints today."
-    )
-    expect(page.locator(SWITCH)).to_be_disabled()
-    expect(page.locator(".edge")).to_have_count(2)
-    expect(page.locator(SLIDER)).to_be_enabled()
 
 
 def test_a_format_that_browsers_do_not_show_leaves_the_image_outlined(

@@ -66,9 +66,8 @@ export class Comparison {
     else controls.append(element("p", {}, unplaced(match)));
     for (const watched of [pair, ours.box, theirs.box]) this.#sizes.observe(watched);
 
-    const ends = [theirs.shown, ours.shown];
     if (placed) theirs.outline(placed.image_region);
-    const [, seen] = await Promise.all(ends);
+    const [seen] = await Promise.all([ours.shown, theirs.shown]);
     if (!this.#is(query, id)) return;
     ours.facts.textContent = ours.size ? pixels(ours.size.width, ours.size.height) : "";
     if (!placed || !seen) return;
@@ -78,7 +77,7 @@ export class Comparison {
   /** Show how both fit, now that both are seen. */
   #join(query, placed, { ours, theirs, pair, controls, id }) {
     ours.outline(placed.query_region);
-    const overlay = new Overlay(query, ours.size, theirs, placed.transform);
+    const overlay = new Overlay(query, ours.size, theirs, placed);
     const lines = new Lines(pair, ours, theirs);
     controls.append(lines.control, overlay.control);
     this.#fitted = [overlay, lines];

@@ -17,12 +17,15 @@ export function product(a, b) {
  * that corner, is taken to where it lies on the other.
  *
  * @param {number[][]} transform Takes pixels of the one to pixels of the other.
+ * @param {number[][]} region What both show, in pixels of the one.
  * @param {{from: Size, to: Size, box: Size}} sizes In pixels of the images, of the page.
  */
-export function laidOn(transform, { from, to, box }) {
+export function laidOn(transform, region, { from, to, box }) {
   const pixels = scaling(from.width / box.width, from.height / box.height);
   const shown = scaling(box.width / to.width, box.height / to.height);
-  return matrix3d(product(shown, product(transform, pixels)), box);
+  // Its scale is free, its sign is not: what has a depth below 0 is not drawn.
+  const scaled = over(transform, depth(transform, region));
+  return matrix3d(product(shown, product(scaled, pixels)));
 }
 
 const scaling = (x, y) => [
@@ -31,14 +34,17 @@ const scaling = (x, y) => [
   [0, 0, 1],
 ];
 
+const over = (matrix, n) => matrix.map((row) => row.map((entry) => entry / n));
+
+/** Return how far away, on average, a homography takes the corners of a region. */
+function depth([, , [x, y, one]], region) {
+  const depths = region.map(([across, down]) => x * across + y * down + one);
+  return depths.reduce((sum, n) => sum + n, 0) / depths.length;
+}
+
 /** Return a homography of the plane as CSS writes it: four columns, the third for z. */
-function matrix3d(h, box) {
-  // Its scale is free, its sign is not: what has a depth below 0 is not drawn.
-  const [x, y, one] = h[2];
-  const depth = (x * box.width) / 2 + (y * box.height) / 2 + one;
+function matrix3d(h) {
   const column = (i) => [h[0][i], h[1][i], 0, h[2][i]];
-  const written = [...column(0), ...column(1), ...column(2)].map((n) => n / depth);
-  written.splice(8, 0, 0, 0, 1, 0);
-  // Without exponents: "1e-7" is a number in CSS, too, but long fractions are of no use.
-  return `matrix3d(${written.map((n) => n.toFixed(12)).join(", ")})`;
+  const columns = [...column(0), ...column(1), 0, 0, 1, 0, ...column(2)];
+  return `matrix3d(${columns.map((n) => n.toFixed(12)).join(", ")})`;
 }

@@ -5,7 +5,7 @@ import { laidOn } from "./homography.js";
 
 export class Overlay {
   #laid;
-  #transform;
+  #placed;
   #from;
   #onto;
 
@@ -13,14 +13,18 @@ export class Overlay {
    * @param {{view: string}} query
    * @param {{width: number, height: number}} size Of the query, in pixels.
    * @param {Picture} onto The image.
-   * @param {number[][]} transform Takes pixels of the query to pixels of the image.
+   * @param {{transform: number[][], query_region: number[][]}} placed Where it fits.
    */
-  constructor(query, size, onto, transform) {
-    this.#transform = transform;
+  constructor(query, size, onto, placed) {
+    this.#placed = placed;
     this.#from = size;
     this.#onto = onto;
-    this.#laid = element("img", { alt: "", draggable: false, src: query.view });
-    this.#laid.className = "laid";
+    this.#laid = element("img", {
+      className: "laid",
+      alt: "",
+      draggable: false,
+      src: query.view,
+    });
     onto.box.append(element("div", { className: "clip" }, this.#laid));
     this.control = this.#slider();
   }
@@ -30,7 +34,8 @@ export class Overlay {
     const { width, height } = this.#onto.box.getBoundingClientRect();
     if (!width || !height) return;
     const sizes = { from: this.#from, to: this.#onto.size, box: { width, height } };
-    this.#laid.style.transform = laidOn(this.#transform, sizes);
+    const { transform, query_region: region } = this.#placed;
+    this.#laid.style.transform = laidOn(transform, region, sizes);
   }
 
   #slider() {
