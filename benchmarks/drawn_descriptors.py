@@ -1,13 +1,12 @@
 """Images drawn around real ones: as many local features as a benchmark needs.
 
-A drawn image has the places, scales and angles of one photograph, jittered, and the
-descriptors of another, each crossed with one of its ten nearest among the descriptors
-of all other photographs: a line across the patch, at random, with what the one shows
-on one side of it, what the other shows on the other, and a wide blend between them.
-Descriptors are paired with scales by rank, so that fine texture stays fine, and an
-image repeats itself as its photograph does. None is a copy: no two drawn images agree
-in where things are, and no descriptor is nearer to another for having the same parent
-than two real ones that look alike.
+A drawn image has the places of one photograph's keypoints, jittered, and the
+descriptors, scales and angles of another's, jittered too; so it repeats itself as a
+photograph does. Each descriptor is blended from three real ones: that of the other
+photograph, one of its ten nearest among all photographs but its own, and one of that
+one's ten nearest in turn. Every one of the 4 x 4 cells has its own shares of the three,
+which change smoothly across the patch, as where one thing covers another, and at random
+from cell to cell; histograms of gradients add up, and descriptors are their roots.
 
 Whether that is as hard as real photographs is measured each time by descriptors of
 photographs that took no part: how near the nearest of ``n`` strangers comes, how that
@@ -28,15 +27,21 @@ from ambience.index.quantizer import Quantizer, sample_size
 from ambience.services.local_features.extract import STORED, RootSift
 
 ACROSS, DOWN, BINS = 4, 4, 8  # of a descriptor
-PARENTS = 10  # nearest ones that a descriptor may be crossed with
-BLEND = 4.0  # cells: with less, the nearest stranger is farther than a real one
-OFFSET = 1.5  # cells from the middle that the line may be
+FACES = 4  # of a photograph: upright, mirrored, and the negatives of both
+PARENTS = 3  # with one, a descriptor would be a copy; crossed with one, it is too far
+NEAR = 10  # of a descriptor, from which the next parent is drawn
+SLOPE = 0.5  # of the logarithms of shares, a cell
+GRAIN = 0.5  # of the same, from cell to cell; with 1, the nearest is 1 % farther
 PLACE_JITTER = 0.02  # of the sides
-SCALE_JITTER = 1024  # steps: a quarter of an octave
+SCALE_JITTER = 512  # steps: an eighth of an octave
+ANGLE_JITTER = TURN / 72  # five degrees
 BLOCK = 64  # images drawn at once: arrays of 13 MB
 QUERIES = 3_000  # descriptors that the nearest is looked for
 QUANTILES = (1, 5, 25, 50, 75, 95)
 PROBED = 10_000  # drawn rows compared at once
+
+_CELLS = np.stack(np.meshgrid(np.arange(4), np.arange(4), indexing="ij"))
+_CELLS = (_CELLS.reshape(2, -1) - 1.5).astype(np.float32)  # from the middle
 
 Floats = NDArray[np.float32]
 
@@ -52,17 +57,19 @@ class Drawing:
     def __init__(self, photographs: Sequence[Rows], *, seed: int = 0) -> None:
         packed = [np.ascontiguousarray(rows).view(ROW)[:, 0] for rows in photographs]
         packed = [rows for rows in packed if len(rows) > 1]
-        self._seed = seed
-        self._frames = np.concatenate([rows[:1] for rows in packed])
         bodies = [rows[1:][np.argsort(rows["scale"][1:])] for rows in packed]
-        self._rows = np.concatenate(bodies)
-        self._counts = np.array([len(body) for body in bodies])
+        counts = np.array([len(own) for own in bodies])
+        upright = np.concatenate(bodies)
+        self._seed = seed
+        self._frames = np.concatenate([rows[:1] for rows in packed] * FACES)
+        self._counts = np.tile(counts, FACES)
         self._starts = np.cumsum(self._counts) - self._counts
+        self._rows = faces(upright)
         self._near = near_strangers(
-            self._rows["descriptor"], np.repeat(np.arange(len(bodies)), self._counts)
+            self._rows["descriptor"], np.repeat(np.arange(len(bodies)), counts)
         )
         unit = self._rows["descriptor"].astype(np.float32) / np.float32(RootSift.unit)
-        self._shares = (unit**2).reshape(-1, ACROSS, DOWN, BINS)
+        self._shares = (unit**2).reshape(-1, ACROSS * DOWN, BINS)
 
     def images(self, block: int) -> list[Rows]:
         """Return the rows of `BLOCK` images, frames first; of each block others."""
@@ -71,11 +78,12 @@ class Drawing:
         counts = self._counts[content]
         image = np.repeat(np.arange(BLOCK), counts)
         rank = np.arange(len(image)) - np.repeat(np.cumsum(counts) - counts, counts)
-        share = (rank + 0.5) / counts[image]
+        share = (rank + 0.5) / counts[image]  # rows are by scale: fine ones stay so
         others = self._starts[places[image]]
         others += (share * self._counts[places[image]]).astype(np.int64)
-        drawn = self._jittered(others, rng)
-        drawn["descriptor"] = self._crossed(self._starts[content[image]] + rank, rng)
+        chosen = self._starts[content[image]] + rank
+        drawn = self._jittered(others, chosen, rng)
+        drawn["descriptor"] = self._blended(chosen, rng)
         bodies = np.split(drawn, np.cumsum(counts)[:-1])
         return [
             np.concatenate([self._frames[own : own + 1], body])
@@ -85,65 +93,100 @@ class Drawing:
         ]
 
     def _jittered(
-        self, chosen: NDArray[np.int64], rng: np.random.Generator
+        self,
+        places: NDArray[np.int64],
+        content: NDArray[np.int64],
+        rng: np.random.Generator,
     ) -> NDArray[np.void]:
-        """Return keypoints a little aside, turned at random."""
-        rows = self._rows[chosen]
+        """Return keypoints about as large and turned, in about other places."""
+        rows = self._rows[content]
         for axis in ("x", "y"):
-            moved = rows[axis] + rng.normal(0, PLACE_JITTER * STEPS, len(rows))
+            jitter = rng.normal(0, PLACE_JITTER * STEPS, len(rows))
+            moved = self._rows[axis][places] + jitter
             rows[axis] = np.clip(moved, 0, STEPS).astype(np.uint16)
         scales = rows["scale"] + rng.normal(0, SCALE_JITTER, len(rows))
         rows["scale"] = np.clip(scales, 1, STEPS).astype(np.uint16)
-        angles = rows["angle"] + rng.normal(0, TURN / 24, len(rows))
+        angles = rows["angle"] + rng.normal(0, ANGLE_JITTER, len(rows))
         rows["angle"] = (angles.astype(np.int64) % TURN).astype(np.uint16)
         return rows
 
-    def _crossed(
+    def _blended(
         self, chosen: NDArray[np.int64], rng: np.random.Generator
     ) -> NDArray[np.uint8]:
-        """Return descriptors of patches of which a part shows something else."""
+        """Return descriptors, each of a real one and others that look like it."""
         count = len(chosen)
-        others = self._near[chosen, rng.integers(PARENTS, size=count)]
-        angle = rng.uniform(0, 2 * np.pi, (count, 1, 1)).astype(np.float32)
-        offset = rng.uniform(-OFFSET, OFFSET, (count, 1, 1)).astype(np.float32)
-        x = (np.arange(ACROSS, dtype=np.float32) - (ACROSS - 1) / 2)[:, None]
-        y = np.arange(DOWN, dtype=np.float32) - (DOWN - 1) / 2
-        beyond = x * np.cos(angle) + y * np.sin(angle) - offset
-        weights = np.clip(beyond / BLEND + 0.5, 0, 1).astype(np.float32)[..., None]
-        # histograms of gradients add up; descriptors are their roots
-        shares = self._shares[others]
-        shares += weights * (self._shares[chosen] - shares)
+        slopes = rng.standard_normal((PARENTS, count, 2), np.float32)
+        weights = rng.standard_normal((PARENTS, count, ACROSS * DOWN), np.float32)
+        weights *= np.float32(GRAIN)
+        weights += np.float32(SLOPE) * (slopes @ _CELLS)
+        np.exp(weights, out=weights)
+        weights /= weights.sum(axis=0)
+        shares = weights[0, ..., None] * self._shares[chosen]
+        for own in weights[1:]:
+            chosen = self._near[chosen, rng.integers(NEAR, size=count)]
+            shares += own[..., None] * self._shares[chosen]
         roots = np.sqrt(shares.reshape(count, DESCRIPTOR_DIM))
         roots *= RootSift.unit / np.linalg.norm(roots, axis=1, keepdims=True)
         return np.minimum(np.rint(roots), 255).astype(np.uint8)
 
 
+def faces(rows: NDArray[np.void]) -> NDArray[np.void]:
+    """Return keypoints as they are, mirrored, of the negative, and both.
+
+    Held-out descriptors find these as near as those of other photographs: a mirrored
+    photograph is as good a stranger as any. In a negative, directions turn by half, so
+    the patch is seen upside down, its directions as before.
+
+    Args:
+        rows: Of keypoints, shape ``(n,)``.
+
+    Returns:
+        Shape ``(FACES * n,)``.
+    """
+    upright = rows["descriptor"]
+    upside_down = upright.reshape(-1, ACROSS, DOWN, BINS)[:, ::-1, ::-1]
+    negative = np.ascontiguousarray(upside_down).reshape(-1, DESCRIPTOR_DIM)
+    angles = rows["angle"].astype(np.int64)
+    sift = RootSift()
+    shown = (
+        (upright, angles),
+        (sift.mirrored(upright, None), TURN // 2 - angles),
+        (negative, angles + TURN // 2),
+        (sift.mirrored(negative, None), -angles),
+    )
+    made = np.concatenate([rows] * FACES)
+    made["descriptor"] = np.concatenate([descriptors for descriptors, _ in shown])
+    made["angle"] = np.concatenate([turned % TURN for _, turned in shown])
+    return made
+
+
 def near_strangers(
     descriptors: NDArray[np.uint8], photographs: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return the `PARENTS` nearest of other photographs, shape ``(n, PARENTS)``.
+    """Return the `NEAR` nearest of other photographs, shape ``(FACES * n, NEAR)``.
+
+    Where so many are not found, they repeat; where none is, it is the descriptor.
 
     Args:
-        descriptors: Shape ``(n, 128)``.
-        photographs: Whose each is, shape ``(n,)``.
+        descriptors: As of `faces`, shape ``(FACES * n, 128)``.
+        photographs: Whose each upright one is, shape ``(n,)``.
     """
     vectors = descriptors.astype(np.float32)
-    index = faiss.index_factory(
-        DESCRIPTOR_DIM, f"IVF{max(1, len(vectors) // 400)},Flat"
-    )
-    index.train(vectors)
+    count = len(photographs)
+    index = faiss.index_factory(DESCRIPTOR_DIM, f"IVF{max(1, count // 100)},Flat")
+    index.train(vectors[:count])
     index.add(vectors)
-    index.nprobe = 32
-    wanted = min(len(vectors), 4 * PARENTS)
-    _, found = index.search(vectors, wanted)
-    own = photographs[found] == photographs[:, None]
-    own |= found < 0
-    first = np.argsort(own, axis=1, kind="stable")[:, :PARENTS]
-    near = np.take_along_axis(found, first, axis=1)
-    usable = ~np.take_along_axis(own, first, axis=1)
-    chosen: NDArray[np.int64] = np.where(usable, near, near[:, :1])
-    # all of the near ones may be of the same photograph: then there is nothing to cross
-    return np.where(usable[:, :1], chosen, np.arange(len(near))[:, None])
+    index.nprobe = 16
+    _, found = index.search(vectors[:count], min(len(vectors), 4 * NEAR))
+    usable = (found >= 0) & (photographs[found % count] != photographs[:, None])
+    first = np.argsort(~usable, axis=1, kind="stable")
+    counts = usable.sum(axis=1)[:, None]
+    columns = np.arange(NEAR) % np.maximum(counts, 1)
+    near = np.take_along_axis(found, np.take_along_axis(first, columns, 1), 1)
+    near = np.where(counts > 0, near, np.arange(count)[:, None])
+    # what is near an upright one is so, too, where both are mirrored or negatives
+    face, own = np.divmod(near, count)
+    return np.concatenate([(face ^ other) * count + own for other in range(FACES)])
 
 
 def print_hardness(
@@ -180,6 +223,8 @@ def print_hardness(
     print("\nVotes of the stranger with most, for held-out images as queries")
     rows = []
     for kind, images in (
+        ("real", order[: len(real) // 2]),
+        ("drawn", drawn[: len(real) // 2]),
         ("real", order),
         ("drawn", drawn[: len(real)]),
         ("drawn", drawn[: 4 * len(real)]),

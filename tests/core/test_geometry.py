@@ -13,6 +13,7 @@ from ambience.core.geometry import (
     outline,
     shift,
     stretch,
+    within,
 )
 
 SIZE = (60, 100)
@@ -120,3 +121,24 @@ def test_two_halves_of_an_image_hold_as_much_as_the_whole(
 def test_clipping_twice_is_clipping_once(seed: int, corners: int) -> None:
     once = clipped(convex(seed, corners), SIZE)
     assert area(clipped(once, SIZE)) == pytest.approx(area(once), abs=EXACT)
+
+
+def test_points_are_within_a_polygon_or_on_its_outline() -> None:
+    triangle = points((0, 0), (10, 0), (0, 10))
+    inside = points((1, 1), (0, 0), (5, 5), (10, 0), (3, 0))
+    outside = points((6, 6), (-1, 1), (11, 0), (1, -1))
+    for polygon in (triangle, triangle[::-1]):  # whichever way round
+        assert within(inside, polygon).all()
+        assert not within(outside, polygon).any()
+
+
+@given(seed=st.integers(0, 10_000), corners=st.integers(3, 8))
+def test_the_middle_of_a_part_is_within_both(seed: int, corners: int) -> None:
+    polygon = convex(seed, corners)
+    part = clipped(polygon, SIZE)
+    if area(part) > 1:
+        middle = part.mean(axis=0)[None]
+        assert within(middle, polygon).all()
+        assert within(middle, outline(SIZE)).all()
+        beyond = polygon.mean(axis=0) + 2 * (polygon - polygon.mean(axis=0))
+        assert not within(beyond, polygon).any()

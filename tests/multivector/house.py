@@ -14,8 +14,8 @@ from ambience.core.matches import Answer
 from ambience.multivector import MultiVectorService
 from tests.drawing import drawn_image
 
-SIZE = (60, 80)
-COUNT = 12
+SIZE = (48, 64)
+COUNT = 9
 IDS = [ImageId(seed) for seed in range(COUNT)]
 BLANK = Image(np.full((*SIZE, 3), 255, np.uint8), None, SIZE)
 
@@ -32,8 +32,8 @@ def image(seed: int) -> Image:
 
 
 def crop(seed: int) -> Image:
-    """Return the lower right of an image: half of its area."""
-    return image_of(image(seed).pixels[18:, 24:])
+    """Return the lower right of an image, half of its area: 32 x 44 pixels."""
+    return image_of(image(seed).pixels[16:, 20:])
 
 
 def mirrored(seed: int) -> Image:

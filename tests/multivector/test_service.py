@@ -1,7 +1,7 @@
 """What is added is found, with proof; what is removed is not; wrong wishes are told."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ambience.core.errors import BadParameterError, NotFoundError
-from ambience.core.features import ImageId
+from ambience.core.features import Image, ImageId
 from ambience.core.geometry import mapped
 from ambience.core.keypoints import unpack
 from ambience.multivector import MultiVectorService
@@ -43,27 +43,24 @@ def service(tmp_path: Path) -> Iterator[MultiVectorService]:
         yield service
 
 
+@pytest.mark.parametrize("query_of", [image, crop, mirrored])
 def test_an_image_a_part_and_its_mirror_image_find_it(
-    filled: MultiVectorService,
+    filled: MultiVectorService, query_of: Callable[[int], Image]
 ) -> None:
-    for seed in (0, 5, COUNT - 1):
-        for query in (image(seed), crop(seed), mirrored(seed)):
-            match = filled.search(query, k=3).matches[0]
-            assert match.image_id == seed
-            assert match.distance < 0.01
-            assert match.details["mirrored"] == (
-                query.pixels is mirrored(seed).pixels
-                or bool(np.array_equal(query.pixels, mirrored(seed).pixels))
-            )
+    for seed in (0, COUNT - 1):
+        match = filled.search(query_of(seed), k=3).matches[0]
+        assert match.image_id == seed
+        assert match.distance < 0.01
+        assert match.details["mirrored"] == (query_of is mirrored)
 
 
 def test_a_match_says_where_it_is(filled: MultiVectorService) -> None:
     (match, *_) = filled.search(crop(3), k=1).matches
     told = match.details
     assert told["query_overlap"] == pytest.approx(1, abs=0.02)
-    assert told["image_overlap"] == pytest.approx(42 * 56 / (60 * 80), abs=0.02)
-    there = mapped(np.array(told["transform"]), np.array([(0.0, 0.0), (56, 42)]))
-    np.testing.assert_allclose(there, [(24, 18), (80, 60)], atol=0.5)
+    assert told["image_overlap"] == pytest.approx(32 * 44 / (48 * 64), abs=0.02)
+    there = mapped(np.array(told["transform"]), np.array([(0.0, 0.0), (44, 32)]))
+    np.testing.assert_allclose(there, [(20, 16), (64, 48)], atol=0.5)
     assert "points" not in told
     assert json.loads(json.dumps(told)) == told
 
@@ -133,7 +130,7 @@ def test_changes_of_another_process_are_seen(service: MultiVectorService) -> Non
 
 
 def test_the_status_counts_images_and_keypoints(service: MultiVectorService) -> None:
-    rows = sum(len(unpack(service.store.get(i).rows)) for i in range(4))
+    rows = sum(len(unpack(service.store.get(i).rows)) for i in IDS[:4])
     status = service.status()
     assert (status.count, status.rows, status.lag) == (4, rows, 0)
     assert status.index == "exact"
@@ -215,9 +212,8 @@ def test_threads_change_nothing(
 ) -> None:
     with opened(tmp_path, threads=threads) as service:
         add(service, IDS)
-        for seed in (2, 7):
-            found = service.search(crop(seed), radius=0.5)
-            assert found == filled.search(crop(seed), radius=0.5)
+        found = service.search(crop(2), radius=0.5)
+        assert found == filled.search(crop(2), radius=0.5)
 
 
 @pytest.mark.parametrize(

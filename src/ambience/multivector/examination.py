@@ -16,6 +16,8 @@ _PATIENCE = 24
 """Candidates in a row that are none, after which a search ends: votes order them well,
 and of what a query shows, even small insets come sooner."""
 
+_SURE = 0.5  # of a surer one, others may follow with fewer votes
+
 _AT_LEAST = 8
 """Candidates that are looked at however slow the machine is."""
 
@@ -54,7 +56,7 @@ class Examination:
         Args:
             candidates: Most votes first.
             time_s: After so many seconds it ends, but for the first `_AT_LEAST`.
-            enough: Matches with which to end; ``None``: no end.
+            enough: Sure matches with which to end; ``None``: no end.
             threads: How many are looked at at once.
 
         Returns:
@@ -64,7 +66,9 @@ class Examination:
         in_vain = 0
         with ThreadPoolExecutor(threads) as pool:
             for start in range(0, len(candidates), threads):
-                if in_vain >= _PATIENCE or len(self._found) == enough:
+                if in_vain >= _PATIENCE or (
+                    enough is not None and self._sure() >= enough
+                ):
                     break
                 if start >= _AT_LEAST and time.monotonic() > end:
                     left = len(candidates) - start
@@ -88,6 +92,10 @@ class Examination:
             Match(image_id, 1 - placement.confidence, placement.details(points=points))
             for image_id, placement in self._found.items()
         ]
+
+    def _sure(self) -> int:
+        """Return how many images match more likely than not."""
+        return sum(found.confidence >= _SURE for found in self._found.values())
 
     def _placed(self, candidate: Candidate) -> Placement | None:
         keypoints = self._keypoints_of(candidate.image_id)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ambience.core.errors import BadParameterError, NotFoundError
-from ambience.core.features import Extractor, Feature, Image, ImageId, Query
+from ambience.core.features import Extractor, Feature, Image, ImageId, Query, Rows
 from ambience.core.keypoints import Keypoints, unpack, without_frames
 from ambience.core.matches import Answer, Match
 from ambience.core.options import check_options
@@ -24,6 +24,8 @@ from ambience.multivector.training import Trainer, first_index
 from ambience.service import Parts, ServiceStatus
 from ambience.service.following import Following
 from ambience.store import FeatureStore
+
+_VOTING = 800  # keypoints of a query that look for images; all of them prove matches
 
 _NOTHING = "there is too little in the image to compare: it is blank, or nearly so"
 
@@ -198,9 +200,10 @@ class MultiVectorService:
         if not any(map(len, keypoints.values())):
             return Answer(note=_NOTHING)
         self._catch_up()
+        voting = [_thinned(own[without_frames(own)]) for own in versions.values()]
         found = self._following.index.votes(
-            rows[without_frames(rows)],
-            np.repeat(np.arange(len(keypoints)), [len(k) for k in keypoints.values()]),
+            np.concatenate(voting),
+            np.repeat(np.arange(len(voting)), [len(own) for own in voting]),
             count=options.max_candidates or self._settings.max_candidates,
             nprobe=options.nprobe,
             threads=self._threads,
@@ -239,6 +242,12 @@ def many_vectors(verifier: Verifier[Any]) -> Callable[[Parts[Any]], MultiVectorS
         )
 
     return assemble
+
+
+def _thinned(rows: Rows) -> Rows:
+    """Return at most `_VOTING` of a query's rows, evenly from all."""
+    count = min(_VOTING, len(rows))
+    return rows[np.linspace(0, len(rows) - 1, count).astype(np.intp)]
 
 
 def _by_votes(

@@ -215,15 +215,29 @@ def test_keypoints_on_a_line_prove_nothing() -> None:
     assert verify(Side.of(query), Side.of(image)) is not None
 
 
-def as_told(transform: Matrix) -> Placement | None:
-    """Return what is said of a transform that keypoints fit on exactly."""
+def as_told(
+    transform: Matrix, *, others: int = 0, other_scale: float = 1.0
+) -> Placement | None:
+    """Return what is said of a transform that 40 keypoints fit on exactly.
+
+    Args:
+        transform: Of the query.
+        others: Keypoints that both sides have besides, everywhere, and not the same.
+        other_scale: Their diameter in the query; that of all others is 1.
+    """
     rng = np.random.default_rng(0)
     here = rng.uniform((156, 92), (356, 292), (40, 2))
-    points = np.ones(40), np.zeros(40), np.zeros((40, 128), np.uint8)
-    query = Keypoints(SIZE, here, *points)
-    image = Keypoints(SIZE, mapped(transform, here), *points)
-    pairs = np.stack([np.arange(40)] * 2, axis=1)
-    return _placed(Side.of(query), Side.of(image), transform, pairs)
+
+    def side(places: Points, scale: float) -> Side:
+        count = len(places) + others
+        alone = rng.uniform((0, 0), SIZE[::-1], (others, 2))
+        scales = np.repeat([1, scale], [len(places), others])
+        none = np.zeros((count, 128), np.uint8)
+        every = np.vstack([places, alone])
+        return Side.of(Keypoints(SIZE, every, scales, np.zeros(count), none))
+
+    query, image = side(here, other_scale), side(mapped(transform, here), 1)
+    return _placed(query, image, transform, np.stack([np.arange(40)] * 2, axis=1))
 
 
 def centered(linear: Matrix) -> Matrix:
@@ -264,6 +278,16 @@ def test_what_no_copy_looks_like_is_refused(
 ) -> None:
     assert as_told(possible) is not None
     assert as_told(impossible) is None
+
+
+def test_a_twentieth_of_what_should_be_common_has_to_be() -> None:
+    assert as_told(np.eye(3), others=740) is not None  # 40 of 780
+    assert as_told(np.eye(3), others=780) is None  # 40 of 820
+    # What is too small to be seen in the image is not missed,
+    assert as_told(np.eye(3), others=780, other_scale=0.9) is not None
+    # nor what is outside of it: it shows three quarters.
+    assert as_told(shift(-SIZE[1] / 4, 0), others=900) is not None
+    assert as_told(shift(-SIZE[1] / 4, 0), others=1_200) is None
 
 
 def test_the_horizon_is_in_no_copy() -> None:

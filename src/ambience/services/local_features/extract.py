@@ -18,7 +18,8 @@ from ambience.core.keypoints import DESCRIPTOR_DIM, ROW, Keypoints, pack, unpack
 from ambience.core.orientation import Orientation
 
 STORED = 400  # keypoints; a crop of a fifth of each side keeps 16 of them
-ASKED = 800  # a query may show the image small, among other things
+ASKED = 1600  # a query may show the image small, among other things: with 800, one of
+# twelve screenshots that show it 120 pixels wide was missed
 STORED_SIDE = 512  # pixels; finer detail is in no crop that is not found without it
 ASKED_SIDE = 640  # what is small in a query needs all of its pixels
 _SMALL = 256  # pixels of the longest side: below, keypoints are few, so it is doubled
