@@ -2,11 +2,13 @@
 
 A drawn image has the places of one photograph's keypoints, jittered, and the
 descriptors, scales and angles of another's, jittered too; so it repeats itself as a
-photograph does. Each descriptor is blended from three real ones: that of the other
-photograph, one of its ten nearest among all photographs but its own, and one of that
-one's ten nearest in turn. Every one of the 4 x 4 cells has its own shares of the three,
-which change smoothly across the patch, as where one thing covers another, and at random
-from cell to cell; histograms of gradients add up, and descriptors are their roots.
+photograph does. That other one may be mirrored, a negative, or both: which are as
+strange to a query as photographs are. Each descriptor is blended from three real ones:
+that of the photograph, one of its ten nearest among all photographs but its own, and
+one of that one's ten nearest in turn. Every one of the 4 x 4 cells has its own shares
+of the three, which change smoothly across the patch, as where one thing covers another,
+and at random from cell to cell; histograms of gradients add up, and descriptors are
+their roots.
 
 Whether that is as hard as real photographs is measured each time by descriptors of
 photographs that took no part: how near the nearest of ``n`` strangers comes, how that
@@ -31,6 +33,7 @@ FACES = 4  # of a photograph: upright, mirrored, and the negatives of both
 PARENTS = 3  # with one, a descriptor would be a copy; crossed with one, it is too far
 NEAR = 10  # of a descriptor, from which the next parent is drawn
 SLOPE = 0.5  # of the logarithms of shares, a cell
+OWN = 1.0  # more of the photograph's: its images then gather more votes
 GRAIN = 0.5  # of the same, from cell to cell; with 1, the nearest is 1 % farther
 PLACE_JITTER = 0.02  # of the sides
 SCALE_JITTER = 512  # steps: an eighth of an octave
@@ -119,6 +122,7 @@ class Drawing:
         weights = rng.standard_normal((PARENTS, count, ACROSS * DOWN), np.float32)
         weights *= np.float32(GRAIN)
         weights += np.float32(SLOPE) * (slopes @ _CELLS)
+        weights[0] += OWN
         np.exp(weights, out=weights)
         weights /= weights.sum(axis=0)
         shares = weights[0, ..., None] * self._shares[chosen]
@@ -201,60 +205,69 @@ def print_hardness(
     """
     rng = np.random.default_rng(0)
     queries = body(np.concatenate(held_out))["descriptor"]
-    chosen = rng.permutation(len(queries))[:QUERIES]
-    wanted = queries[chosen].astype(np.float32)
+    wanted = queries[rng.permutation(len(queries))[:QUERIES]].astype(np.float32)
     order = [real[n] for n in rng.permutation(len(real)).tolist()]
-    drawn = [
-        rows for n in range(8 * len(real) // BLOCK + 1) for rows in drawing.images(n)
-    ]
+    turned = [own for rows in order for own in turned_faces(rows)]
+    everything = order + [turned[n] for n in rng.permutation(len(turned)).tolist()]
+    blocks = range(8 * len(real) // BLOCK + 1)
+    drawn = [rows for block in blocks for rows in drawing.images(block)]
     steps = [len(real) * 2**power // 8 for power in range(7)]
     by_kind = {
-        "real": nearest(wanted, order, [n for n in steps if n <= len(real)]),
+        "real": nearest(wanted, everything, [n for n in steps if n <= len(everything)]),
         "drawn": nearest(wanted, drawn, steps),
     }
     print("\nHow far the nearest stranger is from held-out descriptors, of length 1")
-    rows = [
-        [kind, str(len(real)), *(f"{d:.3f}" for d in np.percentile(far, QUANTILES))]
-        for kind, found in by_kind.items()
-        for far in [found[len(real)]]
-    ]
-    print_table(["strangers", "images", *(f"{q} %" for q in QUANTILES)], rows)
+    print_table(
+        ["images", "strangers", *(f"{q} %" for q in QUANTILES)],
+        [
+            [str(n), kind, *(f"{d:.3f}" for d in np.percentile(found[n], QUANTILES))]
+            for n in (len(real), 4 * len(real))
+            for kind, found in by_kind.items()
+        ],
+    )
     print_shrinking(by_kind["real"], by_kind["drawn"])
     print("\nVotes of the stranger with most, for held-out images as queries")
     rows = []
-    for kind, images in (
-        ("real", order[: len(real) // 2]),
-        ("drawn", drawn[: len(real) // 2]),
-        ("real", order),
-        ("drawn", drawn[: len(real)]),
-        ("drawn", drawn[: 4 * len(real)]),
-    ):
-        votes = best_votes(images, held_out)
-        told = [f"{v:.2f}" for v in np.percentile(votes, (50, 75, 95, 100))]
-        rows.append([kind, str(len(images)), *told])
-    print_table(["index of", "images", "50 %", "75 %", "95 %", "most"], rows)
+    for count in (len(real) // 2, len(real), 4 * len(real)):
+        for kind, images in (("real", everything), ("drawn", drawn)):
+            votes = best_votes(images[:count], held_out)
+            told = [f"{v:.2f}" for v in np.percentile(votes, (25, 50, 75, 95, 100))]
+            rows.append([str(count), kind, *told])
+    headings = ["images", "index of", "25 %", "50 %", "75 %", "95 %", "most"]
+    print_table(headings, rows)
+    print(f"Past {len(real)}, real ones are also mirrored, negatives, and both.")
+
+
+def turned_faces(rows: Rows) -> list[Rows]:
+    """Return a photograph mirrored, as a negative, and both; rows, frame first."""
+    packed = np.ascontiguousarray(rows).view(ROW)[:, 0]
+    shown = np.split(faces(packed[1:]), FACES)[1:]
+    whole = [np.concatenate([packed[:1], own]) for own in shown]
+    return [own.view(np.uint8).reshape(-1, ROW.itemsize) for own in whole]
 
 
 def print_shrinking(real: dict[int, Floats], drawn: dict[int, Floats]) -> None:
     """Print medians as images double; of real ones as they would go on, in brackets."""
     print("\nThe same as images double: median, and what each doubling leaves of it")
-    last = list(real)[-1]
     medians = {n: float(np.median(far)) for n, far in real.items()}
-    doublings = len(real) - 1
-    rate = (medians[last] / medians[next(iter(real))]) ** (1 / doublings)
+    ours = {n: float(np.median(far)) for n, far in drawn.items()}
+    counts = np.log2(list(medians))
+    slope, start = np.polyfit(counts, np.log2(list(medians.values())), 1)
     rows, before = [], 0
-    for n, far in drawn.items():
-        known = medians.get(n, medians[last] * rate ** float(np.log2(n / last)))
-        ours = float(np.median(far))
-        row = [str(n), f"{known:.3f}" if n in medians else f"({known:.3f})"]
-        row.append(f"{known / medians[before]:.3f}" if before and n in medians else "")
-        row.append(f"{ours:.3f}")
-        row.append(f"{ours / np.median(drawn[before]):.3f}" if before else "")
-        row.append(f"{ours / known:.3f}")
-        rows.append(row)
+    for n in drawn:
+        known = medians.get(n, float(2 ** (start + slope * np.log2(n))))
+        rows.append(
+            [
+                str(n),
+                f"{known:.3f}" if n in medians else f"({known:.3f})",
+                f"{known / medians[before]:.3f}" if before and n in medians else "",
+                f"{ours[n]:.3f}",
+                f"{ours[n] / ours[before]:.3f}" if before else "",
+                f"{ours[n] / known:.3f}",
+            ]
+        )
         before = n
-    headings = ["images", "real", "left", "drawn", "left", "drawn / real"]
-    print_table(headings, rows)
+    print_table(["images", "real", "left", "drawn", "left", "drawn / real"], rows)
 
 
 def nearest(

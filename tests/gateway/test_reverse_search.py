@@ -100,7 +100,24 @@ def test_one_changed_pixel_is_no_longer_the_same(
 def test_a_stranger_finds_no_copy(client: TestClient) -> None:
     body = search(client, STRANGER, find_duplicate="1")
     assert body["matches"] == []
+    assert set(body["services"]) == {"phash", "local_features"}
+
+
+def test_where_the_hash_proves_a_copy_local_features_are_not_asked(
+    client: TestClient, folder: Path
+) -> None:
+    data = (folder / "3.png").read_bytes()
+    body = search(client, data, find_duplicate="1")
+    assert [match["relation"] for match in body["matches"]] == ["same_file"]
     assert set(body["services"]) == {"phash"}
+
+
+def test_a_crop_is_a_copy_that_local_features_prove(client: TestClient) -> None:
+    scene = drawn_image(70, (300, 400))
+    client.put("/images/1000", files={"image": encode(scene)})
+    body = search(client, encode(scene[40:220, 90:330]), find_duplicate="1")
+    found = [(match["image_id"], match["relation"]) for match in body["matches"]]
+    assert found == [(1000, "crop")]
 
 
 def test_a_blank_page_matches_nothing_but_itself(client: TestClient) -> None:

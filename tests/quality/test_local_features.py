@@ -24,13 +24,12 @@ from tests.drawing import drawn_image, encode
 # In the index, but not edited: a page of text, whose letters all look alike, and a
 # photograph so out of focus that it has 21 keypoints.
 DISTRACTORS = ("clock_motion.png", "page.png")
-STRANGERS = 10
+STRANGERS = 6
 SURE = 0.5  # a larger distance is no claim
 EACH = 2  # photographs an edit is made of, in turn, so that all are edited
 
 WORKING = 512  # pixels of the longest side of an image, in which it is measured
 NEAR = 6.0  # of them, at the corners: twice what the service calls near at a keypoint
-BENT_NEAR = 12.0  # an affine transform may stand for a perspective, if 9 of 10 fit it
 SHARE = 0.03  # of an area: 6 of 512 pixels on both sides, and rounded up
 
 BY_NAME = {edit.name: edit for edit in EDITS}
@@ -110,7 +109,7 @@ def check_region(match: Match, place: Placed, edited: Edited, image: Image) -> N
     """Check that what is common lies where it does, in both."""
     region = np.array(match.details["query_region"])
     # As far off in the query as in the image.
-    near = BENT_NEAR * max(image.size) / WORKING / match.details["scale"]
+    near = NEAR * max(image.size) / WORKING / match.details["scale"]
     for corner in (np.min, np.max):
         away = np.abs(corner(region, axis=0) - corner(place.region, axis=0))
         assert away.max() < near + 1
@@ -123,7 +122,8 @@ def check_region(match: Match, place: Placed, edited: Edited, image: Image) -> N
 @pytest.mark.parametrize("name", [n for n in BY_NAME if n not in HARD])
 def test_every_copy_is_found_alone_and_where_it_is(library: Library, name: str) -> None:
     edit, number = BY_NAME[name], list(BY_NAME).index(name)
-    for first in range(EACH * number, EACH * (number + 1)):
+    count = 1 if edit.family == "re-encoded" else EACH  # others find those, too
+    for first in range(EACH * number, EACH * number + count):
         edited, of = made(library, edit, first)
         matches = library.search(edited.pixels)
         assert sorted(m.image_id for m in matches) == sorted(of)
@@ -133,8 +133,7 @@ def test_every_copy_is_found_alone_and_where_it_is(library: Library, name: str) 
             match = by_id[ImageId(shown)]
             assert match.details["mirrored"] == (name in MIRRORING)
             image = library.images[shown]
-            near = BENT_NEAR if name == "perspective" else NEAR
-            assert error(match, place, image) < near
+            assert error(match, place, image) < NEAR
             if name != ENDLESS:
                 check_region(match, place, edited, image)
 
@@ -162,8 +161,8 @@ def test_a_twenty_fifth_of_an_image_finds_it_mostly(library: Library) -> None:
 
 def test_a_small_image_on_a_page_is_found_mostly(library: Library) -> None:
     # The page is looked at by half: the image is then 120 pixels wide.
-    told = found(library, BY_NAME["screenshot 240 px"], range(0, 14, 2))
-    assert np.mean(told) >= 0.7
+    told = found(library, BY_NAME["screenshot 240 px"], range(1, 14, 3))
+    assert np.mean(told) >= 0.8
 
 
 def test_all_nine_of_a_collage_are_found(library: Library) -> None:

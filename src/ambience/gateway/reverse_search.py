@@ -17,7 +17,7 @@ from ambience.ingest import Originals
 from ambience.web.backend import Backend
 
 _MIN_K = 20  # asked of each service, so that a short list is not short of evidence
-_FOR_DUPLICATES = frozenset({"phash", "local_features"})  # what can prove a copy
+_PROVING = ("phash", "local_features")  # what can prove a copy, the quick one first
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,29 +91,50 @@ class ReverseSearcher:
             NotFoundError: If one of ``services`` does not exist.
             BadInputError: If the image can't be decoded.
         """
-        asked = self._chosen(services, copies_only=copies_only)
+        asked = self._chosen(services)
         # Whatever is wrong with the image is wrong for every service: say so once.
         _ = image.info
-        futures = {
-            name: self._pool.submit(self._ask, backend, image, max(k, _MIN_K))
-            for name, backend in asked.items()
-        }
         said: dict[str, ServiceAnswer] = {}
         unavailable: dict[str, str] = {}
+        if not copies_only:
+            self._ask_all(asked, image, max(k, _MIN_K), said, unavailable)
+            return ReverseSearch(self._fused(image, said)[:k], said, unavailable)
+        matches: list[FusedMatch] = []
+        for name in _PROVING:  # the slow one only where the quick one proves nothing
+            one = {name: asked[name]} if name in asked else {}
+            self._ask_all(one, image, max(k, _MIN_K), said, unavailable)
+            fused = self._fused(image, said)
+            matches = [match for match in fused if match.relation in COPIES]
+            if matches:
+                break
+        return ReverseSearch(matches[:k], said, unavailable)
+
+    def _ask_all(
+        self,
+        asked: Mapping[str, Backend],
+        image: ImageFile,
+        k: int,
+        said: dict[str, ServiceAnswer],
+        unavailable: dict[str, str],
+    ) -> None:
+        """Ask services at once; put down what each said, or why it could not."""
+        futures = {
+            name: self._pool.submit(self._ask, backend, image, k)
+            for name, backend in asked.items()
+        }
         for name, future in futures.items():
             try:
                 said[name] = future.result()
             except (UnavailableError, StoredDataError) as error:
                 unavailable[name] = str(error)
-        answers = {name: found.answer for name, found in said.items()}
-        matches = fuse(answers, facts=self._facts(image, answers))
-        if copies_only:
-            matches = [match for match in matches if match.relation in COPIES]
-        return ReverseSearch(matches[:k], said, unavailable)
 
-    def _chosen(
-        self, services: Sequence[str], *, copies_only: bool
-    ) -> Mapping[str, Backend]:
+    def _fused(
+        self, image: ImageFile, said: Mapping[str, ServiceAnswer]
+    ) -> list[FusedMatch]:
+        answers = {name: found.answer for name, found in said.items()}
+        return fuse(answers, facts=self._facts(image, answers))
+
+    def _chosen(self, services: Sequence[str]) -> Mapping[str, Backend]:
         for name in services:
             if name not in self._backends:
                 raise NotFoundError(
@@ -121,8 +142,6 @@ class ReverseSearcher:
                     + ", ".join(self._backends)
                 )
         names = services or tuple(self._backends)
-        if copies_only:
-            names = [name for name in names if name in _FOR_DUPLICATES]
         return {name: self._backends[name] for name in names}
 
     def _ask(self, backend: Backend, image: ImageFile, k: int) -> ServiceAnswer:

@@ -16,7 +16,7 @@ _PATIENCE = 24
 """Candidates in a row that are none, after which a search ends: votes order them well,
 and of what a query shows, even small insets come sooner."""
 
-_SURE = 0.5  # of a surer one, others may follow with fewer votes
+_SURE = 0.5  # a lower confidence is no claim: a right one may follow, with fewer votes
 
 _AT_LEAST = 8
 """Candidates that are looked at however slow the machine is."""

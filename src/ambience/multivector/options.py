@@ -16,7 +16,7 @@ class MultiVectorSettings(ServiceSettings):
         threads: Processors that share one search; 0: all.
     """
 
-    time_budget_s: float = Field(default=2.0, gt=0)
+    time_budget_s: float = Field(default=5.0, gt=0)
     max_candidates: int = Field(default=100, ge=1, le=10_000)
     threads: int = Field(default=0, ge=0, le=256)
 

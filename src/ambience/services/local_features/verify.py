@@ -28,7 +28,7 @@ from ambience.services.local_features.matching import Pairs, Side, agreeing, mat
 
 _WORKING = 512  # sides in which errors are measured: those of a stored image
 _NEAR = 3.0  # of these pixels: as far as a keypoint lies from where it should
-_GAIN = 1.1  # times as many inliers make up for a transform that bends more
+_GAIN = 1.1  # times as good a fit makes up for a transform that bends more
 
 _MAX_SCALE = 64.0  # of sides: a thumbnail of 64 pixels in a screen is at 20
 _MAX_STRETCH = 3.0  # of one direction against the other, and as a shear
@@ -42,6 +42,7 @@ _SMALLEST = 0.1  # the share of an image's keypoints too small to be relied on
 
 _SURE = 8.0  # powers of ten below one false alarm where the claim is even
 _WIDTH = 0.7
+_FEWEST = 5  # places that agree: four do in drawings that share their shapes
 _HOPELESS = -4.0  # the claim is then not worth its geometry
 
 
@@ -61,18 +62,21 @@ def verify(query: Side, image: Side) -> Placement | None:
     """Return where two images show the same; ``None`` if nowhere, as far as is seen."""
     pairs = matched(query, image)
     agreement = agreeing(query, image, pairs)
-    if agreement.chance > _HOPELESS:
+    if agreement.chance > _HOPELESS or agreement.places < _FEWEST:
         return None
     confidence = 0.5 - 0.5 * np.tanh((agreement.chance + _SURE) / (2 * _WIDTH))
     ours, theirs = agreement.pairs.T
-    best: Placement | None = None
-    for fit in fits(_points(query)[ours], _points(image)[theirs], near=_NEAR):
-        placed = _placed(query, image, _in_pixels(fit, query, image), pairs)
-        if placed is not None and (
-            best is None or len(placed.query_points) >= _GAIN * len(best.query_points)
-        ):
-            best = replace(placed, confidence=float(confidence))
-    return best
+    best, best_fit = None, 0.0
+    for matrix in fits(_points(query)[ours], _points(image)[theirs], near=_NEAR):
+        transform = _in_pixels(matrix, query, image)
+        near, fit = _explained(transform, query, image, pairs)
+        if best is None or fit >= _GAIN * best_fit:
+            placed = _placed(query, image, transform, pairs[near])
+            if placed is not None:
+                best, best_fit = placed, fit
+    if best is None:
+        return None
+    return replace(best, matches=len(pairs), confidence=float(confidence))
 
 
 def _points(side: Side) -> Points:
@@ -89,16 +93,28 @@ def _in_pixels(transform: Matrix, query: Side, image: Side) -> Matrix:
     return np.asarray(full / full[2, 2], np.float64)
 
 
-def _placed(
-    query: Side, image: Side, transform: Matrix, pairs: Pairs
-) -> Placement | None:
-    """Return what a transform says; ``None`` if that can't be."""
+def _explained(
+    transform: Matrix, query: Side, image: Side, pairs: Pairs
+) -> tuple[NDArray[np.bool_], float]:
+    """Return which pairs a transform explains, and how well.
+
+    A pair counts 1 where it meets exactly, and less towards `_NEAR`: the bare count
+    takes an affine transform for a mild perspective.
+    """
     here = query.keypoints.places[pairs[:, 0]]
-    there = image.keypoints.places[pairs[:, 1]]
-    away = mapped(transform, here) - there
-    near = np.hypot(*away.T) < _NEAR * max(image.keypoints.size) / _WORKING
+    away = mapped(transform, here) - image.keypoints.places[pairs[:, 1]]
+    off = np.hypot(*away.T) * (_WORKING / (_NEAR * max(image.keypoints.size)))
+    return off < 1, float(np.maximum(0, 1 - off * off).sum())
+
+
+def _placed(
+    query: Side, image: Side, transform: Matrix, inliers: Pairs
+) -> Placement | None:
+    """Return what a transform and its inliers say; ``None`` if that can't be."""
+    here = query.keypoints.places[inliers[:, 0]]
+    there = image.keypoints.places[inliers[:, 1]]
     regions = _regions(transform, query.keypoints.size, image.keypoints.size)
-    if regions is None or not (_spread_out(here[near]) and _spread_out(there[near])):
+    if regions is None or not (_spread_out(here) and _spread_out(there)):
         return None
     in_query, in_image = regions
     jacobian = _jacobian(transform, in_query.mean(axis=0))
@@ -107,14 +123,14 @@ def _placed(
         _visible(query.keypoints, in_query, image.keypoints, scale),
         _visible(image.keypoints, in_image, query.keypoints, 1 / scale),
     )
-    if np.count_nonzero(near) < _MIN_SHARE * visible:
+    if len(inliers) < _MIN_SHARE * visible:
         return None
     sine, cosine = jacobian[1, 0] - jacobian[0, 1], jacobian[0, 0] + jacobian[1, 1]
     return Placement(
         transform=transform,
-        matches=len(pairs),
-        query_points=here[near],
-        image_points=there[near],
+        matches=len(inliers),
+        query_points=here,
+        image_points=there,
         query_region=in_query,
         image_region=in_image,
         query_overlap=min(1.0, area(in_query) / math.prod(query.keypoints.size)),
