@@ -1,4 +1,4 @@
-"""Images drawn around real ones: as many local features as a benchmark needs.
+"""Images drawn around real ones, and libraries of as many as a benchmark needs.
 
 A drawn image has the places of one photograph's keypoints, jittered, and the
 descriptors, scales and angles of another's, jittered too; so it repeats itself as a
@@ -15,18 +15,29 @@ photographs that took no part: how near the nearest of ``n`` strangers comes, ho
 shrinks as ``n`` doubles, and how many votes the best stranger gathers.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 from tables import print_table
 
+from ambience import registry
 from ambience.core.features import Feature, ImageId, Rows
 from ambience.core.keypoints import DESCRIPTOR_DIM, ROW, STEPS, TURN, without_frames
 from ambience.index.descriptors import DescriptorIndex
 from ambience.index.quantizer import Quantizer, sample_size
+from ambience.index.snapshot import Snapshots
+from ambience.multivector.training import estimated_rows, sampled
+from ambience.service.following import Following
 from ambience.services.local_features.extract import STORED, RootSift
+from ambience.store import FeatureStore
+
+NAME = "local_features"
+DRAWN = 1_000_000_000  # the first id of a drawn image
 
 ACROSS, DOWN, BINS = 4, 4, 8  # of a descriptor
 FACES = 4  # of a photograph: upright, mirrored, and the negatives of both
@@ -177,7 +188,7 @@ def near_strangers(
     """
     vectors = descriptors.astype(np.float32)
     count = len(photographs)
-    index = faiss.index_factory(DESCRIPTOR_DIM, f"IVF{max(1, count // 100)},Flat")
+    index: Any = faiss.index_factory(DESCRIPTOR_DIM, f"IVF{max(1, count // 100)},Flat")
     index.train(vectors[:count])
     index.add(vectors)
     index.nprobe = 16
@@ -274,14 +285,14 @@ def nearest(
     queries: Floats, images: Sequence[Rows], steps: Sequence[int]
 ) -> dict[int, Floats]:
     """Return distances to the nearest descriptor of the first so many images."""
-    least = np.full(len(queries), np.inf, np.float32)
+    least: Floats = np.full(len(queries), np.inf, np.float32)
     found, start = {}, 0
     for step in steps:
         rows = body(np.concatenate(images[start:step]))["descriptor"]
         for first in range(0, len(rows), PROBED):
             part = rows[first : first + PROBED].astype(np.float32)
             least = np.minimum(least, faiss.knn(queries, part, 1)[0][:, 0])
-        found[step] = np.sqrt(np.maximum(least, 0)) / np.float32(RootSift.unit)
+        found[step] = (np.sqrt(np.maximum(least, 0)) / RootSift.unit).astype(np.float32)
         start = step
     return found
 
@@ -309,6 +320,73 @@ def body(rows: Rows) -> NDArray[np.void]:
     return np.ascontiguousarray(rows[without_frames(rows)]).view(ROW)[:, 0]
 
 
-def feature_of(rows: Rows) -> Feature:
-    """Return rows, frame first, as a feature of the quality that they have."""
-    return Feature(rows, min(1.0, (len(rows) - 1) / STORED))
+def opened(folder: Path) -> FeatureStore:
+    """Open the store of a library."""
+    declared = registry.load(NAME)
+    extractor = declared.make_extractor(declared.settings(), Path())
+    return FeatureStore(folder / "store.lmdb", extractor.spec)
+
+
+def write(folder: Path, size: int, real: Mapping[int, Rows], drawing: Drawing) -> None:
+    """Write real images, and drawn ones until there are ``size``."""
+    start = time.perf_counter()
+    with opened(folder) as store:
+        if len(store) == size:
+            return
+        put(store, real)
+        for first in range(0, size - len(real), BLOCK):
+            images = drawing.images(first // BLOCK)[: size - len(real) - first]
+            put(store, dict(enumerate(images, DRAWN + first)))
+    took_s = time.perf_counter() - start
+    print(f"\n{size} images drawn and stored in {took_s:.0f} s", flush=True)
+
+
+def put(store: FeatureStore, images: Mapping[int, Rows]) -> None:
+    """Keep rows, frame first, of the quality that they have."""
+    store.put(
+        {
+            ImageId(number): Feature(rows, min(1.0, (len(rows) - 1) / STORED))
+            for number, rows in images.items()
+        }
+    )
+
+
+def trained(folder: Path) -> tuple[Quantizer, float]:
+    """Train as `Trainer` does; also return the seconds."""
+    with opened(folder) as store:
+        start = time.perf_counter()
+        count = estimated_rows(store)
+        quantizer = Quantizer.trained(sampled(store, sample_size(count)), count)
+        return quantizer, time.perf_counter() - start
+
+
+def filled(folder: Path, quantizer: Quantizer) -> tuple[int, float, float, int]:
+    """Fill an index from the store and write its snapshot.
+
+    Returns:
+        How many descriptors it has, seconds of filling and of writing, and bytes of
+        memory that it took.
+    """
+    warm = np.zeros((4_096, ROW.itemsize), np.uint8)
+    DescriptorIndex(quantizer).replace((), [ImageId(0)] * len(warm), warm)
+    with opened(folder) as store:
+        before, start = private_bytes(), time.perf_counter()
+        following = Following(
+            NAME,
+            store,
+            DescriptorIndex(),
+            snapshots=Snapshots(folder / "index"),
+            wanted=lambda changes: without_frames(changes.rows),
+            fresh=lambda: DescriptorIndex(quantizer),
+        )
+        fill_s, grown = time.perf_counter() - start, private_bytes() - before
+        start = time.perf_counter()
+        following.close()
+        return len(following.index), fill_s, time.perf_counter() - start, grown
+
+
+def private_bytes() -> int:
+    """Return what this process holds in memory that is not in files; on Linux."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    (line,) = (line for line in lines if line.startswith("RssAnon"))
+    return 1024 * int(line.split()[1])

@@ -36,25 +36,17 @@ from typing import Any, TypeVar
 import numpy as np
 from copies import Copies, Round, photographs
 from copies_tally import Query
-from drawn_descriptors import BLOCK, Drawing, feature_of, print_hardness
+from drawn_descriptors import NAME, Drawing, filled, print_hardness, trained, write
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 from tables import print_table
 
 from ambience import registry
-from ambience.core.features import ImageId, Rows
-from ambience.core.keypoints import ROW, without_frames
 from ambience.imaging import ImageFile
 from ambience.imaging.edits import EDITS
-from ambience.index.descriptors import DescriptorIndex
-from ambience.index.quantizer import Quantizer, lists_for, sample_size
-from ambience.index.snapshot import Snapshots
+from ambience.index.quantizer import lists_for
 from ambience.multivector.examination import Examination
-from ambience.multivector.training import estimated_rows, sampled
-from ambience.service.following import Following
-from ambience.store import FeatureStore
 
-NAME = "local_features"
 EDITED = (
     "crop 20 %",
     "crop 35 %",
@@ -70,7 +62,6 @@ NEAR = 0.5  # distance of a match that counts
 CANDIDATES = 100  # looked at closely, at most
 NPROBE = (1, 2, 4, 8)
 GOAL = 1_000_000  # images
-DRAWN = 1_000_000_000  # the first id of a drawn image
 STAGES = ("extraction", "index", "votes", "verification", "whole")
 LOOKED_UP = 16_000  # descriptors at once: ten neighbours of 800, and of 800 mirrored
 
@@ -81,8 +72,8 @@ T = TypeVar("T")
 class Filling:
     """What it took to train and fill an index, in seconds and bytes."""
 
-    descriptors: int
     train_s: float
+    descriptors: int
     fill_s: float
     snapshot_s: float
     grown_bytes: int
@@ -90,25 +81,15 @@ class Filling:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one query.
-
-    Attributes:
-        edit: What was done to it.
-        shown: Images that it shows.
-        found: How many of them were found.
-        false: How many others were claimed.
-        ranks: By votes, of each that it shows, from 1; infinite if it has too few.
-        ms: What each stage took.
-        cut_short: Whether the time was up.
-    """
+    """What became of one query."""
 
     edit: str
-    shown: tuple[int, ...]
+    shown: tuple[int, ...]  # images
     found: int
-    false: int
-    ranks: list[float]
-    ms: dict[str, float]
-    cut_short: bool
+    false: int  # others that were claimed
+    ranks: list[float]  # of each shown by votes, from 1; infinite: it has too few
+    ms: dict[str, float]  # by stage
+    cut_short: bool  # whether the time was up
 
 
 @dataclass(slots=True)
@@ -129,7 +110,7 @@ class Stages:
 
     def __init__(self) -> None:
         self.ms: defaultdict[str, float] = defaultdict(float)
-        self.last: dict[str, tuple[tuple[Any, ...], Any]] = {}
+        self.last: dict[str, tuple[Any, Any]] = {}
 
     def watch(self, owner: Any, method: str, name: str) -> None:
         """Take the time of a method from now on."""
@@ -172,13 +153,11 @@ def main() -> None:
 
     declared = registry.load(NAME)
     extractor = declared.make_extractor(declared.settings(), Path())
-    real: dict[int, Rows] = {}
-    for number, path in enumerate(paths):
-        (feature,) = extractor.extract([ImageFile(path.read_bytes()).image])
-        real[number] = feature.rows
+    images = (ImageFile(path.read_bytes()).image for path in paths)
+    real = {n: extractor.extract([own])[0].rows for n, own in enumerate(images)}
     drawing = Drawing([real[number] for number in others])
     held_out = [real[number] for number in sample + strangers]
-    print(f"{len(paths)} photographs: {len(sample)} copied, {len(strangers)} strangers")
+    print(f"{len(paths)} photographs, {len(sample)} copied, {len(strangers)} strangers")
     print_hardness([real[number] for number in others], held_out, drawing)
     indexed = {number: real[number] for number in sample + others}
     made_of = hashlib.sha256("\n".join(path.name for path in paths).encode())
@@ -190,9 +169,9 @@ def main() -> None:
             data = base / f"{size}-{mark}"
             folder = declared.folder(data)
             write(folder, size, indexed, drawing)
-            filling = filled(folder)
-            task = (data, queries, options.threads, size == sizes[-1])
-            searching = apart(searched, *task)
+            filling = filling_of(folder)
+            probing = size == sizes[-1]
+            searching = apart(searched, data, queries, options.threads, probing)
             print_size(size, filling, searching, folder)
             found[size] = filling, searching, file_bytes(folder / "index")
     if len(sizes) > 1:
@@ -205,33 +184,7 @@ def apart(call: Callable[..., T], *args: Any) -> T:
         return pool.submit(call, *args).result()
 
 
-def opened(folder: Path) -> FeatureStore:
-    """Open the store of a library."""
-    declared = registry.load(NAME)
-    extractor = declared.make_extractor(declared.settings(), Path())
-    return FeatureStore(folder / "store.lmdb", extractor.spec)
-
-
-def write(folder: Path, size: int, real: dict[int, Rows], drawing: Drawing) -> None:
-    """Write real images, and drawn ones until there are ``size``."""
-    start = time.perf_counter()
-    with opened(folder) as store:
-        if len(store) == size:
-            return
-        store.put({ImageId(number): feature_of(rows) for number, rows in real.items()})
-        for first in range(0, size - len(real), BLOCK):
-            images = drawing.images(first // BLOCK)[: size - len(real) - first]
-            store.put(
-                {
-                    ImageId(DRAWN + number): feature_of(rows)
-                    for number, rows in enumerate(images, first)
-                }
-            )
-    took_s = time.perf_counter() - start
-    print(f"\n{size} images drawn and stored in {took_s:.0f} s", flush=True)
-
-
-def filled(folder: Path) -> Filling:
+def filling_of(folder: Path) -> Filling:
     """Train and fill, unless that is done; return what it took."""
     figures = folder / "figures.json"
     if figures.exists():
@@ -239,46 +192,9 @@ def filled(folder: Path) -> Filling:
     shutil.rmtree(folder / "index", ignore_errors=True)
     quantizer, train_s = apart(trained, folder)
     print(f"trained {quantizer.kind} in {train_s:.0f} s", flush=True)
-    filling = apart(filled_with, folder, quantizer, train_s)
+    filling = Filling(train_s, *apart(filled, folder, quantizer))
     figures.write_text(json.dumps(asdict(filling)), encoding="utf-8")
     return filling
-
-
-def trained(folder: Path) -> tuple[Quantizer, float]:
-    """Train as `Trainer` does; also return the seconds."""
-    with opened(folder) as store:
-        start = time.perf_counter()
-        count = estimated_rows(store)
-        quantizer = Quantizer.trained(sampled(store, sample_size(count)), count)
-        return quantizer, time.perf_counter() - start
-
-
-def filled_with(folder: Path, quantizer: Quantizer, train_s: float) -> Filling:
-    """Fill an index from the store and write its snapshot."""
-    warm = np.zeros((4_096, ROW.itemsize), np.uint8)
-    DescriptorIndex(quantizer).replace((), [ImageId(0)] * len(warm), warm)
-    with opened(folder) as store:
-        before, start = private_bytes(), time.perf_counter()
-        following = Following(
-            NAME,
-            store,
-            DescriptorIndex(),
-            snapshots=Snapshots(folder / "index"),
-            wanted=lambda changes: without_frames(changes.rows),
-            fresh=lambda: DescriptorIndex(quantizer),
-        )
-        fill_s, grown = time.perf_counter() - start, private_bytes() - before
-        start = time.perf_counter()
-        following.close()
-        snapshot_s = time.perf_counter() - start
-        return Filling(len(following.index), train_s, fill_s, snapshot_s, grown)
-
-
-def private_bytes() -> int:
-    """Return what this process holds in memory that is not in files; on Linux."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    (line,) = (line for line in lines if line.startswith("RssAnon"))
-    return 1024 * int(line.split()[1])
 
 
 def file_bytes(folder: Path) -> int:
@@ -318,8 +234,9 @@ def searched(
         ms["whole"] = 1e3 * (time.perf_counter() - start)
         ms["votes"] -= ms["index"]
         near = {match.image_id for match in answer.matches if match.distance <= NEAR}
-        args, candidates = stages.last["votes"]
-        asked.append((query, args))
+        args, candidates = stages.last.pop("votes", (None, []))
+        if args is not None:
+            asked.append((query, args))
         result.outcomes.append(
             Outcome(
                 query.edit or STRANGER,
@@ -347,7 +264,7 @@ def ranks(query: Query, candidates: Sequence[Any]) -> list[float]:
 def probed(
     index: Any,
     stages: Stages,
-    asked: Sequence[tuple[Query, tuple[Any, ...]]],
+    asked: Sequence[tuple[Query, Any]],
     nprobe: int,
     threads: int,
 ) -> list[str]:
@@ -389,7 +306,7 @@ def print_size(size: int, filling: Filling, searching: Searching, folder: Path) 
         row = [edit, "", "", "", ""]
         if len(place):
             far = np.quantile(place, (0.5, 0.95), method="higher")
-            row[1:] = [recall(own), *(f"{n:.0f}" for n in far)]
+            row[1:] = [f"{recall(own):.3f}", *(f"{n:.0f}" for n in far)]
             row.append(f"{np.isfinite(place).mean():.3f}")
         row.append(str(sum(outcome.false for outcome in own)))
         row.append(f"{np.median([outcome.ms['whole'] for outcome in own]):.0f}")
@@ -404,18 +321,16 @@ def print_size(size: int, filling: Filling, searching: Searching, folder: Path) 
         for q in (0.5, 0.95)
     ]
     print_table(["quantile", *STAGES], rows)
+    count, files = filling.descriptors, file_bytes(folder / "index")
+    store = (folder / "store.lmdb").stat().st_size
     print()
-    count = filling.descriptors
     rows = [
         ["training", f"{filling.train_s:.1f} s"],
         ["fill", f"{filling.fill_s:.1f} s, {count / filling.fill_s:,.0f} a second"],
         ["snapshot", f"{filling.snapshot_s:.1f} s"],
         ["memory while it grows", f"{filling.grown_bytes / count:.1f} B a descriptor"],
-        ["snapshot file", f"{file_bytes(folder / 'index') / count:.1f} B a descriptor"],
-        [
-            "store file",
-            f"{(folder / 'store.lmdb').stat().st_size / size:,.0f} B an image",
-        ],
+        ["snapshot file", f"{files / count:.1f} B a descriptor"],
+        ["store file", f"{store / size:,.0f} B an image"],
         ["owners", f"{searching.look_ups:,.0f} look-ups a second"],
         ["owners", f"{searching.owners_bytes:.1f} B an image"],
         ["start from the snapshot", f"{searching.open_s:.2f} s"],
@@ -428,71 +343,54 @@ def print_size(size: int, filling: Filling, searching: Searching, folder: Path) 
     sys.stdout.flush()
 
 
-def recall(outcomes: Sequence[Outcome]) -> str:
+def recall(outcomes: Sequence[Outcome]) -> float:
     """Return which share of the images shown was found."""
     shown = sum(len(outcome.shown) for outcome in outcomes)
-    return f"{sum(outcome.found for outcome in outcomes) / shown:.3f}"
+    return sum(outcome.found for outcome in outcomes) / shown
 
 
-def fitted(x: NDArray[np.float64], y: NDArray[np.float64], goal: float) -> float:
-    """Return ``a + b x`` at ``goal``; neither is negative."""
-    terms = np.stack([np.ones_like(x), x], axis=1) / y[:, None]
-    return float(nnls(terms, np.ones_like(y))[0] @ (1.0, goal))
+def fitted(x: NDArray[np.float64], y: Sequence[float]) -> float:
+    """Return ``a + b x`` at the last ``x``, fitted to all others."""
+    terms = np.stack([np.ones(len(y)), x[:-1]], axis=1) / np.array(y)[:, None]
+    return float(nnls(terms, np.ones(len(y)))[0] @ (1.0, x[-1]))
 
 
 def print_goal(found: dict[int, tuple[Filling, Searching, int]]) -> None:
     """Print what was measured at each size, and what to expect of a million."""
+    fillings, searchings, files = zip(*found.values(), strict=True)
     sizes = np.array([*found, GOAL], np.float64)
-    counts = np.array([filling.descriptors for filling, _, _ in found.values()])
+    counts = [filling.descriptors for filling in fillings]
     count = np.append(counts, counts[-1] * GOAL / sizes[-2]).astype(np.float64)
     lists = np.array([lists_for(int(n)) for n in count], np.float64)
-    nprobe = np.maximum(4, 2_048 // lists)
-    grows = {
-        "images": sizes,
-        "lists": lists,
-        "lists squared": lists**2,
-        "lists and entries compared": lists + nprobe * count / lists,
-        "logarithm of images": np.log10(sizes),
-    }
-    costs: list[tuple[str, str, list[float], str]] = []
-
-    def cost(name: str, driver: str, form: str, of: Callable[..., float]) -> None:
-        costs.append((name, driver, [of(*own) for own in found.values()], form))
-
-    cost("training, s", "lists squared", ".0f", lambda f, _, __: f.train_s)
-    cost(
-        "fill, us a descriptor",
-        "lists",
-        ".1f",
-        lambda f, _, __: 1e6 * f.fill_s / f.descriptors,
-    )
-    cost("memory, GB", "images", ".2f", lambda f, _, __: f.grown_bytes / 1e9)
-    cost("snapshot, GB", "images", ".2f", lambda _, __, size: size / 1e9)
-    cost("start, s", "images", ".2f", lambda _, s, __: s.open_s)
-    drivers = dict.fromkeys(STAGES[:-1], "logarithm of images")
-    drivers["index"] = "lists and entries compared"
-    for stage, driver in drivers.items():
-        cost(
-            f"{stage}, ms",
-            driver,
-            ".0f",
-            lambda _, s, __, n=stage: float(np.median([o.ms[n] for o in s.outcomes])),
-        )
-    rows = []
-    for name, driver, values, form in costs:
-        x = grows[driver]
-        at_goal = fitted(x[:-1], np.array(values), float(x[-1]))
-        told = [f"{value:{form}}" for value in (*values, at_goal)]
-        rows.append([name, *told, driver])
+    compared = lists + np.maximum(4, 2_048 // lists) * count / lists
+    images, growing = ("images", sizes), ("logarithm of images", np.log10(sizes))
+    seconds = [1e6 * own.fill_s / own.descriptors for own in fillings]
+    costs = [
+        ("training, s", "lists squared", lists**2, [own.train_s for own in fillings]),
+        ("fill, us a descriptor", "lists", lists, seconds),
+        ("memory, GB", *images, [own.grown_bytes / 1e9 for own in fillings]),
+        ("snapshot, GB", *images, [size / 1e9 for size in files]),
+        ("start, s", *images, [own.open_s for own in searchings]),
+    ]
+    for stage, name, x in (
+        ("extraction", "nothing", np.zeros(len(sizes))),
+        ("index", "lists and entries compared", compared),
+        ("votes", *growing),
+        ("verification", *growing),
+    ):
+        ms = [np.median([o.ms[stage] for o in own.outcomes]) for own in searchings]
+        costs.append((f"{stage}, ms", name, x, ms))
+    rows = [
+        [what, *(f"{value:.3g}" for value in (*values, fitted(x, values))), name]
+        for what, name, x, values in costs
+    ]
     for edit in EDITED:
         shares = [
-            float(recall([o for o in searching.outcomes if o.edit == edit]))
-            for _, searching, _ in found.values()
+            recall([o for o in own.outcomes if o.edit == edit]) for own in searchings
         ]
-        line = np.polyfit(np.log10(sizes[:-1]), shares, 1)
-        at_goal = float(np.clip(np.polyval(line, np.log10(GOAL)), 0, 1))
-        told = [f"{share:.3f}" for share in (*shares, at_goal)]
-        rows.append([edit, *told, "logarithm of images"])
+        line = np.polyfit(growing[1][:-1], shares, 1)
+        at_goal = np.clip(np.polyval(line, growing[1][-1]), 0, 1)
+        rows.append([edit, *(f"{n:.3f}" for n in (*shares, at_goal)), growing[0]])
     print(f"\n## {GOAL} images, {count[-1]:.3g} descriptors, {lists[-1]:.0f} lists\n")
     headings = ["cost or recall", *(f"{n:.0f}" for n in sizes), "grows with"]
     print_table(headings, rows)
