@@ -9,7 +9,7 @@ import pytest
 OWNERS = {
     "PIL": "imaging/* imaging/edits/*",
     "pillow_heif": "imaging/*",
-    "cv2": "services/local_features/*",
+    "cv2": "services/local_features/opencv.py",
     "faiss": "index/faiss_*.py",
     "fastapi": "web/* gateway/* gallery/*",
     "filelock": "ingest/* cli/* service/* store/* catalog/*",

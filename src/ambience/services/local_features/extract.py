@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ambience.core.features import Feature, FeatureSpec, Image, Metric, Query
 from ambience.core.keypoints import DESCRIPTOR_DIM, ROW, Keypoints, pack, unpack
 from ambience.core.orientation import Orientation
+from ambience.services.local_features.opencv import opencv
 
 STORED = 400  # keypoints; a crop of a fifth of each side keeps 16 of them
 ASKED = 1600  # a query may show the image small, among other things: with 800, one of
@@ -178,7 +179,7 @@ def detect(image: Image, *, side: int, count: int) -> list[Found]:
     Returns:
         Those at each size at which any were found.
     """
-    gray = _cv2().cvtColor(image.pixels, _cv2().COLOR_RGB2GRAY)
+    gray = opencv().cvtColor(image.pixels, opencv().COLOR_RGB2GRAY)
     longest = max(gray.shape)
     sizes = [min(1.0, side / longest)]
     if longest < _SMALL:
@@ -253,17 +254,10 @@ def _in_turn(
     return np.lexsort((-responses, rank))
 
 
-def _cv2() -> Any:
-    """Return OpenCV, loaded by who extracts; its stubs know too few types of arrays."""
-    import cv2
-
-    return cv2
-
-
 def _sift() -> Any:
     # Keypoints stand where they are in the doubled image: without that, they are half
     # a pixel off.
-    return _cv2().SIFT_create(
+    return opencv().SIFT_create(
         0, _LAYERS, _CONTRAST, _EDGE, _BLUR, enable_precise_upscale=True
     )
 
@@ -272,8 +266,8 @@ def _resized(gray: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
     if factor == 1:
         return gray
     size = [max(1, round(side * factor)) for side in gray.shape[::-1]]
-    way = _cv2().INTER_AREA if factor < 1 else _cv2().INTER_CUBIC
-    resized: NDArray[np.uint8] = _cv2().resize(gray, size, interpolation=way)
+    way = opencv().INTER_AREA if factor < 1 else opencv().INTER_CUBIC
+    resized: NDArray[np.uint8] = opencv().resize(gray, size, interpolation=way)
     return resized
 
 

@@ -1,11 +1,11 @@
 """Transforms from points of one image to points of another, despite wrong pairs."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from ambience.core.geometry import Matrix, Points
+from ambience.services.local_features.opencv import opencv
 
 _FOR_AFFINE = 5  # pairs: two more than such a transform needs
 _FOR_HOMOGRAPHY = 8  # the same, twice
@@ -26,18 +26,16 @@ def fits(here: Points, there: Points, *, near: float) -> Iterator[Matrix]:
     Yields:
         Up to three; fewer where there are too few points or nothing is found.
     """
-    import cv2
-
-    library: Any = cv2  # its stubs know too few types of arrays
+    cv2 = opencv()
     yield similarity(here, there)
     if len(here) >= _FOR_AFFINE:
-        affine, _ = library.estimateAffine2D(
+        affine, _ = cv2.estimateAffine2D(
             here, there, method=cv2.USAC_MAGSAC, ransacReprojThreshold=near
         )
         if affine is not None and np.isfinite(affine).all():
             yield np.vstack([affine, (0, 0, 1)]).astype(np.float64)
     if len(here) >= _FOR_HOMOGRAPHY:
-        homography, _ = library.findHomography(here, there, cv2.USAC_MAGSAC, near)
+        homography, _ = cv2.findHomography(here, there, cv2.USAC_MAGSAC, near)
         if homography is not None and np.isfinite(homography).all():
             yield np.asarray(homography, np.float64)
 
