@@ -235,8 +235,7 @@ def searched(
         ms["votes"] -= ms["index"]
         near = {match.image_id for match in answer.matches if match.distance <= NEAR}
         args, candidates = stages.last.pop("votes", (None, []))
-        if args is not None:
-            asked.append((query, args))
+        asked.append((query, args))
         result.outcomes.append(
             Outcome(
                 query.edit or STRANGER,
@@ -271,11 +270,10 @@ def probed(
     """Return what becomes of the votes with another ``nprobe``, as cells."""
     found: dict[str, list[float]] = {name: [] for name in EDITED}
     took = []
-    for query, (rows, versions) in asked:
+    settings = {"count": CANDIDATES, "nprobe": nprobe, "threads": threads}
+    for query, args in asked:
         stages.ms.clear()
-        candidates = index.votes(
-            rows, versions, count=CANDIDATES, nprobe=nprobe, threads=threads
-        )
+        candidates = index.votes(*args, **settings) if args else []
         took.append(stages.ms["index"])
         if query.edit:
             found[query.edit] += ranks(query, candidates)
