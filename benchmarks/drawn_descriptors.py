@@ -360,7 +360,9 @@ def trained(folder: Path) -> tuple[Quantizer, float]:
         return quantizer, time.perf_counter() - start
 
 
-def filled(folder: Path, quantizer: Quantizer) -> tuple[int, float, float, int]:
+def filled(
+    folder: Path, quantizer: Quantizer, threads: int
+) -> tuple[int, float, float, int]:
     """Fill an index from the store and write its snapshot.
 
     Returns:
@@ -377,7 +379,7 @@ def filled(folder: Path, quantizer: Quantizer) -> tuple[int, float, float, int]:
             DescriptorIndex(),
             snapshots=Snapshots(folder / "index"),
             wanted=lambda changes: without_frames(changes.rows),
-            fresh=lambda: DescriptorIndex(quantizer),
+            fresh=lambda: DescriptorIndex(quantizer, threads=threads),
         )
         fill_s, grown = time.perf_counter() - start, private_bytes() - before
         start = time.perf_counter()

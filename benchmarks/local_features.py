@@ -134,7 +134,7 @@ def main() -> None:
     add("--images", type=Path, required=True, metavar="DIR")
     add("--sizes", default="1000,10000,100000", help="with commas; 57 KB an image")
     add("--sample", type=int, default=30, help="photographs to copy, at least 9")
-    add("--threads", type=int, default=2, help="that share a search")
+    add("--threads", type=int, default=2, help="that share a search or a fill")
     add("--data", type=Path, help="keep libraries here; what is there is not refilled")
     options = parser.parse_args()
     sizes = sorted(int(size) for size in options.sizes.split(","))
@@ -169,7 +169,7 @@ def main() -> None:
             data = base / f"{size}-{mark}"
             folder = declared.folder(data)
             write(folder, size, indexed, drawing)
-            filling = filling_of(folder)
+            filling = filling_of(folder, options.threads)
             probing = size == sizes[-1]
             searching = apart(searched, data, queries, options.threads, probing)
             print_size(size, filling, searching, folder)
@@ -184,7 +184,7 @@ def apart(call: Callable[..., T], *args: Any) -> T:
         return pool.submit(call, *args).result()
 
 
-def filling_of(folder: Path) -> Filling:
+def filling_of(folder: Path, threads: int) -> Filling:
     """Train and fill, unless that is done; return what it took."""
     figures = folder / "figures.json"
     if figures.exists():
@@ -192,7 +192,7 @@ def filling_of(folder: Path) -> Filling:
     shutil.rmtree(folder / "index", ignore_errors=True)
     quantizer, train_s = apart(trained, folder)
     print(f"trained {quantizer.kind} in {train_s:.0f} s", flush=True)
-    filling = Filling(train_s, *apart(filled, folder, quantizer))
+    filling = Filling(train_s, *apart(filled, folder, quantizer, threads))
     figures.write_text(json.dumps(asdict(filling)), encoding="utf-8")
     return filling
 

@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _opened(
     declared: ServiceSpec[Any], settings: Settings, data: Path
-) -> tuple[Service, Path | None]:
+) -> tuple[Service[Any], Path | None]:
     """Open a service, over an empty store if its own can't be used.
 
     Returns:
@@ -59,7 +59,9 @@ def _opened(
     return declared.open(own, data), aside
 
 
-def _extract(service: Service, data: Path, limits: Limits, *, quiet: bool) -> Report:
+def _extract(
+    service: Service[Any], data: Path, limits: Limits, *, quiet: bool
+) -> Report:
     """Extract the features that the catalog's images should have and have not."""
     with catalog_and_originals(data) as (catalog, originals):
         absent = _absent(catalog.ids(), service.store.ids())
@@ -80,7 +82,7 @@ def _absent(wanted: Sequence[ImageId], there: Sequence[ImageId]) -> list[ImageId
 
 def _say(
     options: argparse.Namespace,
-    service: Service,
+    service: Service[Any],
     *,
     report: Report,
     aside: Path | None,

@@ -109,7 +109,7 @@ def open_backends(
             )
             continue
         try:
-            backends.append(LocalBackend(declared.open(own, data), declared.options))
+            backends.append(LocalBackend(declared.open(own, data)))
         except (StoredDataError, UnavailableError) as error:
             _log.warning("%s is not available: %s", name, error)
             backends.append(UnavailableBackend(name, str(error), declared.options))

@@ -1,17 +1,15 @@
 """Adds, removes and finds images by what is in them, and shows where they fit."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ambience.core.errors import BadParameterError, NotFoundError
-from ambience.core.features import Extractor, Feature, Image, ImageId, Query, Rows
+from ambience.core.errors import NotFoundError
+from ambience.core.features import Extractor, ImageId, Query, Rows
 from ambience.core.keypoints import Keypoints, unpack, without_frames
 from ambience.core.matches import Answer, Match
-from ambience.core.options import check_options
 from ambience.core.orientation import Orientation
 from ambience.index.descriptors import DescriptorIndex
 from ambience.index.quantizer import Quantizer
@@ -21,7 +19,7 @@ from ambience.multivector.examination import Examination
 from ambience.multivector.options import MultiVectorOptions, MultiVectorSettings
 from ambience.multivector.placement import Verifier
 from ambience.multivector.training import Trainer, first_index
-from ambience.service import Parts, ServiceStatus
+from ambience.service import Depth, Parts, Service
 from ambience.service.following import Following
 from ambience.store import FeatureStore
 
@@ -30,41 +28,12 @@ _VOTING = 800  # keypoints of a query that look for images; all of them prove ma
 _NOTHING = "there is too little in the image to compare: it is blank, or nearly so"
 
 
-@dataclass(frozen=True, slots=True)
-class Depth:
-    """How many matches a search answers, or how far.
-
-    Attributes:
-        k: How many at most; or
-        radius: how far at most. Exactly one of the two.
-
-    Raises:
-        BadParameterError: If both or none are given.
-    """
-
-    k: int | None
-    radius: float | None
-
-    def __post_init__(self) -> None:
-        if (self.k is None) == (self.radius is None):
-            raise BadParameterError("give exactly one of k and radius")
-
-    def of(self, matches: Sequence[Match], note: str = "") -> Answer:
-        """Return an answer with the matches that are asked for, nearest first."""
-        near = sorted(
-            (m for m in matches if self.radius is None or m.distance <= self.radius),
-            key=lambda match: (match.distance, match.image_id),
-        )
-        return Answer(tuple(near[: self.k]), note)
-
-
-class MultiVectorService:
+class MultiVectorService(Service[DescriptorIndex]):
     """Many vectors an image: votes say which images to look at, geometry which match.
 
-    Changes, searches and other processes relate as in `RetrievalService`. The index
-    compares everything with everything while a library is small; a larger one is
-    trained, by itself and in the background, whenever it has become four times as
-    large as at the last time.
+    A distance is 1 minus the confidence of a match. The index compares everything with
+    everything while a library is small; a larger one is trained, by itself and in the
+    background, whenever it has become four times as large as at the last time.
 
     Args:
         name: Of the service.
@@ -74,6 +43,8 @@ class MultiVectorService:
         verifier: Tells where two images show the same.
         settings: How long and how far a search may go.
     """
+
+    options = MultiVectorOptions
 
     def __init__(  # noqa: PLR0913 -- its parts, each passed in by name
         self,
@@ -85,102 +56,48 @@ class MultiVectorService:
         verifier: Verifier[Any],
         settings: MultiVectorSettings,
     ) -> None:
-        self.name = name
-        self.extractor = extractor
-        self.store = store
-        self._verifier = verifier
-        self._settings = settings
-        self._threads = settings.threads or os.cpu_count() or 1
-        self._following = Following(
+        threads = settings.threads or os.cpu_count() or 1
+
+        def make_index(quantizer: Quantizer | None = None) -> DescriptorIndex:
+            unlike = UNLIKE_SHARE * store.spec.scale
+            return DescriptorIndex(quantizer, unlike=unlike, threads=threads)
+
+        following = Following(
             name,
             store,
-            self._index(),
+            make_index(),
             snapshots=snapshots,
             wanted=lambda changes: without_frames(changes.rows),
-            fresh=lambda: first_index(store, self._index),
+            fresh=lambda: first_index(store, make_index),
         )
-        self._trainer = Trainer(name, store, self._following, self._index)
+        super().__init__(name, extractor, following)
+        self._verifier = verifier
+        self._settings = settings
+        self._threads = threads
+        self._make_index = make_index
+        self._trainer = Trainer(name, following, make_index)
         self._trainer.train_if_due()
 
     def close(self) -> None:
         """Give up training, write a snapshot if anything changed, release the files."""
         self._trainer.close()
-        self._following.close()
-        self.store.close()
-
-    def status(self) -> ServiceStatus:
-        """Return how the service is doing."""
-        index = self._following.index
-        return ServiceStatus(
-            count=len(self.store),
-            rows=len(index),
-            index=index.kind + (", training" if self._trainer.active else ""),
-            lag=self._following.lag,
-            spec=self.store.spec.as_dict(),
-        )
-
-    def add(self, images: Mapping[ImageId, Image]) -> None:
-        """Extract and keep the features of images; adding an id again replaces it."""
-        features = self.extractor.extract(list(images.values()))
-        self.add_features(dict(zip(images, features, strict=True)))
-
-    def add_features(self, features: Mapping[ImageId, Feature]) -> None:
-        """Keep features that were extracted elsewhere; all of them, or none."""
-        self.store.put(features)
-        self._catch_up()
-
-    def remove(self, ids: Sequence[ImageId]) -> list[ImageId]:
-        """Forget images; return those that were known."""
-        known = self.store.remove(ids)
-        self._catch_up()
-        return known
-
-    def search(
-        self,
-        image: Image,
-        *,
-        k: int | None = None,
-        radius: float | None = None,
-        options: Mapping[str, Any] | None = None,
-    ) -> Answer:
-        """See `Service.search`; a distance is 1 minus the confidence of a match."""
-        depth = Depth(k, radius)
-        checked = check_options(MultiVectorOptions, options or {})
-        return self._answer(self.extractor.query(image), depth, checked)
-
-    def search_by_id(
-        self,
-        image_id: ImageId,
-        *,
-        k: int | None = None,
-        radius: float | None = None,
-        options: Mapping[str, Any] | None = None,
-    ) -> Answer:
-        """See `Service.search_by_id`."""
-        depth = Depth(k, radius)
-        checked = check_options(MultiVectorOptions, options or {})
-        query = self.extractor.query_from(self.store.get(image_id))
-        return self._answer(query, depth, checked, without=image_id)
+        super().close()
 
     def rebuild(self) -> None:
         """Fill the index anew from the store, trained as it was."""
-        self._following.rebuild(self._index(self._following.index.quantizer))
+        self._following.rebuild(self._make_index(self._following.index.quantizer))
 
     def train(self) -> bool:
         """Train the index with what there is now; return whether there was anything."""
         self._following.catch_up()
         return self._trainer.train()
 
-    def snapshot(self) -> None:
-        """Write the index to disk if it changed since the last time."""
-        self._following.snapshot()
-
-    def _index(self, quantizer: Quantizer | None = None) -> DescriptorIndex:
-        unlike = UNLIKE_SHARE * self.store.spec.scale
-        return DescriptorIndex(quantizer, unlike=unlike, threads=self._threads)
+    def _kind(self) -> str:
+        kind = self._following.index.kind
+        return f"{kind}, training" if self._trainer.active else kind
 
     def _catch_up(self) -> None:
-        self._following.catch_up()
+        super()._catch_up()
         self._trainer.train_if_due()
 
     def _answer(

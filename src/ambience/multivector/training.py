@@ -31,7 +31,6 @@ class Trainer:
 
     Args:
         name: Of the service.
-        store: Where the descriptors are.
         following: Whose index is replaced.
         make_index: Returns an empty index with a quantizer, or one without.
     """
@@ -39,12 +38,10 @@ class Trainer:
     def __init__(
         self,
         name: str,
-        store: FeatureStore,
         following: Following[DescriptorIndex],
         make_index: MakeIndex,
     ) -> None:
         self._name = name
-        self._store = store
         self._following = following
         self._make_index = make_index
         self._stopping = threading.Event()
@@ -90,7 +87,7 @@ class Trainer:
     def _train(self) -> bool:
         stop = self._stopping.is_set
         rows = len(self._following.index)
-        sample = sampled(self._store, sample_size(rows), stop)
+        sample = sampled(self._following.store, sample_size(rows), stop)
         if not len(sample):
             return False
         _log.info("%s: training for %d descriptors", self._name, rows)

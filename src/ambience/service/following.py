@@ -50,7 +50,7 @@ class Following(Generic[IndexT]):
         fresh: Callable[[], IndexT] | None = None,
     ) -> None:
         self._name = name
-        self._store = store
+        self.store = store
         self._wanted = wanted
         self._snapshots = snapshots
         self.index = index
@@ -72,15 +72,15 @@ class Following(Generic[IndexT]):
     @property
     def lag(self) -> int:
         """Changes stored and not yet in the index."""
-        return self._store.last_seq() - self._seq
+        return self.store.last_seq() - self._seq
 
     def catch_up(self) -> None:
         """Bring the index up to date with the store."""
-        if self._store.last_seq() == self._seq:
+        if self.store.last_seq() == self._seq:
             return
         with self._changing:
             self._seq = self._replay(self.index, since=self._seq)
-            due = max(_SNAPSHOT_CHANGES, _SNAPSHOT_SHARE * len(self._store))
+            due = max(_SNAPSHOT_CHANGES, _SNAPSHOT_SHARE * len(self.store))
             at_work = self._snapshot_thread
             if self._seq - self._saved_seq > due and (
                 at_work is None or not at_work.is_alive()
@@ -121,17 +121,17 @@ class Following(Generic[IndexT]):
             seq, index = self._seq, self.index
             if seq != self._saved_seq:
                 self._snapshots.write(
-                    index, seq=seq, store_id=self._store.store_id, spec=self._store.spec
+                    index, seq=seq, store_id=self.store.store_id, spec=self.store.spec
                 )
                 self._saved_seq = seq
 
     def _restore(self) -> int:
         """Load the newest usable snapshot; return how far it goes, 0 without one."""
-        newest = self._snapshots.newest(self._store.store_id, self._store.spec)
+        newest = self._snapshots.newest(self.store.store_id, self.store.spec)
         if newest is None:
             return 0
         folder, seq = newest
-        if seq > self._store.last_seq():  # the store was put back to an earlier state
+        if seq > self.store.last_seq():  # the store was put back to an earlier state
             return 0
         try:
             self.index.load(folder)
@@ -145,8 +145,8 @@ class Following(Generic[IndexT]):
     ) -> int:
         """Apply what the store holds after ``since``; return how far that went."""
         # An empty index has nothing to replace, until images change meanwhile.
-        new_until = 0 if len(index) else self._store.last_seq()
-        for changes in self._store.changes(since):
+        new_until = 0 if len(index) else self.store.last_seq()
+        for changes in self.store.changes(since):
             wanted = self._wanted(changes)
             ids = [ImageId(i) for i in changes.row_ids[wanted].tolist()]
             gone = changes.ids if changes.seq > new_until else ()

@@ -1,36 +1,30 @@
 """Adds, removes and finds images by one kind of likeness, one feature an image."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ambience.core.errors import BadParameterError
 from ambience.core.features import (
     Extractor,
-    Feature,
-    Image,
     ImageId,
     Query,
     Turning,
 )
 from ambience.core.matches import Answer, Match
-from ambience.core.options import SearchOptions, check_options
 from ambience.index import Neighbor, VectorIndex
 from ambience.index.flat import FlatIndex
 from ambience.index.hamming import HammingIndex
 from ambience.index.snapshot import Snapshots
 from ambience.service.declaration import Parts
+from ambience.service.depth import Depth
 from ambience.service.following import Following
-from ambience.service.status import ServiceStatus
+from ambience.service.service import Service
 from ambience.store import FeatureStore
 
 
-class RetrievalService:
-    """One kind of likeness: what is stored is searched.
-
-    Every change is written to the store first; the index then reads it from there, as
-    it reads the changes of other processes on the same store. Searches run at once
-    with each other and with changes, and see every change that ended before they began.
+class RetrievalService(Service[VectorIndex]):
+    """One kind of likeness, one feature an image: what is stored is searched.
 
     Args:
         name: Of the service.
@@ -52,76 +46,16 @@ class RetrievalService:
         snapshots: Snapshots,
         min_quality: float = 0.0,
     ) -> None:
-        self.name = name
-        self.extractor = extractor
-        self.store = store
-        self._make_index = make_index
-        self._min_quality = min_quality
-        self._following = Following(
+        following = Following(
             name,
             store,
             make_index(),
             snapshots=snapshots,
             wanted=lambda changes: changes.qualities >= min_quality,
         )
-
-    def close(self) -> None:
-        """Write a snapshot if anything changed since the last; release the files."""
-        self._following.close()
-        self.store.close()
-
-    def status(self) -> ServiceStatus:
-        """Return how the service is doing."""
-        return ServiceStatus(
-            count=len(self.store),
-            rows=len(self._following.index),
-            index=type(self._following.index).__name__,
-            lag=self._following.lag,
-            spec=self.store.spec.as_dict(),
-        )
-
-    def add(self, images: Mapping[ImageId, Image]) -> None:
-        """Extract and keep the features of images; adding an id again replaces it."""
-        features = self.extractor.extract(list(images.values()))
-        self.add_features(dict(zip(images, features, strict=True)))
-
-    def add_features(self, features: Mapping[ImageId, Feature]) -> None:
-        """Keep features that were extracted elsewhere; all of them, or none."""
-        self.store.put(features)
-        self._following.catch_up()
-
-    def remove(self, ids: Sequence[ImageId]) -> list[ImageId]:
-        """Forget images; return those that were known."""
-        known = self.store.remove(ids)
-        self._following.catch_up()
-        return known
-
-    def search(
-        self,
-        image: Image,
-        *,
-        k: int | None = None,
-        radius: float | None = None,
-        options: Mapping[str, Any] | None = None,
-    ) -> Answer:
-        """See `Service.search`."""
-        check_options(SearchOptions, options or {})
-        return self._answer(self.extractor.query(image), k=k, radius=radius)
-
-    def search_by_id(
-        self,
-        image_id: ImageId,
-        *,
-        k: int | None = None,
-        radius: float | None = None,
-        options: Mapping[str, Any] | None = None,
-    ) -> Answer:
-        """See `Service.search_by_id`."""
-        check_options(SearchOptions, options or {})
-        query = self.extractor.query_from(self.store.get(image_id))
-        answer = self._answer(query, k=None if k is None else k + 1, radius=radius)
-        others = tuple(m for m in answer.matches if m.image_id != image_id)
-        return Answer(others[:k], answer.note)
+        super().__init__(name, extractor, following)
+        self._make_index = make_index
+        self._min_quality = min_quality
 
     def compare(self, image_id: ImageId, others: Sequence[ImageId]) -> list[Match]:
         """Return how far some known images are from another, nearest first.
@@ -171,24 +105,27 @@ class RetrievalService:
         """Fill a fresh index from the store and use it from then on."""
         self._following.rebuild(self._make_index())
 
-    def snapshot(self) -> None:
-        """Write the index to disk if it changed since the last time."""
-        self._following.snapshot()
-
-    def _answer(self, query: Query, *, k: int | None, radius: float | None) -> Answer:
+    def _answer(
+        self,
+        query: Query,
+        depth: Depth,
+        options: Any,
+        without: ImageId | None = None,
+    ) -> Answer:
+        del options  # it has none
         if query.quality < self._min_quality:
             return Answer(
                 note="the image is nearly flat: there is too little in it to compare"
             )
-        self._following.catch_up()
-        match (k, radius):
-            case (int(), None):
-                near = self._following.index.search(query.rows, k=k)
-            case (None, float() | int()):
-                near = self._following.index.within(query.rows, radius=radius)
-            case _:
-                raise BadParameterError("give exactly one of k and radius")
-        return Answer(tuple(_match(neighbor, query) for neighbor in near))
+        self._catch_up()
+        index = self._following.index
+        if depth.k is not None:
+            near = index.search(query.rows, k=depth.k + (without is not None))
+        else:
+            near = index.within(query.rows, radius=depth.radius or 0)
+        return depth.of(
+            [_match(found, query) for found in near if found.image_id != without]
+        )
 
 
 def one_feature(

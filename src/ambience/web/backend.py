@@ -83,11 +83,9 @@ class Backend(Protocol):
 class LocalBackend:
     """A service in this process."""
 
-    def __init__(
-        self, service: Service, options: type[SearchOptions] = SearchOptions
-    ) -> None:
+    def __init__(self, service: Service[Any]) -> None:
         self.service = service
-        self.options = options
+        self.options = service.options
 
     @property
     def name(self) -> str:
