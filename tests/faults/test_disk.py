@@ -23,17 +23,20 @@ from tests.server import MAIN, STOP_S, serving, started
 COUNT = 30
 SERVICES = ["phash", "color"]
 
-# Files end at 256 KiB: what is longer can't be written, as on a full disk.
-SMALL_FILES = (
-    "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2**18, 2**18))\n"
-    + MAIN
-)
+# Files end there: what is longer can't be written, as on a full disk.
+SMALL, BATCHES = 2**18, 2**23  # bytes: for some images; for two batches of an import
 # Root may write anywhere: as anyone else, it may not.
 NO_PRIVILEGES = (
     "import ctypes, os, sys; libc = ctypes.CDLL(None)\n"
     "for capability in (1, 2): libc.prctl(24, capability, 0, 0, 0)\n"
     f"os.execv(sys.executable, [sys.executable, '-c', {MAIN!r}, *sys.argv[1:]])"
 )
+
+
+def files_up_to(size: int) -> str:
+    """Return what a server runs whose files can't grow past a size."""
+    limit = f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))"
+    return f"import resource; {limit}\n{MAIN}"
 
 
 @pytest.fixture(scope="module")
@@ -273,7 +276,7 @@ def fill(client: httpx2.Client) -> list[int]:
 
 def test_files_that_can_not_grow_are_said_and_nothing_is_lost(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    with serving(data, code=SMALL_FILES) as (server, client):
+    with serving(data, code=files_up_to(SMALL)) as (server, client):
         added = fill(client)
         assert client.get("/healthz").is_success
         for seed in added:
@@ -293,7 +296,7 @@ def test_an_import_on_a_full_disk_says_so_for_each_file(tmp_path: Path) -> None:
     data, photos = tmp_path / "data", tmp_path / "photos"
     write_images(photos, 600)
     words = ["import", str(photos), "--data", str(data), "--json"]
-    done = run(*words, code=SMALL_FILES)
+    done = run(*words, code=files_up_to(BATCHES))
     report = json.loads(done.stdout)
     assert done.returncode == 0
     assert 0 < report["added"] < 600

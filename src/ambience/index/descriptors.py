@@ -28,7 +28,7 @@ _DEAD_SHARE = 0.1  # of removed descriptors, past which they take neighbors' pla
 _MIN_DEAD = 1024  # fewer are never worth a sweep
 _AT_ONCE = 64  # lists swept while searches wait: 5 ms with 1,000 descriptors in each
 _COMPARED = 2_048  # lists times nprobe, as long as lists are few
-_MIN_NPROBE = 4  # even one finds every image of 300; four keep more of its votes
+_MIN_NPROBE = 2  # even one finds every image of 10,000; two keep more of its votes
 _COARSE = 8  # bits dropped of the angle and the scale of a row, which keep 8
 _CHUNK = 4_096  # descriptors encoded at once: 2 MB of them
 _LABEL = 16  # bits of a label below the number of the group: scale and angle
@@ -143,8 +143,8 @@ class DescriptorIndex:
                 shape ``(q, 136)``.
             versions: Which of them each row is of, from 0, shape ``(q,)``.
             count: At most so many are returned.
-            nprobe: Lists that each row looks into, where there are any; `None` for 4,
-                and more where there are fewer than 512 lists.
+            nprobe: Lists that each row looks into, where there are any; `None` for 2,
+                and more where there are fewer than 1,024 lists.
             neighbors: Of each row, at least 1. Ten of 4,000,000 are enough: with 30,
                 unrelated images gather more votes.
             threads: How many share the work.
