@@ -360,7 +360,8 @@ def print_goal(found: dict[int, tuple[Filling, Searching, int]]) -> None:
     counts = [filling.descriptors for filling in fillings]
     count = np.append(counts, counts[-1] * GOAL / sizes[-2]).astype(np.float64)
     lists = np.array([lists_for(int(n)) for n in count], np.float64)
-    compared = lists + np.maximum(4, 2_048 // lists) * count / lists
+    nprobe = np.maximum(2, 2_048 // lists)  # as `DescriptorIndex.votes` chooses
+    compared = lists + nprobe * count / lists
     images, growing = ("images", sizes), ("logarithm of images", np.log10(sizes))
     seconds = [1e6 * own.fill_s / own.descriptors for own in fillings]
     costs = [

@@ -89,7 +89,7 @@ def test_a_stop_during_an_import_keeps_what_was_written(
     added = report["import"]["added"]
     assert report["import"]["stopped"]
     assert 0 < added < MANY
-    assert newest_snapshots(data) == [added, added]
+    assert newest_snapshots(data) == [added] * len(BUILTIN)
     with serving(data) as (server, client):
         assert client.get("/images").json()["total"] == added
         for name in BUILTIN:

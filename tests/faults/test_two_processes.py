@@ -47,7 +47,9 @@ def check_each_is_found_once(client: httpx2.Client, paths: list[Path]) -> None:
     assert client.get("/images").json()["total"] == len(paths)
     for name in BUILTIN:
         state = client.get(f"/{name}").json()
-        assert (state["count"], state["index"]["rows"]) == (len(paths), len(paths))
+        assert state["count"] == len(paths)
+        an_image = state["index"]["rows"] / len(paths)
+        assert an_image > 1 if name == "local_features" else an_image == 1
 
 
 def test_a_server_finds_at_once_what_another_process_imports(tmp_path: Path) -> None:
