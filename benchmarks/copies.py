@@ -211,7 +211,12 @@ class Ours:
             sys.exit(f"a service did not answer: {found.unavailable}")
         said = {TOGETHER: (self._claims(found.matches), took_ms)}
         for name, own in found.services.items():
-            alone = fuse({name: own.answer}, facts={})
+            alone = fuse(
+                {name: own.answer},
+                facts={},
+                calibration=self._parts.searcher.calibration,
+                k=K,
+            )
             said[name] = self._claims(alone[:K]), own.took_ms
         return said
 

@@ -164,15 +164,21 @@ def place_error(transform: Matrix, query: Query, number: int) -> float:
     return 100 * far / max(query.sizes[at])
 
 
-def calibration(judged: Sequence[tuple[float, bool]]) -> tuple[list[list[str]], float]:
+def calibration(
+    judged: Sequence[tuple[float, bool]], *, edges: Sequence[float] = EDGES
+) -> tuple[list[list[str]], float]:
     """Return a table of scores beside the share that was right, and their gap.
+
+    Args:
+        judged: Scores, and whether each was right.
+        edges: Where the ranges of the table begin.
 
     Returns:
         Rows of range, matches, mean score, right share; and the expected calibration
         error: how far the last two are apart, as the mean over all matches.
     """
     rows, gap = [], 0.0
-    for low, high in zip(EDGES, (*EDGES[1:], np.inf), strict=True):
+    for low, high in zip(edges, (*edges[1:], np.inf), strict=True):
         within = [(score, right) for score, right in judged if low <= score < high]
         label = f"{low:g} to {min(high, 1):g}"
         if not within:

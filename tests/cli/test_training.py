@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ambience.cli import main
+from ambience.fusion import shipped
 from tests.library import opened_system
 
 
@@ -76,3 +77,38 @@ def test_a_descriptor_without_its_weights_leaves_the_rest_at_work(
     found = run_json(capsys, "search", str(folder / "3.png"))
     assert found["unavailable"] == []
     assert (tmp_path / "data" / "services" / "local_features").is_dir()
+
+
+def test_scores_are_fitted_to_the_library(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["import", str(folder)])
+    capsys.readouterr()
+    answer = run_json(capsys, "train", "fusion")
+    assert answer["trained"]
+    assert set(answer["curves"]) == {"phash", "color", "local_features"}
+    assert (tmp_path / "data" / "calibration.json").exists()
+    with opened_system(tmp_path / "data") as system:
+        calibration = system.parts.searcher.calibration
+    assert calibration.images == 5
+    assert calibration.curves["phash"].model_dump() == answer["curves"]["phash"]
+    found = run_json(capsys, "search", str(folder / "3.png"))
+    assert found["matches"][0]["relation"] == "same_file"
+
+
+def test_without_images_there_are_no_scores_to_fit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "fusion"]) == 0
+    assert "import images first" in capsys.readouterr().out
+    assert not (tmp_path / "data" / "calibration.json").exists()
+
+
+def test_a_calibration_that_cannot_be_used_is_named_and_the_shipped_one_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "calibration.json").write_text("{")
+    with opened_system(tmp_path / "data") as system:
+        assert system.parts.searcher.calibration == shipped()
+    assert "run `ambience train fusion`" in caplog.text

@@ -20,7 +20,11 @@ def run(options: argparse.Namespace) -> int:
     if not 0 <= options.radius <= _MAX_RADIUS:
         raise BadParameterError(f"--radius must be between 0 and {_MAX_RADIUS}")
     with System.open(settings_from(options)) as system:
-        finder = DuplicateFinder(system.parts.backends, system.parts.catalog)
+        finder = DuplicateFinder(
+            system.parts.backends,
+            system.parts.catalog,
+            system.parts.searcher.calibration,
+        )
         groups = finder.groups(radius=options.radius, turned=options.turned)
         ids = [match.image_id for group in groups for match in group.others]
         records = {r.image_id: r for r in system.parts.catalog.find(ids)}

@@ -164,6 +164,8 @@ def _add_train(
     command = commands.add_parser(
         "train",
         parents=[shared],
-        help="fit a service's index to what the library holds now",
+        help="fit a service's index, or all scores, to what the library holds now",
     )
-    command.add_argument("service", metavar="SERVICE")
+    command.add_argument(
+        "service", metavar="SERVICE", help="a service, or `fusion` for the scores"
+    )

@@ -14,9 +14,11 @@ from typing import Any
 import uvicorn
 
 from ambience import gallery, registry
+from ambience.cli.learning import BackgroundLearning
 from ambience.cli.output import print_json, progress_bar, report_json, report_lines
 from ambience.cli.samples import SAMPLES_FOLDER, sample_photographs
 from ambience.cli.system import (
+    CALIBRATION_FILE,
     System,
     data_folder,
     in_use,
@@ -83,16 +85,20 @@ def _serve_everything(
     ):
         app = create_gateway(system.parts)
         background = _BackgroundImport(system, folders, as_json=options.json)
+        file = data_folder(settings) / CALIBRATION_FILE
+        learning = BackgroundLearning(system.parts, file)
         app.include_router(gallery.pages(background.progress))
         try:
 
             def on_ready() -> None:
                 _say_ready(listener, as_json=options.json)
                 background.start()
+                learning.start()
 
             _serve(_guarded(app, settings, listener), listener, on_ready)
         finally:
             background.stop()
+            learning.stop()
     return 0
 
 

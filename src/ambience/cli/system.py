@@ -18,10 +18,12 @@ from ambience.catalog.database import Database
 from ambience.core.errors import (
     BadParameterError,
     BusyError,
+    CorruptDataError,
     StoredDataError,
     UnavailableError,
 )
 from ambience.core.settings import Settings, load_settings
+from ambience.fusion import Calibration, loaded, shipped
 from ambience.gateway.parts import Parts
 from ambience.gateway.remote import connect
 from ambience.gateway.reverse_search import ReverseSearcher
@@ -30,6 +32,8 @@ from ambience.ingest import Importer, Originals, Writer
 from ambience.web.backend import Backend, LocalBackend, UnavailableBackend
 
 _log = logging.getLogger(__name__)
+
+CALIBRATION_FILE = "calibration.json"
 
 _MEBI = 2**20
 
@@ -71,6 +75,15 @@ def limits_from(settings: Settings) -> Limits:
         max_megapixels=limits.max_megapixels,
         max_frames=limits.max_frames,
     )
+
+
+def calibration_of(data: Path) -> Calibration:
+    """Return what was learned from a library, or what is shipped where that fails."""
+    try:
+        return loaded(data / CALIBRATION_FILE)
+    except CorruptDataError as error:
+        _log.warning("%s; until then the shipped one is used", error)
+        return shipped()
 
 
 def open_backends(
@@ -187,7 +200,9 @@ class System:
             catalog=catalog,
             writer=writer,
             originals=originals,
-            searcher=ReverseSearcher(backends, catalog, originals),
+            searcher=ReverseSearcher(
+                backends, catalog, originals, calibration_of(data)
+            ),
             limits=limits,
         )
         importer = Importer(writer, threads=settings.import_threads, data=data)

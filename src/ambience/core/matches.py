@@ -24,6 +24,21 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class Background:
+    """How near a query's likes would be if they were any images of the library.
+
+    Attributes:
+        mean: Of the distances to images drawn from all.
+        deviation: Their standard deviation.
+        count: How many were drawn; few say little.
+    """
+
+    mean: float
+    deviation: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What one service says to one search.
 
@@ -31,10 +46,12 @@ class Answer:
         matches: Nearest first, ties by id.
         note: Why there is nothing to say, where there is a reason ("the image is
             nearly flat"); empty otherwise.
+        background: Where likeness is a matter of degree, what to compare it with.
     """
 
     matches: tuple[Match, ...] = ()
     note: str = ""
+    background: Background | None = None
 
 
 class Relation(StrEnum):

@@ -7,7 +7,7 @@ From the strongest claim to the weakest, the first that fits:
 3. What the perceptual hash says, if it is near: ``re_encoded`` as the hashes stand,
    ``mirrored`` once the query is mirrored (and perhaps turned), ``rotated`` once it is
    turned by quarters.
-4. What the geometry of local features says, if it is sure:
+4. What the geometry of local features says, if they fit anywhere:
 
    - ``mirrored``: the query fits on the image once it is mirrored, a part of it too;
    - ``rotated``: it fits once it is turned, by any angle;
@@ -16,24 +16,22 @@ From the strongest claim to the weakest, the first that fits:
    - ``edited``: the rest: they overlap in part; or as wholes, and yet the hash, asked,
      does not find them alike;
    - ``re_encoded``: they overlap as wholes, and the hash has not been asked.
-5. What a hash says that is farther away.
+5. What a hash says that is farther away, where nothing fits.
 6. ``similar_colors``: the color histograms overlap.
 
-A hash, geometry or histogram that proves too little carries no claim at all.
+How sure a claim is, all evidence together says (`ambience.fusion.belief`); one that is
+more likely false than true is not made.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ambience.core.matches import Relation
 from ambience.core.orientation import Orientation
-from ambience.fusion.calibration import SAME_IMAGE, SIMILAR_COLORS
+from ambience.fusion.belief import Belief, Evidence
 
 MIN_SCORE = 0.5
 """Below, a claim is more likely false than true: it is not made."""
-
-Evidence = Mapping[str, Mapping[str, Any]]
-"""What is known of one image: by service name, and under ``file`` and ``pixels``."""
 
 COPIES = frozenset(Relation) - {Relation.SIMILAR_COLORS}
 """The relations that say: this is the same picture, or a part of it."""
@@ -46,13 +44,15 @@ TURNED_DEGREES = 3.0  # less, nobody sees
 Found = tuple[Relation, float]
 
 
-def claim(evidence: Evidence, asked: Collection[str] = ()) -> Found | None:
+def claim(
+    evidence: Evidence, belief: Belief, *, min_score: float = MIN_SCORE
+) -> Found | None:
     """Return the strongest claim that evidence carries, with its probability.
 
     Args:
         evidence: On one image.
-        asked: The services that answered, with or without this image among their
-            matches.
+        belief: In this search.
+        min_score: Claims less probable than this are not made.
 
     Returns:
         ``None`` if it carries none.
@@ -61,63 +61,47 @@ def claim(evidence: Evidence, asked: Collection[str] = ()) -> Found | None:
         return Relation.SAME_FILE, 1.0
     if "pixels" in evidence:
         return Relation.SAME_PIXELS, 1.0
-    copy: Found | None = None
+    claims: list[Found] = []
     if by_hash(evidence):
-        copy = _said_by_hash(evidence["phash"])
-        if _is_sure(evidence):
-            copy = copy[0], max(copy[1], 1 - evidence["local_features"]["distance"])
-    elif _is_sure(evidence):
-        copy = _said_by_geometry(
-            evidence["local_features"], hash_asked="phash" in {*asked, *evidence}
-        )
-    claims = (copy, _by_colors(evidence))
-    return max(
-        (found for found in claims if found is not None),
-        key=lambda found: (found[1] >= MIN_SCORE, found[0] in COPIES, found[1]),
-        default=None,
-    )
+        claims.append((_said_by_hash(evidence["phash"]), belief.copy(evidence)))
+    elif _fits(evidence):
+        hash_asked = "phash" in {*belief.asked, *evidence}
+        relation = _said_by_geometry(evidence["local_features"], hash_asked=hash_asked)
+        claims.append((relation, belief.copy(evidence)))
+    if "color" in evidence:
+        likeness = belief.likeness("color", evidence)
+        claims.append((Relation.SIMILAR_COLORS, likeness))
+    made = [found for found in claims if found[1] >= min_score]
+    return max(made, key=lambda found: (found[0] in COPIES, found[1]), default=None)
 
 
 def by_hash(evidence: Evidence) -> bool:
     """Tell whether it is the hash that says what a copy is, and not the geometry."""
     return "phash" in evidence and (
-        evidence["phash"]["distance"] <= _NEAR_BITS or not _is_sure(evidence)
+        evidence["phash"]["distance"] <= _NEAR_BITS or not _fits(evidence)
     )
 
 
-def _is_sure(evidence: Evidence) -> bool:
-    """Tell whether local features fit, and not by chance; votes alone prove nothing."""
-    local = evidence.get("local_features", {})
-    return "transform" in local and 1 - local["distance"] >= MIN_SCORE
+def _fits(evidence: Evidence) -> bool:
+    """Tell whether geometry was found that fits; votes alone prove nothing."""
+    return "transform" in evidence.get("local_features", {})
 
 
-def _said_by_hash(phash: Mapping[str, Any]) -> Found:
+def _said_by_hash(phash: Mapping[str, Any]) -> Relation:
     orientation = Orientation(phash["orientation"])
     if orientation is Orientation.UPRIGHT:
-        relation = Relation.RE_ENCODED
-    elif orientation.mirrors:
-        relation = Relation.MIRRORED
-    else:
-        relation = Relation.ROTATED
-    return relation, SAME_IMAGE(phash["distance"])
+        return Relation.RE_ENCODED
+    return Relation.MIRRORED if orientation.mirrors else Relation.ROTATED
 
 
-def _said_by_geometry(local: Mapping[str, Any], *, hash_asked: bool) -> Found:
+def _said_by_geometry(local: Mapping[str, Any], *, hash_asked: bool) -> Relation:
     query, image = local["query_overlap"], local["image_overlap"]
     if local["mirrored"]:
-        relation = Relation.MIRRORED
-    elif abs(local["rotation_degrees"]) >= TURNED_DEGREES:
-        relation = Relation.ROTATED
-    elif min(query, image) >= WHOLE:
-        relation = Relation.EDITED if hash_asked else Relation.RE_ENCODED
-    elif max(query, image) < _NEARLY:
-        relation = Relation.EDITED
-    else:
-        relation = Relation.CROP if query >= image else Relation.CONTAINS
-    return relation, 1 - local["distance"]
-
-
-def _by_colors(evidence: Evidence) -> Found | None:
-    if "color" not in evidence:
-        return None
-    return Relation.SIMILAR_COLORS, SIMILAR_COLORS(evidence["color"]["distance"])
+        return Relation.MIRRORED
+    if abs(local["rotation_degrees"]) >= TURNED_DEGREES:
+        return Relation.ROTATED
+    if min(query, image) >= WHOLE:
+        return Relation.EDITED if hash_asked else Relation.RE_ENCODED
+    if max(query, image) < _NEARLY:
+        return Relation.EDITED
+    return Relation.CROP if query >= image else Relation.CONTAINS

@@ -2,7 +2,8 @@
 
 from ambience.core.matches import FusedMatch, Relation
 from ambience.core.orientation import Orientation
-from ambience.fusion.relations import TURNED_DEGREES, WHOLE, Evidence, by_hash
+from ambience.fusion.belief import Evidence
+from ambience.fusion.relations import TURNED_DEGREES, WHOLE, by_hash
 
 _HASH_BITS = 576
 _HUNDREDTH = 0.01

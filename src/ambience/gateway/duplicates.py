@@ -9,7 +9,7 @@ from ambience.catalog import Catalog, ImageRecord
 from ambience.core.errors import UnavailableError
 from ambience.core.features import ImageId
 from ambience.core.matches import FusedMatch
-from ambience.fusion import claim
+from ambience.fusion import Belief, Calibration, claim
 from ambience.service import RetrievalService
 from ambience.web.backend import Backend, LocalBackend
 
@@ -33,14 +33,18 @@ class DuplicateFinder:
     Args:
         backends: The services; ``phash`` has to be in this process.
         catalog: Knows the images.
+        calibration: What distances are worth.
 
     Raises:
         UnavailableError: If ``phash`` is not there.
     """
 
-    def __init__(self, backends: Iterable[Backend], catalog: Catalog) -> None:
+    def __init__(
+        self, backends: Iterable[Backend], catalog: Catalog, calibration: Calibration
+    ) -> None:
         self._phash = _phash(backends)
         self._catalog = catalog
+        self._belief = Belief(calibration, {}, k=0)
 
     def groups(self, *, radius: int, turned: bool = False) -> list[DuplicateGroup]:
         """Return all groups, the largest first, ties by the keeper's id.
@@ -74,7 +78,7 @@ class DuplicateFinder:
                 evidence["file"] = {"sha256": record.sha256.hex()}
             if record.image_id in hashed:
                 evidence["phash"] = hashed[record.image_id]
-            claimed = claim(evidence)
+            claimed = claim(evidence, self._belief, min_score=0.0)
             if claimed is not None:
                 relation, score = claimed
                 matches.append(FusedMatch(record.image_id, score, relation, evidence))

@@ -18,11 +18,11 @@ from ambience.core.errors import (
     UnsupportedImageError,
 )
 from ambience.core.features import ImageId
-from ambience.core.matches import Answer, Match
+from ambience.core.matches import Answer
 from ambience.core.options import SearchOptions
 from ambience.imaging import ImageFile
 from ambience.web.problems import MEDIA_TYPE
-from ambience.web.schemas import SearchAnswer
+from ambience.web.schemas import SearchAnswer, answered
 
 # What a problem document of another process means here; 404 needs a second look.
 _ERRORS: Mapping[int, type[AmbienceError]] = {
@@ -157,13 +157,7 @@ class RemoteBackend:
             said = SearchAnswer.model_validate(_json(response))
         except ValidationError as error:
             raise self._other(response) from error
-        return Answer(
-            tuple(
-                Match(ImageId(found.image_id), found.distance, found.model_extra or {})
-                for found in said.matches
-            ),
-            said.note,
-        )
+        return answered(said)
 
     def _change(self, method: str, path: str, **options: Any) -> None:
         response = self._send(method, path, **options)

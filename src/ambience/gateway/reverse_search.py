@@ -10,7 +10,7 @@ from ambience.catalog import Catalog
 from ambience.core.errors import NotFoundError, StoredDataError, UnavailableError
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, FusedMatch
-from ambience.fusion import COPIES, fuse
+from ambience.fusion import COPIES, Calibration, fuse
 from ambience.gateway.same_pixels import PixelComparison
 from ambience.imaging import ImageFile
 from ambience.ingest import Originals
@@ -55,11 +55,17 @@ class ReverseSearcher:
         backends: The services.
         catalog: Knows which files are equal.
         originals: Knows where files are.
+        calibration: What distances are worth; may be replaced at any time.
     """
 
     def __init__(
-        self, backends: Sequence[Backend], catalog: Catalog, originals: Originals
+        self,
+        backends: Sequence[Backend],
+        catalog: Catalog,
+        originals: Originals,
+        calibration: Calibration,
     ) -> None:
+        self.calibration = calibration
         self._backends = {backend.name: backend for backend in backends}
         self._catalog = catalog
         self._pixels = PixelComparison(catalog, originals)
@@ -96,14 +102,16 @@ class ReverseSearcher:
         _ = image.info
         said: dict[str, ServiceAnswer] = {}
         unavailable: dict[str, str] = {}
+        depth = max(k, _MIN_K)
         if not copies_only:
-            self._ask_all(asked, image, max(k, _MIN_K), said, unavailable)
-            return ReverseSearch(self._fused(image, said)[:k], said, unavailable)
-        matches: list[FusedMatch] = []
+            self._ask_all(asked, image, depth, said, unavailable)
+            matches = self._fused(image, said, depth)[:k]
+            return ReverseSearch(matches, said, unavailable)
+        matches = []
         for name in _PROVING:  # the slow one only where the quick one proves nothing
             one = {name: asked[name]} if name in asked else {}
-            self._ask_all(one, image, max(k, _MIN_K), said, unavailable)
-            fused = self._fused(image, said)
+            self._ask_all(one, image, depth, said, unavailable)
+            fused = self._fused(image, said, depth)
             matches = [match for match in fused if match.relation in COPIES]
             if matches:
                 break
@@ -129,10 +137,11 @@ class ReverseSearcher:
                 unavailable[name] = str(error)
 
     def _fused(
-        self, image: ImageFile, said: Mapping[str, ServiceAnswer]
+        self, image: ImageFile, said: Mapping[str, ServiceAnswer], k: int
     ) -> list[FusedMatch]:
         answers = {name: found.answer for name, found in said.items()}
-        return fuse(answers, facts=self._facts(image, answers))
+        facts = self._facts(image, answers)
+        return fuse(answers, facts=facts, calibration=self.calibration, k=k)
 
     def _chosen(self, services: Sequence[str]) -> Mapping[str, Backend]:
         for name in services:

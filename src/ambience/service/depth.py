@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ambience.core.errors import BadParameterError
-from ambience.core.matches import Answer, Match
+from ambience.core.matches import Answer, Background, Match
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,16 @@ class Depth:
         if (self.k is None) == (self.radius is None):
             raise BadParameterError("give exactly one of k and radius")
 
-    def of(self, matches: Sequence[Match], note: str = "") -> Answer:
+    def of(
+        self,
+        matches: Sequence[Match],
+        note: str = "",
+        *,
+        background: Background | None = None,
+    ) -> Answer:
         """Return an answer with the matches that are asked for, nearest first."""
         near = sorted(
             (m for m in matches if self.radius is None or m.distance <= self.radius),
             key=lambda match: (match.distance, match.image_id),
         )
-        return Answer(tuple(near[: self.k]), note)
+        return Answer(tuple(near[: self.k]), note, background)

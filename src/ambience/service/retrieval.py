@@ -16,6 +16,7 @@ from ambience.index import Neighbor, VectorIndex
 from ambience.index.flat import FlatIndex
 from ambience.index.hamming import HammingIndex
 from ambience.index.snapshot import Snapshots
+from ambience.service.background import BackgroundSample
 from ambience.service.declaration import Parts
 from ambience.service.depth import Depth
 from ambience.service.following import Following
@@ -34,6 +35,7 @@ class RetrievalService(Service[VectorIndex]):
         snapshots: Where snapshots of the index are.
         min_quality: Features below it are stored but prove nothing: they are neither
             found nor searched with.
+        background: Whether searches say how near any images are, to compare with.
     """
 
     def __init__(  # noqa: PLR0913 -- its parts, each passed in by name
@@ -45,6 +47,7 @@ class RetrievalService(Service[VectorIndex]):
         make_index: Callable[[], VectorIndex],
         snapshots: Snapshots,
         min_quality: float = 0.0,
+        background: bool = False,
     ) -> None:
         following = Following(
             name,
@@ -56,6 +59,7 @@ class RetrievalService(Service[VectorIndex]):
         super().__init__(name, extractor, following)
         self._make_index = make_index
         self._min_quality = min_quality
+        self._sample = BackgroundSample(store) if background else None
 
     def compare(self, image_id: ImageId, others: Sequence[ImageId]) -> list[Match]:
         """Return how far some known images are from another, nearest first.
@@ -124,18 +128,23 @@ class RetrievalService(Service[VectorIndex]):
         else:
             near = index.within(query.rows, radius=depth.radius or 0)
         return depth.of(
-            [_match(found, query) for found in near if found.image_id != without]
+            [_match(found, query) for found in near if found.image_id != without],
+            background=self._sample.compared(query) if self._sample else None,
         )
 
 
 def one_feature(
-    make_index: Callable[[FeatureStore], VectorIndex], *, min_quality: float = 0.0
+    make_index: Callable[[FeatureStore], VectorIndex],
+    *,
+    min_quality: float = 0.0,
+    background: bool = False,
 ) -> Callable[[Parts[Any]], RetrievalService]:
     """Return how a service of one feature an image is assembled.
 
     Args:
         make_index: Builds an empty index over a store.
         min_quality: See `RetrievalService`.
+        background: See there.
     """
 
     def assemble(parts: Parts[Any]) -> RetrievalService:
@@ -146,6 +155,7 @@ def one_feature(
             make_index=lambda: make_index(parts.store),
             snapshots=parts.snapshots,
             min_quality=min_quality,
+            background=background,
         )
 
     return assemble

@@ -1,13 +1,14 @@
 """What requests and answers look like, for callers and for the OpenAPI document."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import File, Form, Path, Query, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from ambience.core.errors import BadParameterError
-from ambience.core.features import MAX_IMAGE_ID
-from ambience.core.matches import Answer
+from ambience.core.features import MAX_IMAGE_ID, ImageId
+from ambience.core.matches import Answer, Background, Match
 
 MAX_K = 1000  # matches in one answer
 
@@ -74,6 +75,14 @@ class FoundImage(BaseModel):
     distance: float = Field(description="Smaller is nearer.")
 
 
+class BackgroundAnswer(BaseModel):
+    """How near any images of the library are to the query."""
+
+    mean: float = Field(description="Of their distances.")
+    deviation: float = Field(description="Of their distances, the standard one.")
+    count: int = Field(description="How many images were drawn.")
+
+
 class SearchAnswer(BaseModel):
     """What one service found, nearest first."""
 
@@ -94,6 +103,9 @@ class SearchAnswer(BaseModel):
     note: str = Field(
         default="", description="Why there is nothing to say, where there is a reason."
     )
+    background: BackgroundAnswer | None = Field(
+        default=None, description="Where likeness is a matter of degree."
+    )
 
 
 def search_answer(answer: Answer) -> SearchAnswer:
@@ -102,7 +114,22 @@ def search_answer(answer: Answer) -> SearchAnswer:
         FoundImage(image_id=m.image_id, distance=m.distance, **dict(m.details))
         for m in answer.matches
     ]
-    return SearchAnswer(matches=matches, note=answer.note)
+    usual = answer.background
+    background = None if usual is None else BackgroundAnswer(**asdict(usual))
+    return SearchAnswer(matches=matches, note=answer.note, background=background)
+
+
+def answered(said: SearchAnswer) -> Answer:
+    """Return what was sent as the answer that it was."""
+    usual = said.background
+    return Answer(
+        tuple(
+            Match(ImageId(found.image_id), found.distance, found.model_extra or {})
+            for found in said.matches
+        ),
+        said.note,
+        None if usual is None else Background(**dict(usual)),
+    )
 
 
 JSON = dict[str, Any]

@@ -1,6 +1,7 @@
 """The routes that every service has, alone and behind the gateway alike."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated
 
@@ -99,4 +100,4 @@ def service_routes(backend: Backend, limits: Limits, *, claim: Claim) -> APIRout
 
 def _nearest(answer: Answer) -> SearchAnswer:
     """Return an answer as it is sent: a wide radius must not send a whole library."""
-    return search_answer(Answer(answer.matches[:MAX_K], answer.note))
+    return search_answer(replace(answer, matches=answer.matches[:MAX_K]))

@@ -16,5 +16,7 @@ SERVICE = ServiceSpec(
     port=33335,
     settings=ColorSettings,
     make_extractor=lambda *_: ColorExtractor(),
-    assemble=one_feature(lambda store: L1Index(store.spec, store.rows_of)),
+    assemble=one_feature(
+        lambda store: L1Index(store.spec, store.rows_of), background=True
+    ),
 )
