@@ -9,7 +9,11 @@ import pytest
 
 from tests.architecture.test_owners import imported
 
-BARE = ("bootstrap.py", "scripts/chromium.py")  # run before anything is installed
+BARE = (  # run before anything is installed, or without it
+    "bootstrap.py",
+    "deploy/health.py",
+    "scripts/chromium.py",
+)
 
 
 @pytest.mark.parametrize("script", BARE)

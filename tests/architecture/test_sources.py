@@ -10,7 +10,7 @@ LONGEST = 400  # lines; past that a file is more than one thing
 MODULES = sorted((ROOT / "src" / "ambience").rglob("*.py"))
 SOURCES = sorted(
     file
-    for folder in ("src", "tests", "scripts", "benchmarks")
+    for folder in ("src", "tests", "scripts", "benchmarks", "deploy")
     for kind in ("*.py", "*.js", "*.css", "*.html")
     for file in (ROOT / folder).rglob(kind)
 )
