@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ambience.core.errors import BadParameterError
+from ambience.core.errors import BadParameterError, NotAnImageError, TooLargeError
+from ambience.core.region import Region
 from ambience.imaging import (
     THUMBNAIL_SIDE,
     Format,
     ImageFile,
+    Limits,
+    full_pixels,
+    part,
     rendition,
     sniff,
     thumbnail,
@@ -91,3 +95,35 @@ def test_a_rendition_of_an_impossible_side_is_refused(
 ) -> None:
     with pytest.raises(BadParameterError, match="longest_side"):
         rendition(encoded(arrow, "PNG"), longest_side=longest_side)
+
+
+@pytest.mark.parametrize("turn", [1, 3, 6, 8])
+def test_a_part_has_every_pixel_of_the_image_as_displayed(
+    arrow: Image.Image, encoded: Encoded, turn: int
+) -> None:
+    exif = Image.Exif()
+    exif[274] = turn
+    data = encoded(arrow, "PNG", exif=exif)
+    whole = full_pixels(data)
+    cut = part(data, Region(20, 10, 40, 50))
+    assert sniff(cut) is Format.PNG
+    assert np.array_equal(full_pixels(cut), whole[10:60, 20:60])
+
+
+def test_a_part_keeps_opacity_and_the_colors_below(encoded: Encoded) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (30, 40, 4), np.uint8)
+    data = encoded(Image.fromarray(pixels), "PNG")
+    cut = full_pixels(part(data, Region(5, 6, 7, 8)))
+    assert np.array_equal(cut, full_pixels(data)[6:14, 5:12])
+
+
+def test_a_part_of_what_is_refused_is_refused(
+    arrow: Image.Image, encoded: Encoded
+) -> None:
+    data, region = encoded(arrow, "PNG"), Region(0, 0, 1, 1)
+    with pytest.raises(NotAnImageError):
+        part(b"text", region)
+    with pytest.raises(TooLargeError):
+        part(data, region, limits=Limits(max_megapixels=0.001))
+    with pytest.raises(BadParameterError, match="96 pixels wide and 64 high"):
+        part(data, Region(90, 0, 7, 1))

@@ -1,7 +1,7 @@
 """The one place where bytes become pixels: formats, limits, orientation and color."""
 
 from ambience.imaging.decoding import WORKING_SIDE, full_pixels
-from ambience.imaging.encoding import THUMBNAIL_SIDE, png, rendition, thumbnail
+from ambience.imaging.encoding import THUMBNAIL_SIDE, part, png, rendition, thumbnail
 from ambience.imaging.formats import EXTENSIONS, Format, sniff
 from ambience.imaging.image_file import ImageFile
 from ambience.imaging.limits import DEFAULT_LIMITS, Limits
@@ -17,6 +17,7 @@ __all__ = [
     "ImageInfo",
     "Limits",
     "full_pixels",
+    "part",
     "png",
     "rendition",
     "sniff",

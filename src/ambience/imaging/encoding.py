@@ -1,4 +1,4 @@
-"""Images to show: thumbnails, and what stands in for files that browsers can't show."""
+"""Images made from others: thumbnails, parts, and what browsers show of any file."""
 
 from io import BytesIO
 from typing import Final
@@ -9,6 +9,7 @@ from PIL import Image as Pillow
 
 from ambience.core.errors import BadParameterError
 from ambience.core.features import Image
+from ambience.core.region import Region
 from ambience.imaging.decoding import FILTER, OPAQUE, decoded, scaled_size
 from ambience.imaging.limits import DEFAULT_LIMITS, Limits
 from ambience.imaging.opening import open_image
@@ -70,8 +71,38 @@ def rendition(
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
     """Return pixels of shape ``(height, width, 3)`` as a PNG, packed quickly."""
+    return _png(Pillow.fromarray(pixels))
+
+
+def part(data: bytes, region: Region, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """Return a part of a file's image as a PNG, every pixel and its opacity kept.
+
+    Args:
+        data: The whole file.
+        region: Which part.
+        limits: What the file may cost.
+
+    Raises:
+        BadParameterError: The region is empty or not within the image.
+        NotAnImageError: These bytes are no image.
+        UnsupportedImageError: An image of a kind that is not read here.
+        TruncatedImageError: The file is damaged or incomplete.
+        TooLargeError: More bytes, pixels or frames than the limits allow.
+    """
+    opened = open_image(data, limits)
+    region.check_within(opened.info.size)
+    with decoded(opened, longest_side=None) as upright:
+        if upright.alpha is not None:
+            upright.rgb.putalpha(upright.alpha)
+        left, top = region.x, region.y
+        box = (left, top, left + region.width, top + region.height)
+        return _png(upright.rgb.crop(box))
+
+
+def _png(picture: Pillow.Image) -> bytes:
     file = BytesIO()
-    Pillow.fromarray(pixels).save(file, "PNG", compress_level=_PNG_LEVEL)
+    picture.info.clear()
+    picture.save(file, "PNG", compress_level=_PNG_LEVEL)
     return file.getvalue()
 
 
