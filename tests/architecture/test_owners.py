@@ -13,7 +13,7 @@ OWNERS = {
     "faiss": "index/faiss_*.py",
     "fastapi": "web/* gateway/* gallery/*",
     "filelock": "ingest/* cli/* service/* store/* catalog/*",
-    "httpx2": "gateway/remote.py",
+    "httpx2": "gateway/remote.py gateway/fetching.py",
     "lmdb": "store/*",
     "onnxruntime": "services/*/model.py",
     "platformdirs": "core/settings.py cli/*",

@@ -12,6 +12,7 @@
     - SpecMismatchError
     - CorruptDataError
   + UnavailableError: a service can't answer now
+  + FetchError: an address on the internet gave no image
   + BusyError: another process is at work on the same thing
 """
 
@@ -62,6 +63,10 @@ class CorruptDataError(StoredDataError):
 
 class UnavailableError(AmbienceError):
     """A service can't answer now; the sentence says why."""
+
+
+class FetchError(AmbienceError):
+    """An address on the internet gave no image; the sentence says what it did."""
 
 
 class BusyError(AmbienceError):

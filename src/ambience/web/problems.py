@@ -28,6 +28,7 @@ STATUS: dict[type[errors.AmbienceError], int] = {
     errors.CorruptDataError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.BusyError: HTTPStatus.CONFLICT,
+    errors.FetchError: HTTPStatus.BAD_GATEWAY,
 }
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
