@@ -51,6 +51,7 @@ from ambience.cli.system import System
 from ambience.core.matches import FusedMatch
 from ambience.core.settings import load_settings
 from ambience.fusion import COPIES, fuse
+from ambience.gateway.queries import ByImage
 from ambience.imaging import EXTENSIONS, ImageFile, full_pixels
 from ambience.imaging.edits import EDITS, Edit
 
@@ -205,7 +206,7 @@ class Ours:
         """Return what is claimed and how many ms it took, by way to search."""
         image = ImageFile(data, limits=self._parts.limits)
         start = time.perf_counter()
-        found = self._parts.searcher.search(image, k=K)
+        found = self._parts.searcher.search(ByImage(image), k=K)
         took_ms = 1000 * (time.perf_counter() - start)
         if found.unavailable:
             sys.exit(f"a service did not answer: {found.unavailable}")

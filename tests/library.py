@@ -8,6 +8,7 @@ import numpy as np
 
 from ambience.cli.system import System
 from ambience.core.settings import load_settings
+from ambience.gateway.queries import ByImage
 from ambience.imaging import ImageFile
 from tests.drawing import drawn_image, encode
 
@@ -33,7 +34,7 @@ def write_images(folder: Path, count: int, *, first: int = 0) -> list[Path]:
 def found_ids(system: System, image: bytes, *, k: int = 5) -> list[int]:
     """Return the ids that a reverse search answers, best first."""
 
-    answer = system.parts.searcher.search(ImageFile(image), k=k)
+    answer = system.parts.searcher.search(ByImage(ImageFile(image)), k=k)
     return [match.image_id for match in answer.matches]
 
 

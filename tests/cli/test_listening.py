@@ -6,7 +6,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
-from ambience.cli.serve import _bound, _guarded
+from ambience.cli.serve import _bound, _fetcher, _guarded
 from ambience.core.errors import BadParameterError
 from ambience.core.settings import load_settings
 
@@ -48,3 +48,26 @@ def test_names_are_checked_where_only_this_machine_gets_answers(
         app = _guarded(PlainTextResponse("hello"), settings, listener)
     answer = TestClient(app).get("/", headers={"host": asked})
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed", "enabled", "fetches"),
+    [
+        ("127.0.0.1", (), None, True),
+        ("localhost", (), None, True),
+        ("127.0.0.1", (), False, False),
+        ("127.0.0.1", ("photos.example.org",), None, False),
+        ("127.0.0.1", ("photos.example.org",), True, True),
+        ("0.0.0.0", (), None, False),  # noqa: S104 - which is the case
+        ("0.0.0.0", (), False, False),  # noqa: S104
+        ("0.0.0.0", (), True, True),  # noqa: S104
+    ],
+)
+def test_images_are_fetched_for_others_only_if_that_is_set(
+    *, host: str, allowed: tuple[str, ...], enabled: bool | None, fetches: bool
+) -> None:
+    settings = load_settings(
+        host=host, allowed_hosts=allowed, search_by_url={"enabled": enabled}
+    )
+    with _bound(host, 0) as listener:
+        assert (_fetcher(settings, listener) is not None) is fetches

@@ -1,5 +1,6 @@
 """What ``ambience search`` reads, and how it answers."""
 
+import json
 import os
 import subprocess
 import sys
@@ -69,6 +70,57 @@ def test_a_search_in_an_empty_library_says_how_to_fill_it(
     out = capsys.readouterr().out
     assert "there are no images yet: run `ambience import FOLDER`" in out
     assert "nothing like it" not in out
+
+
+def test_a_known_image_and_a_part_of_an_image_are_searched_with(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "same.png").write_bytes((folder / "1.png").read_bytes())
+    assert main(["import", str(folder)]) == 0
+    capsys.readouterr()
+
+    def found(*words: str) -> dict[int, str]:
+        assert main(["search", "--json", *words]) == 0
+        matches = json.loads(capsys.readouterr().out)["matches"]
+        return {match["image_id"]: match["relation"] for match in matches}
+
+    query = str(folder / "1.png")
+    one, other = found(query)
+    assert found("--id", str(one)) == {other: "same_file"}
+    assert set(found("--id", str(one), "--min-score", "0")) > {other}
+    assert "same_file" not in found(query, "--region", "0,0,40,60").values()
+    assert found(query, "--region", "0,0,80,60") == found(query)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "name an image to search with, or give its --id"),
+        (["a.png", "--id", "1"], "name an image to search with, or give its --id"),
+        (["--id", "-1"], "--id must be between 0 and 9007199254740991"),
+        (["--id", "1"], "nobody here knows image 1"),
+        (["--id", "1", "--region", "1,2"], "region: give x,y,width,height in whole"),
+        (["--id", "1", "--min-score", "2"], "--min-score must be between 0 and 1"),
+        (["--id", "1", "--min-score", "nan"], "--min-score must be between 0 and 1"),
+        (["http://localhost/a.png"], "localhost has no address, or one that is"),
+        (["HTTPS://10.0.0.1/a.png"], "10.0.0.1 has no address, or one that is"),
+    ],
+)
+def test_what_can_not_be_searched_with_is_said(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["search", *words]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"ambience: {sentence}")
+    assert error.count("\n") == 1
+
+
+def test_nothing_is_fetched_where_that_is_switched_off(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AMBIENCE_SEARCH_BY_URL__ENABLED", "false")
+    assert main(["search", "https://photos.test/a.png"]) == 1
+    assert "search_by_url.enabled is false: download it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

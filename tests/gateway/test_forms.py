@@ -39,22 +39,13 @@ def test_every_form_names_what_it_takes(
             method,
             path.format(image_id=9),
             files={"image": IMAGE},
-            data={"servces": "phash", "region": "0,0,9,9"},
+            data={"servces": "phash", "crop": "0,0,9,9"},
         )
         assert answer.status_code == 422, path
         assert answer.json()["detail"] == (
-            "not understood here: servces, region; this takes " + ", ".join(fields)
+            "not understood here: servces, crop; this takes " + ", ".join(fields)
         )
     assert client.get("/images/9").status_code == 404
-
-
-@pytest.mark.parametrize("field", ["url", "text", "region"])
-def test_what_can_not_be_searched_with_is_said(client: TestClient, field: str) -> None:
-    answer = client.post("/reverse_search", data={field: "http://example.org/a.jpg"})
-    assert answer.status_code == 422
-    assert answer.json()["detail"] == (
-        f"not understood here: {field}; this takes image, k, services, find_duplicate"
-    )
 
 
 def test_a_long_list_is_cut_short(client: TestClient) -> None:

@@ -10,6 +10,7 @@ from ambience.cli.system import System
 from ambience.core.features import ImageId
 from ambience.fusion import Calibration, shipped
 from ambience.gateway.learning import Learner, is_due
+from ambience.gateway.queries import ByImage
 from ambience.imaging import ImageFile
 from ambience.web.backend import UnavailableBackend
 from tests.drawing import drawn_image, encode
@@ -55,12 +56,14 @@ def test_what_was_learned_finds_copies_and_no_strangers(
     searcher = system.parts.searcher
     searcher.calibration = calibration
     for seed in range(5):
-        copy = encode(drawn_image(seed, (60, 80)), "JPEG", quality=50)
-        found = searcher.search(ImageFile(copy), k=5, copies_only=True).matches
+        copy = ImageFile(encode(drawn_image(seed, (60, 80)), "JPEG", quality=50))
+        found = searcher.search(ByImage(copy), k=5, copies_only=True).matches
         assert len(found) == 1
         assert found[0].score > 0.9
         stranger = encode(drawn_image(seed + 1000, (60, 80)))
-        found = searcher.search(ImageFile(stranger), k=5, copies_only=True).matches
+        found = searcher.search(
+            ByImage(ImageFile(stranger)), k=5, copies_only=True
+        ).matches
         assert list(found) == []
 
 

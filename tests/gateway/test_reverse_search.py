@@ -13,6 +13,7 @@ from ambience import registry
 from ambience.cli.system import System
 from ambience.core.features import ImageId
 from ambience.fusion import shipped
+from ambience.gateway.queries import ByImage
 from ambience.gateway.reverse_search import ReverseSearcher
 from ambience.imaging import ImageFile
 from ambience.web.backend import UnavailableBackend
@@ -183,9 +184,12 @@ def test_a_service_that_is_away_is_named_and_the_rest_answers(
     phash, *_ = system.parts.backends
     away = UnavailableBackend("color", "run `ambience rebuild color`")
     searcher = ReverseSearcher(
-        [phash, away], system.parts.catalog, system.parts.originals, shipped()
+        [phash, away],
+        system.parts.catalog,
+        system.parts.originals,
+        calibration=shipped(),
     )
-    found = searcher.search(ImageFile((folder / "3.png").read_bytes()), k=5)
+    found = searcher.search(ByImage(ImageFile((folder / "3.png").read_bytes())), k=5)
     searcher.close()
     assert found.unavailable == {"color": "run `ambience rebuild color`"}
     assert found.matches

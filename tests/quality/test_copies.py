@@ -11,6 +11,7 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from ambience.cli.system import System
 from ambience.core.matches import FusedMatch, Relation
 from ambience.fusion import COPIES
+from ambience.gateway.queries import ByImage
 from ambience.imaging import ImageFile, full_pixels
 from tests.drawing import drawn_image, encode
 from tests.library import opened_system
@@ -76,7 +77,8 @@ def system(
 
 
 def copies(system: System, data: bytes) -> list[FusedMatch]:
-    found = system.parts.searcher.search(ImageFile(data), k=20, copies_only=True)
+    query = ByImage(ImageFile(data))
+    found = system.parts.searcher.search(query, k=20, copies_only=True)
     return list(found.matches)
 
 
@@ -122,7 +124,7 @@ def test_colors_find_the_photograph_after_a_crop(
             crop = image.convert("RGB").crop(box)
         data = encode(np.asarray(crop))
         answer = system.parts.searcher.search(
-            ImageFile(data), k=1, services=["color"]
+            ByImage(ImageFile(data)), k=1, services=["color"]
         ).services["color"]
         found = answer.answer.matches[0].image_id
         assert system.parts.catalog.get(found).path == path

@@ -110,7 +110,30 @@ def _add_search(
     command = commands.add_parser(
         "search", parents=[shared], help="find an image's originals, copies and likes"
     )
-    command.add_argument("image", type=Path, metavar="IMAGE")
+    command.add_argument(
+        "image",
+        nargs="?",
+        metavar="IMAGE",
+        help="a file, or the address of an image on the internet",
+    )
+    command.add_argument(
+        "--id",
+        type=int,
+        dest="image_id",
+        metavar="N",
+        help="search with an image of the library, which itself is left out",
+    )
+    command.add_argument(
+        "--region",
+        metavar="X,Y,WIDTH,HEIGHT",
+        help="search with this part of the image, in pixels",
+    )
+    command.add_argument(
+        "--min-score",
+        type=float,
+        metavar="SCORE",
+        help="how probable a match must be, 0 to 1 (default: 0.5)",
+    )
     command.add_argument(
         "-k", type=int, default=20, help="how many matches at most (default: 20)"
     )

@@ -1,6 +1,7 @@
 """``ambience search``: finds an image's originals, copies and likes from the shell."""
 
 import argparse
+import asyncio
 import errno
 from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
@@ -9,11 +10,14 @@ from rich.table import Table
 
 from ambience.catalog import ImageRecord
 from ambience.cli.output import AnswerConsole, print_json
-from ambience.cli.system import System, limits_from, settings_from
+from ambience.cli.system import System, fetcher_from, limits_from, settings_from
 from ambience.core.errors import BadParameterError
-from ambience.core.features import ImageId
+from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.core.matches import FusedMatch
-from ambience.fusion import summary
+from ambience.core.region import Region
+from ambience.core.settings import Settings
+from ambience.fusion import MIN_SCORE, summary
+from ambience.gateway.queries import ById, ByImage, Query
 from ambience.gateway.reverse_search import ReverseSearch
 from ambience.gateway.schemas import reverse_search_answer
 from ambience.imaging import ImageFile, Limits
@@ -21,6 +25,7 @@ from ambience.web.schemas import MAX_K
 
 # What names that are no paths fail with: words, and long sentences.
 _NO_PATH = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL}
+_ADDRESS = ("http://", "https://")
 _SHOWN = Decimal("0.001")  # steps of a score
 
 
@@ -28,13 +33,14 @@ def run(options: argparse.Namespace) -> int:
     """Search, and print a table or JSON."""
     if not 1 <= options.k <= MAX_K:
         raise BadParameterError(f"-k must be between 1 and {MAX_K}")
+    min_score = MIN_SCORE if options.min_score is None else options.min_score
+    if not 0 <= min_score <= 1:
+        raise BadParameterError("--min-score must be between 0 and 1")
     settings = settings_from(options)
-    data = _read(options.image, limits_from(settings))
+    query = _query(options, settings)
     with System.open(settings) as system:
         found = system.parts.searcher.search(
-            ImageFile(data, limits=system.parts.limits),
-            k=options.k,
-            services=options.service,
+            query, k=options.k, services=options.service, min_score=min_score
         )
         if options.json:
             print_json(reverse_search_answer(found).model_dump(mode="json"))
@@ -45,6 +51,34 @@ def run(options: argparse.Namespace) -> int:
             }
             _print(found, records, known=len(system.parts.catalog))
     return 0
+
+
+def _query(options: argparse.Namespace, settings: Settings) -> Query:
+    """Return what to search with, read or fetched."""
+    region = None if options.region is None else Region.parse(options.region)
+    match options.image, options.image_id:
+        case None, int(image_id):
+            if not 0 <= image_id <= MAX_IMAGE_ID:
+                raise BadParameterError(f"--id must be between 0 and {MAX_IMAGE_ID}")
+            return ById(ImageId(image_id), region)
+        case str(image), None:
+            limits = limits_from(settings)
+            if image.lower().startswith(_ADDRESS):
+                data = _fetch(image, settings)
+            else:
+                data = _read(Path(image), limits)
+            return ByImage(ImageFile(data, limits=limits), region)
+    raise BadParameterError("name an image to search with, or give its --id")
+
+
+def _fetch(address: str, settings: Settings) -> bytes:
+    fetcher = fetcher_from(settings, alone=True)
+    if fetcher is None:
+        raise BadParameterError(
+            "images are not fetched from the internet, as search_by_url.enabled is "
+            "false: download it, and search with the file"
+        )
+    return asyncio.run(fetcher.fetch(address))
 
 
 def _read(path: Path, limits: Limits) -> bytes:

@@ -21,6 +21,7 @@ from ambience.cli.system import (
     CALIBRATION_FILE,
     System,
     data_folder,
+    fetcher_from,
     in_use,
     limits_from,
     open_backends,
@@ -29,6 +30,7 @@ from ambience.cli.system import (
 from ambience.core.errors import AmbienceError, BadParameterError
 from ambience.core.settings import Settings
 from ambience.gateway.app import create_gateway
+from ambience.gateway.fetching import Fetcher
 from ambience.ingest import Progress
 from ambience.ingest.folders import absolute
 from ambience.web.app import create_app
@@ -81,7 +83,7 @@ def _serve_everything(
 ) -> int:
     with (
         _bound(settings.host, settings.port) as listener,
-        System.open(settings) as system,
+        System.open(settings, fetcher=_fetcher(settings, listener)) as system,
     ):
         app = create_gateway(system.parts)
         background = _BackgroundImport(system, folders, as_json=options.json)
@@ -150,10 +152,20 @@ class _BackgroundImport:
             print("\n".join(report_lines(report)), file=sys.stderr)
 
 
+def _fetcher(settings: Settings, listener: socket.socket) -> Fetcher | None:
+    """Return what fetches images: for others than this machine only if that is set."""
+    # Another name is allowed where a proxy on this machine hands on what others ask.
+    alone = _is_loopback(listener) and not settings.allowed_hosts
+    return fetcher_from(settings, alone=alone)
+
+
+def _is_loopback(listener: socket.socket) -> bool:
+    return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
+
+
 def _guarded(app: Any, settings: Settings, listener: socket.socket) -> Any:
     """Refuse names that are not ours, where only this machine should get answers."""
-    address = ipaddress.ip_address(listener.getsockname()[0])
-    if address.is_loopback or settings.allowed_hosts:
+    if _is_loopback(listener) or settings.allowed_hosts:
         return KnownHosts(app, hosts=(settings.host, *settings.allowed_hosts))
     return app
 

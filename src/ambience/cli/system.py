@@ -24,6 +24,7 @@ from ambience.core.errors import (
 )
 from ambience.core.settings import Settings, load_settings
 from ambience.fusion import Calibration, loaded, shipped
+from ambience.gateway.fetching import Fetcher
 from ambience.gateway.parts import Parts
 from ambience.gateway.remote import connect
 from ambience.gateway.reverse_search import ReverseSearcher
@@ -86,6 +87,19 @@ def calibration_of(data: Path) -> Calibration:
         return shipped()
 
 
+def fetcher_from(settings: Settings, *, alone: bool) -> Fetcher | None:
+    """Return what fetches images from the internet, if that is to be done.
+
+    Args:
+        settings: The configuration.
+        alone: Whether only this machine can ask for it.
+    """
+    search = settings.search_by_url
+    if not (alone if search.enabled is None else search.enabled):
+        return None
+    return Fetcher(limits=limits_from(settings), timeout_s=search.timeout_s)
+
+
 def open_backends(
     settings: Settings, data: Path, names: Sequence[str] = ()
 ) -> list[Backend]:
@@ -117,7 +131,11 @@ def open_backends(
         if own.url and not names:
             backends.append(
                 connect(
-                    name, own.url, timeout_s=own.timeout_s, options=declared.options
+                    name,
+                    own.url,
+                    timeout_s=own.timeout_s,
+                    options=declared.options,
+                    reads_words=declared.reads_words,
                 )
             )
             continue
@@ -125,7 +143,14 @@ def open_backends(
             backends.append(LocalBackend(declared.open(own, data)))
         except (StoredDataError, UnavailableError) as error:
             _log.warning("%s is not available: %s", name, error)
-            backends.append(UnavailableBackend(name, str(error), declared.options))
+            backends.append(
+                UnavailableBackend(
+                    name,
+                    str(error),
+                    declared.options,
+                    reads_words=declared.reads_words,
+                )
+            )
     return backends
 
 
@@ -178,8 +203,13 @@ class System:
     _journal: Journal
 
     @classmethod
-    def open(cls, settings: Settings) -> Self:
-        """Open the catalog and the services, and mend what a crash left half done."""
+    def open(cls, settings: Settings, *, fetcher: Fetcher | None = None) -> Self:
+        """Open the catalog and the services, and mend what a crash left half done.
+
+        Args:
+            settings: The configuration.
+            fetcher: See `Parts`.
+        """
         data = data_folder(settings)
         limits = limits_from(settings)
         database = Database(data / "catalog.sqlite3")
@@ -201,9 +231,14 @@ class System:
             writer=writer,
             originals=originals,
             searcher=ReverseSearcher(
-                backends, catalog, originals, calibration_of(data)
+                backends,
+                catalog,
+                originals,
+                calibration=calibration_of(data),
+                limits=limits,
             ),
             limits=limits,
+            fetcher=fetcher,
         )
         importer = Importer(writer, threads=settings.import_threads, data=data)
         return cls(parts, importer, database, journal)

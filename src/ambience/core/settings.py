@@ -53,6 +53,21 @@ class LimitSettings(BaseModel):
     max_frames: int = Field(default=10_000, gt=0)
 
 
+class SearchByUrlSettings(BaseModel):
+    """``[search_by_url]``: whether and how images are fetched from the internet.
+
+    Attributes:
+        enabled: Whether they are; not set: while the server is reachable from this
+            machine only.
+        timeout_s: How long one image may take, redirects included.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool | None = None
+    timeout_s: float = Field(default=10.0, gt=0)
+
+
 class Settings(BaseSettings):
     """The whole configuration. Command line beats environment beats file beats default.
 
@@ -64,6 +79,7 @@ class Settings(BaseSettings):
         enabled: Services that are asked, here or elsewhere.
         services: One table per service, checked by that service's own settings class.
         limits: What an image may cost.
+        search_by_url: Searching with an image on the internet.
         import_threads: Images decoded at once; 0: one for each processor.
     """
 
@@ -82,6 +98,7 @@ class Settings(BaseSettings):
     enabled: tuple[str, ...] = ("phash", "color", "local_features")
     services: dict[str, dict[str, Any]] = Field(default_factory=dict)
     limits: LimitSettings = LimitSettings()
+    search_by_url: SearchByUrlSettings = SearchByUrlSettings()
     import_threads: int = Field(default=0, ge=0)
 
     @classmethod

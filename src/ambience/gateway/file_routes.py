@@ -1,18 +1,16 @@
 """Shows images: the thumbnail, the file as it is, and a version for the screen."""
 
 from http import HTTPStatus
-from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
 from ambience.catalog import ImageRecord
-from ambience.core.errors import NotFoundError
 from ambience.core.features import ImageId
+from ambience.gateway.files import file_of
 from ambience.gateway.parts import Parts
 from ambience.gateway.schemas import image_answer
 from ambience.imaging import Format, ImageFile, rendition, sniff, thumbnail
-from ambience.ingest import Originals
 from ambience.web.problems import PROBLEMS
 from ambience.web.schemas import ImageIdPath
 
@@ -44,7 +42,7 @@ def file_routes(parts: Parts) -> APIRouter:
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         path = originals.thumbnail_path(record.sha256)
         if not path.exists():
-            file = ImageFile(_file(record, originals).read_bytes(), limits=limits)
+            file = ImageFile(file_of(record, originals).read_bytes(), limits=limits)
             originals.write_thumbnail(record.sha256, thumbnail(file.image))
         return FileResponse(path, media_type="image/webp", headers=headers)
 
@@ -53,7 +51,7 @@ def file_routes(parts: Parts) -> APIRouter:
         """Send the image's file as it is."""
         record = catalog.get(ImageId(image_id))
         return FileResponse(
-            _file(record, originals),
+            file_of(record, originals),
             media_type=Format(record.format).media_type,
             headers=_SAFE,
             filename=image_answer(record).name or None,
@@ -64,7 +62,7 @@ def file_routes(parts: Parts) -> APIRouter:
     def show_view(image_id: ImageIdPath) -> Response:
         """Show an image at screen size, in a format that every browser knows."""
         record = catalog.get(ImageId(image_id))
-        file = _file(record, originals)
+        file = file_of(record, originals)
         kind, headers = Format(record.format), _headers(record)
         if kind.in_browsers and max(record.size) <= _VIEW_SIDE:
             return FileResponse(file, media_type=kind.media_type, headers=headers)
@@ -80,16 +78,3 @@ def _headers(record: ImageRecord) -> dict[str, str]:
         "ETag": f'"{record.sha256.hex()}"',
         "Cache-Control": "private, no-cache",  # keep it, but ask whether it changed
     }
-
-
-def _file(record: ImageRecord, originals: Originals) -> Path:
-    file = originals.file_of(record)
-    if file is None:
-        raise NotFoundError(
-            f"the file of image {record.image_id} was not kept: only its features"
-        )
-    if not file.exists():
-        raise NotFoundError(
-            f"the file of image {record.image_id} is no longer at {file}"
-        )
-    return file

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ambience.catalog import Catalog
+from ambience.gateway.fetching import Fetcher
 from ambience.gateway.reverse_search import ReverseSearcher
 from ambience.imaging import Limits
 from ambience.ingest import Originals, Writer
@@ -21,6 +22,7 @@ class Parts:
         originals: Our own files.
         searcher: Searches with all services.
         limits: What images may cost.
+        fetcher: Fetches images from the internet; ``None``: that is not done here.
     """
 
     backends: Sequence[Backend]
@@ -29,3 +31,4 @@ class Parts:
     originals: Originals
     searcher: ReverseSearcher
     limits: Limits
+    fetcher: Fetcher | None

@@ -41,6 +41,7 @@ def connect(
     *,
     timeout_s: float,
     options: type[SearchOptions] = SearchOptions,
+    reads_words: bool = False,
 ) -> "RemoteBackend":
     """Return a service that runs at an address; it need not be up yet.
 
@@ -58,7 +59,7 @@ def connect(
             f"services.{name}.url: {url!r} is no address such as http://127.0.0.1:33336"
         )
     client = httpx2.Client(base_url=parsed, timeout=timeout_s)
-    return RemoteBackend(name, client, options)
+    return RemoteBackend(name, client, options, reads_words=reads_words)
 
 
 class RemoteBackend:
@@ -68,6 +69,7 @@ class RemoteBackend:
         name: The service's name.
         client: Reaches its process; closed with the backend.
         options: What a search may be told.
+        reads_words: Whether it searches by words.
     """
 
     def __init__(
@@ -75,9 +77,12 @@ class RemoteBackend:
         name: str,
         client: httpx2.Client,
         options: type[SearchOptions] = SearchOptions,
+        *,
+        reads_words: bool = False,
     ) -> None:
         self.name = name
         self.options = options
+        self.reads_words = reads_words
         self._client = client
 
     def status(self) -> Mapping[str, Any]:
@@ -132,6 +137,19 @@ class RemoteBackend:
         """See `Backend.search_by_id`; of all in ``radius``, those that HTTP answers."""
         path = f"/images/{image_id}/similar"
         return self._find("GET", path, params=_asked(k, radius, options))
+
+    def search_words(
+        self,
+        text: str,
+        *,
+        k: int | None = None,
+        radius: float | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """See `Backend.search_words`; of all in ``radius``, those that HTTP answers."""
+        return self._find(
+            "POST", "/search", params=_asked(k, radius, options), data={"text": text}
+        )
 
     def close(self) -> None:
         """See `Backend.close`."""

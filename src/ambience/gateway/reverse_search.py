@@ -1,23 +1,38 @@
-"""Asks every service at once what it knows of an image, and merges the answers."""
+"""Asks every service about a query at once, and merges what they say."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 from ambience.catalog import Catalog
-from ambience.core.errors import NotFoundError, StoredDataError, UnavailableError
+from ambience.core.errors import (
+    BadParameterError,
+    NotFoundError,
+    StoredDataError,
+    UnavailableError,
+)
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, FusedMatch
-from ambience.fusion import COPIES, Calibration, fuse
+from ambience.fusion import COPIES, MIN_SCORE, Calibration, fuse
+from ambience.gateway.files import file_of
+from ambience.gateway.image_parts import ImagePart
+from ambience.gateway.queries import ById, ByImage, ByWords, Query
 from ambience.gateway.same_pixels import PixelComparison
-from ambience.imaging import ImageFile
+from ambience.imaging import DEFAULT_LIMITS, ImageFile, Limits
 from ambience.ingest import Originals
 from ambience.web.backend import Backend
 
 _MIN_K = 20  # asked of each service, so that a short list is not short of evidence
 _PROVING = ("phash", "local_features")  # what can prove a copy, the quick one first
+
+Ask: TypeAlias = Callable[..., Answer]
+"""Asks one service about the query: ``ask(k=20)``."""
+
+_Opened: TypeAlias = ByImage | ById | ByWords | ImagePart
+"""A query whose region, if it has one, is cut out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,7 @@ class ReverseSearcher:
         catalog: Knows which files are equal.
         originals: Knows where files are.
         calibration: What distances are worth; may be replaced at any time.
+        limits: What the file of a known image may cost, where it is read.
     """
 
     def __init__(
@@ -63,12 +79,16 @@ class ReverseSearcher:
         backends: Sequence[Backend],
         catalog: Catalog,
         originals: Originals,
+        *,
         calibration: Calibration,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.calibration = calibration
         self._backends = {backend.name: backend for backend in backends}
         self._catalog = catalog
-        self._pixels = PixelComparison(catalog, originals)
+        self._originals = originals
+        self._limits = limits
+        self._pixels = PixelComparison(catalog, originals, limits=limits)
         self._pool = ThreadPoolExecutor(
             4 * max(1, len(backends)), thread_name_prefix="reverse-search"
         )
@@ -79,69 +99,107 @@ class ReverseSearcher:
 
     def search(
         self,
-        image: ImageFile,
+        query: Query,
         *,
         k: int,
         services: Sequence[str] = (),
         copies_only: bool = False,
+        min_score: float = MIN_SCORE,
     ) -> ReverseSearch:
-        """Search with an image.
+        """Search with an image, a part of one, or words.
 
         Args:
-            image: The query.
+            query: What to search with.
             k: How many matches at most.
             services: Whom to ask; empty: all.
             copies_only: Answer only claims that it is the same picture.
+            min_score: Answer no claim that is less probable, 0 to 1.
 
         Raises:
-            NotFoundError: If one of ``services`` does not exist.
+            NotFoundError: If one of ``services`` does not exist, if nobody knows the
+                image that is searched with, or if a region is given and its file is
+                not there.
             BadInputError: If the image can't be decoded.
+            BadParameterError: If the region is empty or not within the image, or
+                nobody reads words.
         """
-        asked = self._chosen(services)
-        # Whatever is wrong with the image is wrong for every service: say so once.
-        _ = image.info
+        chosen = self._chosen(services)
+        opened = self._opened(query)
+        asks = _asks(opened, chosen, copies_only=copies_only)
         said: dict[str, ServiceAnswer] = {}
         unavailable: dict[str, str] = {}
         depth = max(k, _MIN_K)
-        if not copies_only:
-            self._ask_all(asked, image, depth, said, unavailable)
-            matches = self._fused(image, said, depth)[:k]
-            return ReverseSearch(matches, said, unavailable)
-        matches = []
-        for name in _PROVING:  # the slow one only where the quick one proves nothing
-            one = {name: asked[name]} if name in asked else {}
-            self._ask_all(one, image, depth, said, unavailable)
-            fused = self._fused(image, said, depth)
-            matches = [match for match in fused if match.relation in COPIES]
+        matches: list[FusedMatch] = []
+        # The slow one that proves copies only where the quick one proves nothing.
+        rounds = [[name] for name in _PROVING] if copies_only else [list(asks)]
+        for names in rounds:
+            asked = {name: asks[name] for name in names if name in asks}
+            self._ask_all(asked, depth, said, unavailable)
+            answers = {name: found.answer for name, found in said.items()}
+            fused = fuse(
+                answers,
+                facts=self._facts(opened, answers),
+                calibration=self.calibration,
+                k=depth,
+                min_score=min_score,
+            )
+            matches = [m for m in fused if m.relation in COPIES or not copies_only]
             if matches:
                 break
+        if isinstance(opened, ById) and not said:
+            self._check_known(opened.image_id, unavailable)
         return ReverseSearch(matches[:k], said, unavailable)
+
+    def _opened(self, query: Query) -> _Opened:
+        """Return a query with its region cut out, once it is known to be an image."""
+        match query:
+            case ByImage(file, region):
+                # What is wrong with the image is wrong for every service: said once.
+                size = file.info.size
+                if region is None or region.is_all_of(size):
+                    return ByImage(file)
+                return ImagePart.cut(file, region, of=None)
+            case ById(image_id, region):
+                if region is None:
+                    return query
+                record = self._catalog.get(image_id)
+                if region.is_all_of(record.size):
+                    return ById(image_id)
+                data = file_of(record, self._originals).read_bytes()
+                whole = ImageFile(data, limits=self._limits)
+                return ImagePart.cut(whole, region, of=image_id)
+            case ByWords():
+                return query
 
     def _ask_all(
         self,
-        asked: Mapping[str, Backend],
-        image: ImageFile,
+        asks: Mapping[str, Ask],
         k: int,
         said: dict[str, ServiceAnswer],
         unavailable: dict[str, str],
     ) -> None:
         """Ask services at once; put down what each said, or why it could not."""
         futures = {
-            name: self._pool.submit(self._ask, backend, image, k)
-            for name, backend in asked.items()
+            name: self._pool.submit(self._ask, ask, k) for name, ask in asks.items()
         }
         for name, future in futures.items():
             try:
                 said[name] = future.result()
-            except (UnavailableError, StoredDataError) as error:
+            # The last: this one has missed an image that others may know.
+            except (UnavailableError, StoredDataError, NotFoundError) as error:
                 unavailable[name] = str(error)
 
-    def _fused(
-        self, image: ImageFile, said: Mapping[str, ServiceAnswer], k: int
-    ) -> list[FusedMatch]:
-        answers = {name: found.answer for name, found in said.items()}
-        facts = self._facts(image, answers)
-        return fuse(answers, facts=facts, calibration=self.calibration, k=k)
+    def _ask(self, ask: Ask, k: int) -> ServiceAnswer:
+        start = time.perf_counter()
+        answer = ask(k=k)
+        return ServiceAnswer(answer, 1000 * (time.perf_counter() - start))
+
+    def _check_known(self, image_id: ImageId, unavailable: Mapping[str, str]) -> None:
+        if not self._catalog.find([image_id]):
+            reasons = [f"{name}: {reason}" for name, reason in unavailable.items()]
+            raise NotFoundError(
+                "; ".join([f"nobody here knows image {image_id}", *reasons])
+            )
 
     def _chosen(self, services: Sequence[str]) -> Mapping[str, Backend]:
         for name in services:
@@ -153,21 +211,76 @@ class ReverseSearcher:
         names = services or tuple(self._backends)
         return {name: self._backends[name] for name in names}
 
-    def _ask(self, backend: Backend, image: ImageFile, k: int) -> ServiceAnswer:
-        start = time.perf_counter()
-        answer = backend.search(image, k=k)
-        return ServiceAnswer(answer, 1000 * (time.perf_counter() - start))
-
     def _facts(
-        self, image: ImageFile, answers: Mapping[str, Answer]
+        self, query: _Opened, answers: Mapping[str, Answer]
     ) -> Mapping[ImageId, Mapping[str, Mapping[str, Any]]]:
-        """Return what comparing bytes and pixels proves."""
-        facts: dict[ImageId, Mapping[str, Mapping[str, Any]]] = {
-            record.image_id: {"file": {"sha256": image.sha256.hex()}}
-            for record in self._catalog.with_sha256(image.sha256)
-        }
-        if "phash" in answers:
-            for image_id in self._pixels.equal(image, answers["phash"]):
-                height, width = image.info.size
-                facts.setdefault(image_id, {"pixels": {"equal": height * width}})
+        """Return what comparing bytes and pixels proves.
+
+        The bytes of a file say nothing of a part of it; its pixels do.
+        """
+        near = answers.get("phash", Answer())
+        match query:
+            case ByImage(file):
+                facts = self._with_content(file.sha256)
+                equal = self._pixels.equal(file, near)
+                size = file.info.size
+            case ImagePart(file):
+                facts = {}
+                equal = self._pixels.equal(file, near)
+                size = file.info.size
+            case ById(image_id):
+                records = self._catalog.find([image_id])
+                if not records:
+                    return {}
+                facts = self._with_content(records[0].sha256)
+                facts.pop(image_id, None)
+                equal = self._pixels.equal_to_known(records[0], near)
+                size = records[0].size
+            case ByWords():
+                return {}
+        for found in equal:
+            facts.setdefault(found, {"pixels": {"equal": size[0] * size[1]}})
         return facts
+
+    def _with_content(
+        self, sha256: bytes
+    ) -> dict[ImageId, Mapping[str, Mapping[str, Any]]]:
+        return {
+            record.image_id: {"file": {"sha256": sha256.hex()}}
+            for record in self._catalog.with_sha256(sha256)
+        }
+
+
+def _asks(
+    query: _Opened, backends: Mapping[str, Backend], *, copies_only: bool
+) -> Mapping[str, Ask]:
+    """Return how each service is asked about a query.
+
+    Raises:
+        BadParameterError: If it is words, and nobody reads them or copies are wanted.
+    """
+    match query:
+        case ByImage(file):
+            return {name: partial(b.search, file) for name, b in backends.items()}
+        case ImagePart():
+            return {name: partial(query.search, b) for name, b in backends.items()}
+        case ById(image_id):
+            return {
+                name: partial(b.search_by_id, image_id) for name, b in backends.items()
+            }
+        case ByWords(text):
+            if copies_only:
+                raise BadParameterError(
+                    "words have no duplicates: search with an image, or for all matches"
+                )
+            asks = {
+                name: partial(b.search_words, text)
+                for name, b in backends.items()
+                if b.reads_words
+            }
+            if not asks:
+                raise BadParameterError(
+                    "no service here searches by words: send an image to "
+                    + ", ".join(backends)
+                )
+            return asks

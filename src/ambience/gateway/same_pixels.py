@@ -1,13 +1,16 @@
 """Finds out whether files with other bytes hold exactly the same pixels."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ambience.catalog import Catalog, ImageRecord
 from ambience.core.errors import BadInputError
 from ambience.core.features import ImageId
+from ambience.core.geometry import Size
 from ambience.core.matches import Answer
 from ambience.core.orientation import Orientation
-from ambience.imaging import ImageFile, full_pixels
+from ambience.imaging import ImageFile, Limits, full_pixels
 from ambience.ingest import Originals
 
 # Equal pixels hash alike, but for a scaled decode of one and not of the other.
@@ -24,11 +27,15 @@ class PixelComparison:
     Args:
         catalog: Knows their sizes.
         originals: Knows where their files are.
+        limits: What reading one of those may cost.
     """
 
-    def __init__(self, catalog: Catalog, originals: Originals) -> None:
+    def __init__(
+        self, catalog: Catalog, originals: Originals, *, limits: Limits
+    ) -> None:
         self._catalog = catalog
         self._originals = originals
+        self._limits = limits
 
     def equal(self, image: ImageFile, near: Answer) -> list[ImageId]:
         """Return the images with the pixels of the query.
@@ -37,8 +44,26 @@ class PixelComparison:
             image: The query.
             near: What the perceptual hash found; only its nearest are compared.
         """
-        height, width = image.info.size
-        if height * width > 1e6 * _MAX_MEGAPIXELS:
+        candidates = self._candidates(image.info.size, image.sha256, near)
+        if not candidates:
+            return []
+        pixels = full_pixels(image.data, limits=image.limits)
+        return self._holding(pixels, candidates)
+
+    def equal_to_known(self, image: ImageRecord, near: Answer) -> list[ImageId]:
+        """Return the other images with the pixels of a known one.
+
+        Args:
+            image: The known one; without its file, nothing is compared.
+            near: What the perceptual hash found; only its nearest are compared.
+        """
+        candidates = self._candidates(image.size, image.sha256, near)
+        pixels = self._pixels(image) if candidates else None
+        return [] if pixels is None else self._holding(pixels, candidates)
+
+    def _candidates(self, size: Size, sha256: bytes, near: Answer) -> list[ImageRecord]:
+        """Return the few images that may have the same pixels in another file."""
+        if size[0] * size[1] > 1e6 * _MAX_MEGAPIXELS:
             return []
         ids = [
             match.image_id
@@ -46,22 +71,28 @@ class PixelComparison:
             if match.distance <= _NEAR
             and match.details["orientation"] == Orientation.UPRIGHT
         ]
-        candidates = [
+        return [
             record
             for record in self._catalog.find(ids)
-            if record.size == (height, width) and record.sha256 != image.sha256
+            if record.size == size and record.sha256 != sha256
         ][:_CANDIDATES]
-        if not candidates:
-            return []
-        pixels = full_pixels(image.data, limits=image.limits)
-        return [r.image_id for r in candidates if self._holds(r, pixels, image)]
 
-    def _holds(self, record: ImageRecord, pixels: np.ndarray, image: ImageFile) -> bool:
+    def _holding(
+        self, pixels: np.ndarray, candidates: Sequence[ImageRecord]
+    ) -> list[ImageId]:
+        stored = ((record, self._pixels(record)) for record in candidates)
+        return [
+            record.image_id
+            for record, own in stored
+            if own is not None and np.array_equal(own, pixels)
+        ]
+
+    def _pixels(self, record: ImageRecord) -> np.ndarray | None:
+        """Return what an image's file holds, ``None`` where there is no proof of it."""
         file = self._originals.file_of(record)
         if file is None:
-            return False
+            return None
         try:
-            stored = full_pixels(file.read_bytes(), limits=image.limits)
-        except (OSError, BadInputError):  # gone or changed: there is no proof
-            return False
-        return np.array_equal(stored, pixels)
+            return full_pixels(file.read_bytes(), limits=self._limits)
+        except (OSError, BadInputError):  # gone or changed
+            return None

@@ -2,45 +2,133 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Depends, Form
 
+from ambience.core.errors import BadParameterError
+from ambience.core.features import MAX_IMAGE_ID, ImageId
+from ambience.core.region import Region
+from ambience.fusion import MIN_SCORE
 from ambience.gateway.parts import Parts
+from ambience.gateway.queries import ById, ByImage, ByWords, Query
 from ambience.gateway.schemas import ReverseSearchAnswer, reverse_search_answer
 from ambience.imaging import ImageFile
 from ambience.web.forms import only_fields
 from ambience.web.problems import PROBLEMS
-from ambience.web.schemas import MAX_K, ImageUpload
+from ambience.web.schemas import MAX_K, ImageUpload, Words
 
 _K = 20
+_MAX_URL = 4096  # characters; longer ones work nowhere
+_MAX_REGION = 100
+
+_OFF = (
+    "url: this server fetches no images from the internet, as its settings say or as "
+    "others can reach it: send the image itself, or set search_by_url.enabled = true"
+)
 
 
-def search_routes(parts: Parts) -> APIRouter:
-    """Return ``/reverse_search``."""
-    router = APIRouter(tags=["search"], responses=PROBLEMS)
+class SearchForm:
+    """What a reverse search is asked with; exactly one query."""
 
-    @router.post(
-        "/reverse_search",
-        dependencies=[only_fields("image", "k", "services", "find_duplicate")],
-    )
-    def reverse_search(
-        image: ImageUpload,
+    def __init__(  # noqa: PLR0913 -- the fields of the form
+        self,
+        *,
+        image: ImageUpload | None = None,
+        url: Annotated[
+            str | None,
+            Form(
+                max_length=_MAX_URL,
+                description="The address of an image on the public internet.",
+            ),
+        ] = None,
+        text: Words = None,
+        image_id: Annotated[
+            int | None,
+            Form(
+                ge=0,
+                le=MAX_IMAGE_ID,
+                description="An image of the library, which itself is left out.",
+            ),
+        ] = None,
+        region: Annotated[
+            str | None,
+            Form(
+                max_length=_MAX_REGION,
+                description="The part of the image to search with, in pixels as "
+                "displayed: x,y,width,height.",
+                examples=["40,0,320,200"],
+            ),
+        ] = None,
         k: Annotated[
             int, Form(ge=1, le=MAX_K, description="How many matches at most.")
         ] = _K,
         services: Annotated[
             str, Form(description="Whom to ask, by name, with commas; all if empty.")
         ] = "",
-        *,
         find_duplicate: Annotated[
             bool, Form(description="Only claims that it is the same picture.")
         ] = False,
+        min_score: Annotated[
+            float, Form(ge=0, le=1, description="Only claims at least this probable.")
+        ] = MIN_SCORE,
+    ) -> None:
+        self.image = image
+        self.url = url
+        self.text = text
+        self.image_id = image_id
+        self.region = None if region is None else Region.parse(region)
+        self.k = k
+        self.services = [name.strip() for name in services.split(",") if name.strip()]
+        self.find_duplicate = find_duplicate
+        self.min_score = min_score
+        if sum(given is not None for given in (image, url, text, image_id)) != 1:
+            raise BadParameterError("give exactly one of image, url, text and image_id")
+        if text is not None and region is not None:
+            raise BadParameterError("region: words have none, only an image does")
+
+
+def search_routes(parts: Parts) -> APIRouter:
+    """Return ``/reverse_search``."""
+    router = APIRouter(tags=["search"], responses=PROBLEMS)
+
+    async def asked(
+        form: Annotated[SearchForm, Depends()],
+    ) -> tuple[SearchForm, Query]:
+        """Return a form and the query in it, which is waited for here."""
+        if form.text is not None:
+            return form, ByWords(form.text)
+        if form.image_id is not None:
+            return form, ById(ImageId(form.image_id), form.region)
+        if form.image is not None:
+            data = await form.image.read()
+        elif parts.fetcher is not None:
+            data = await parts.fetcher.fetch(form.url or "")
+        else:
+            raise BadParameterError(_OFF)
+        return form, ByImage(ImageFile(data, limits=parts.limits), form.region)
+
+    @router.post(
+        "/reverse_search",
+        dependencies=[
+            only_fields(
+                "image", "url", "text", "image_id", "region",
+                "k", "services", "find_duplicate", "min_score",
+            )
+        ],
+    )  # fmt: skip
+    def reverse_search(
+        told: Annotated[tuple[SearchForm, Query], Depends(asked)],
     ) -> ReverseSearchAnswer:
-        """Find an image's original, its copies and its likes, with the reasons."""
+        """Find an image's original, its copies and its likes, with the reasons.
+
+        Search with an image, the address of one, the id of one, or words.
+        """
+        form, query = told
         found = parts.searcher.search(
-            ImageFile(image.file.read(), limits=parts.limits),
-            k=k,
-            services=[name.strip() for name in services.split(",") if name.strip()],
-            copies_only=find_duplicate,
+            query,
+            k=form.k,
+            services=form.services,
+            copies_only=form.find_duplicate,
+            min_score=form.min_score,
         )
         return reverse_search_answer(found)
 

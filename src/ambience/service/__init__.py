@@ -5,10 +5,12 @@ from ambience.service.depth import Depth
 from ambience.service.retrieval import RetrievalService, one_feature
 from ambience.service.service import Service
 from ambience.service.status import ServiceStatus
+from ambience.service.words import ReadsWords
 
 __all__ = [
     "Depth",
     "Parts",
+    "ReadsWords",
     "RetrievalService",
     "Service",
     "ServiceSpec",

@@ -44,6 +44,7 @@ class ServiceSpec(Generic[S]):
         port: Where it is served when it runs alone.
         settings: Its own settings class.
         options: What a search may be told.
+        reads_words: Whether the service is one that `ReadsWords`.
         make_extractor: Builds the extractor from the settings and the folder of
             models; may load one, so called once.
         assemble: Puts its parts together.
@@ -54,6 +55,7 @@ class ServiceSpec(Generic[S]):
     port: int
     settings: type[S]
     options: type[SearchOptions] = field(default=SearchOptions)
+    reads_words: bool = False
     make_extractor: Callable[[S, Path], Extractor]
     assemble: Callable[[Parts[S]], Service[Any]]
 

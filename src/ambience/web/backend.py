@@ -3,12 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from ambience.core.errors import StoredDataError, UnavailableError
+from ambience.core.errors import (
+    BadParameterError,
+    StoredDataError,
+    UnavailableError,
+)
 from ambience.core.features import Feature, ImageId
 from ambience.core.matches import Answer
 from ambience.core.options import SearchOptions
 from ambience.imaging import ImageFile
-from ambience.service import Service
+from ambience.service import ReadsWords, Service
 
 
 class Backend(Protocol):
@@ -26,6 +30,11 @@ class Backend(Protocol):
     @property
     def options(self) -> type[SearchOptions]:
         """What a search may be told."""
+        ...
+
+    @property
+    def reads_words(self) -> bool:
+        """Whether `search_words` finds anything."""
         ...
 
     def status(self) -> Mapping[str, Any]:
@@ -75,6 +84,22 @@ class Backend(Protocol):
         """
         ...
 
+    def search_words(
+        self,
+        text: str,
+        /,
+        *,
+        k: int | None = None,
+        radius: float | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Find the images that words describe best.
+
+        Raises:
+            BadParameterError: If the service reads no words.
+        """
+        ...
+
     def close(self) -> None:
         """Release what it holds."""
         ...
@@ -86,6 +111,7 @@ class LocalBackend:
     def __init__(self, service: Service[Any]) -> None:
         self.service = service
         self.options = service.options
+        self.reads_words = isinstance(service, ReadsWords)
 
     @property
     def name(self) -> str:
@@ -140,6 +166,21 @@ class LocalBackend:
         """See `Backend.search_by_id`."""
         return self.service.search_by_id(image_id, k=k, radius=radius, options=options)
 
+    def search_words(
+        self,
+        text: str,
+        *,
+        k: int | None = None,
+        radius: float | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """See `Backend.search_words`."""
+        if not isinstance(self.service, ReadsWords):
+            raise BadParameterError(
+                f"{self.name} does not search by words: send an image"
+            )
+        return self.service.search_words(text, k=k, radius=radius, options=options)
+
     def close(self) -> None:
         """See `Backend.close`."""
         self.service.close()
@@ -152,13 +193,20 @@ class UnavailableBackend:
         name: The service's name.
         reason: Why, and what to do, in a sentence.
         options: What a search may be told, once it is there.
+        reads_words: Whether it will search by words.
     """
 
     def __init__(
-        self, name: str, reason: str, options: type[SearchOptions] = SearchOptions
+        self,
+        name: str,
+        reason: str,
+        options: type[SearchOptions] = SearchOptions,
+        *,
+        reads_words: bool = False,
     ) -> None:
         self.name = name
         self.options = options
+        self.reads_words = reads_words
         self._reason = reason
 
     def status(self) -> Mapping[str, Any]:
@@ -182,6 +230,10 @@ class UnavailableBackend:
 
     def search_by_id(self, _: ImageId, **__: Any) -> Answer:
         """See `Backend.search_by_id`."""
+        raise UnavailableError(self._reason)
+
+    def search_words(self, _: str, **__: Any) -> Answer:
+        """See `Backend.search_words`."""
         raise UnavailableError(self._reason)
 
     def close(self) -> None:

@@ -34,6 +34,11 @@ ImageUpload = Annotated[
     File(description="An image file: JPEG, PNG, WebP, GIF, TIFF, AVIF, HEIC..."),
 ]
 
+Words = Annotated[
+    str | None,
+    Form(max_length=1000, description="Words that describe images."),
+]
+
 
 def exactly_one(k: int | None, radius: float | None) -> None:
     """Check that a search is told how many or how far, and not both.

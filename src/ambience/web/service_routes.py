@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from ambience.core.errors import NotFoundError
+from ambience.core.errors import BadParameterError, NotFoundError
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer
 from ambience.imaging import ImageFile, Limits
@@ -24,6 +24,7 @@ from ambience.web.schemas import (
     KQuery,
     RadiusQuery,
     SearchAnswer,
+    Words,
     exactly_one,
     search_answer,
 )
@@ -81,10 +82,6 @@ def service_routes(backend: Backend, limits: Limits, *, claim: Claim) -> APIRout
         )
         return _nearest(answer)
 
-    @router.post(
-        "/search",
-        dependencies=[only_fields("image", "k", "radius", *own)],
-    )
     def search(
         image: ImageUpload,
         depth: Annotated[Depth, Depends()],
@@ -95,6 +92,30 @@ def service_routes(backend: Backend, limits: Limits, *, claim: Claim) -> APIRout
         answer = backend.search(file, k=depth.k, radius=depth.radius, options=told)
         return _nearest(answer)
 
+    def search_either_way(
+        depth: Annotated[Depth, Depends()],
+        told: Annotated[Told, Depends(asked(backend.options, form=True))],
+        image: ImageUpload | None = None,
+        text: Words = None,
+    ) -> SearchAnswer:
+        """Find images like the one sent, or those that words describe."""
+        if text is not None and image is None:
+            answer = backend.search_words(
+                text, k=depth.k, radius=depth.radius, options=told
+            )
+            return _nearest(answer)
+        if image is None or text is not None:
+            raise BadParameterError("give exactly one of image and text")
+        return search(image, depth, told)
+
+    asks = ("image", "text") if backend.reads_words else ("image",)
+    router.add_api_route(
+        "/search",
+        search_either_way if backend.reads_words else search,
+        methods=["POST"],
+        dependencies=[only_fields(*asks, "k", "radius", *own)],
+        name="search",
+    )
     return router
 
 

@@ -1,0 +1,218 @@
+"""Words are asked of the services that read them, here and elsewhere."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from ambience import registry
+from ambience.cli.system import System
+from ambience.core.errors import BadParameterError, UnavailableError
+from ambience.core.features import Feature, Image, ImageId
+from ambience.core.matches import Answer, Match
+from ambience.core.settings import ServiceSettings
+from ambience.fusion import shipped
+from ambience.gateway.app import create_gateway
+from ambience.gateway.queries import ByWords
+from ambience.gateway.remote import connect
+from ambience.gateway.reverse_search import ReverseSearcher
+from ambience.imaging import Limits
+from ambience.index.l1 import L1Index
+from ambience.service import Depth, Parts, ReadsWords, RetrievalService, ServiceSpec
+from ambience.services.color.extract import ColorExtractor
+from ambience.web.app import create_app
+from ambience.web.backend import Backend, LocalBackend, UnavailableBackend
+from tests.congruence.test_backends import served
+from tests.drawing import drawn_image, encode
+
+IMAGE = encode(drawn_image(1, (60, 80)))
+COLORS = {"red": 0, "green": 1, "blue": 2}
+
+
+class NamedColors(RetrievalService):
+    """Finds images by the name of the color that there is most of."""
+
+    def search_words(
+        self,
+        text: str,
+        *,
+        k: int | None = None,
+        radius: float | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        del options
+        depth = Depth(k, radius)
+        if text not in COLORS:
+            raise BadParameterError(f"{text!r} is no color: name red, green or blue")
+        return depth.of(
+            [
+                Match(image_id, 1 - self._share(image_id, text), {"word": text})
+                for image_id in map(ImageId, range(100))
+                if image_id in self.store
+            ]
+        )
+
+    def _share(self, image_id: ImageId, text: str) -> float:
+        """Return how much of an image a color is."""
+        feature: Feature = self.store.get(image_id)
+        cells = feature.rows[0].reshape(8, 8, 8).astype(float) / feature.rows.sum()
+        others = tuple({0, 1, 2} - {COLORS[text]})
+        return float(cells.sum(axis=others) @ range(8) / 7)
+
+
+def assemble(parts: Parts[Any]) -> NamedColors:
+    return NamedColors(
+        name=parts.name,
+        extractor=parts.extractor,
+        store=parts.store,
+        make_index=lambda: L1Index(parts.store.spec, parts.store.rows_of),
+        snapshots=parts.snapshots,
+    )
+
+
+NAMED_COLORS = ServiceSpec(
+    name="named_colors",
+    finds="images by the names of their colors",
+    port=33399,
+    settings=ServiceSettings,
+    reads_words=True,
+    make_extractor=lambda *_: ColorExtractor(),
+    assemble=assemble,
+)
+
+
+def filled(red: int, green: int, blue: int) -> Image:
+    """Return an image of one color."""
+    pixels = drawn_image(1, (60, 80))
+    pixels[:] = (red, green, blue)
+    return Image(pixels=pixels, alpha=None, size=(60, 80))
+
+
+@pytest.fixture(params=["here", "elsewhere"])
+def named(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
+    """A service that reads words, in this process or behind a real socket."""
+    with ExitStack() as stack:
+        service = NAMED_COLORS.open(ServiceSettings(), tmp_path / "named")
+        stack.callback(service.close)
+        colors = [(200, 30, 30), (30, 200, 30), (30, 30, 200)]
+        service.add({ImageId(i): filled(*c) for i, c in enumerate(colors, 1)})
+        backend: Backend = LocalBackend(service)
+        if request.param == "elsewhere":
+            url = stack.enter_context(served(create_app([backend], limits=Limits())))
+            backend = connect("named_colors", url, timeout_s=30, reads_words=True)
+            stack.callback(backend.close)
+        yield backend
+
+
+@pytest.fixture
+def client(system: System, named: Backend) -> Iterator[TestClient]:
+    """A gateway with one service that reads words, and others that don't."""
+    parts = system.parts
+    backends = [*parts.backends, named]
+    searcher = ReverseSearcher(
+        backends, parts.catalog, parts.originals, calibration=shipped()
+    )
+    both = replace(parts, backends=backends, searcher=searcher)
+    with TestClient(create_gateway(both)) as client:
+        yield client
+    searcher.close()
+
+
+@pytest.mark.parametrize("name", sorted(registry.BUILTIN))
+def test_a_service_reads_words_if_it_says_so(name: str, tmp_path: Path) -> None:
+    declared = registry.load(name)
+    service = declared.open(declared.settings(), tmp_path)
+    assert isinstance(service, ReadsWords) is declared.reads_words
+    service.close()
+
+
+def test_words_find_what_they_describe(named: Backend) -> None:
+    assert named.reads_words
+    for image_id, word in enumerate(COLORS, 1):
+        first, *others = named.search_words(word, k=3).matches
+        assert (first.image_id, first.details) == (image_id, {"word": word})
+        assert len(others) == 2
+    near = named.search_words("red", radius=first.distance)
+    assert [match.image_id for match in near.matches] == [1]
+
+
+def test_words_that_a_service_does_not_know_are_refused(named: Backend) -> None:
+    with pytest.raises(BadParameterError, match="no color: name red, green or blue"):
+        named.search_words("seven", k=3)
+    with pytest.raises(BadParameterError, match="exactly one"):
+        named.search_words("red")
+
+
+def test_only_services_that_read_words_are_asked(client: TestClient) -> None:
+    answer = client.post("/reverse_search", data={"text": "green"})
+    assert answer.status_code == 200
+    body = answer.json()
+    assert set(body["services"]) == {"named_colors"}
+    assert body["services"]["named_colors"]["matches"][0]["image_id"] == 2
+    assert body["unavailable"] == []
+
+
+def test_the_route_of_such_a_service_takes_either(client: TestClient) -> None:
+    route = "/named_colors/search"
+    words = client.post(route, data={"text": "blue", "k": "1"})
+    assert [m["image_id"] for m in words.json()["matches"]] == [3]
+    images = client.post(route, files={"image": IMAGE}, data={"k": "1"})
+    assert len(images.json()["matches"]) == 1
+    for answer in (
+        client.post(route, data={"k": "1"}),
+        client.post(route, files={"image": IMAGE}, data={"text": "blue", "k": "1"}),
+    ):
+        assert answer.status_code == 422
+        assert answer.json()["detail"] == "give exactly one of image and text"
+
+
+def test_services_that_compare_images_refuse_words(
+    client: TestClient, system: System
+) -> None:
+    answer = client.post("/color/search", data={"text": "blue", "k": "1"})
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == (
+        "not understood here: text; this takes image, k, radius"
+    )
+    for backend in system.parts.backends:
+        with pytest.raises(
+            BadParameterError, match=f"{backend.name} does not search by words: send"
+        ):
+            backend.search_words("blue", k=1)
+
+
+def test_where_nobody_reads_words_that_is_said(
+    client: TestClient, system: System
+) -> None:
+    sentence = "no service here searches by words: "
+    with pytest.raises(BadParameterError, match=sentence):
+        system.parts.searcher.search(ByWords("blue"), k=5)
+    answer = client.post("/reverse_search", data={"text": "blue", "services": "phash"})
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == (
+        "no service here searches by words: send an image to phash"
+    )
+
+
+def test_words_have_no_duplicates(client: TestClient) -> None:
+    form = {"text": "blue", "find_duplicate": "1"}
+    answer = client.post("/reverse_search", data=form)
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("words have no duplicates")
+
+
+def test_a_service_of_words_that_is_away_is_listed(system: System) -> None:
+    parts = system.parts
+    away = UnavailableBackend("named_colors", "no model", reads_words=True)
+    with pytest.raises(UnavailableError):
+        away.search_words("blue", k=1)
+    searcher = ReverseSearcher(
+        [away], parts.catalog, parts.originals, calibration=shipped()
+    )
+    found = searcher.search(ByWords("blue"), k=5)
+    searcher.close()
+    assert found.unavailable == {"named_colors": "no model"}
