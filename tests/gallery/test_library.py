@@ -135,7 +135,7 @@ def test_find_similar_leaves_out_the_image_itself(page: Page) -> None:
     )
 
 
-def test_an_image_of_which_no_file_was_kept_says_so(
+def test_an_image_of_which_no_file_was_kept_says_so_and_is_searched_with(
     page: Page, client: httpx2.Client
 ) -> None:
     image_id = 5000
@@ -146,9 +146,11 @@ def test_an_image_of_which_no_file_was_kept_says_so(
         ).raise_for_status()
         page.goto(f"/#image={image_id}")
         expect(page.locator("#viewer-note")).to_contain_text("was not kept")
-        expect(page.locator("#viewer-similar")).to_be_hidden()
-        page.goto(f"/#similar={image_id}")
-        expect(page.locator(".failure")).to_contain_text("was not kept")
+        expect(page.locator("#viewer-file")).to_be_hidden()
+        page.locator("#viewer-similar").click()
+        expect(page.locator("#search h1")).to_have_text(
+            re.compile("^(Nothing else like it here|No other copy of it)")
+        )
     finally:
         client.delete(f"/images/{image_id}")
 

@@ -16,9 +16,6 @@ export async function imagePage({ limit, after }) {
 /** Return what is known of an image. */
 export const imageRecord = async (id) => (await answer(`images/${id}`)).json();
 
-/** Return an image's file, as it is. */
-export const imageFile = async (id) => (await answer(`images/${id}/file`)).blob();
-
 /** Return how far the import is: running, done, total. */
 export const importProgress = async () => (await answer("import_progress")).json();
 
@@ -26,8 +23,14 @@ export const importProgress = async () => (await answer("import_progress")).json
 export async function reverseSearch(image, name) {
   const form = new FormData();
   form.set("image", await readable(image), name);
-  form.set("k", K);
-  return (await answer("reverse_search", { method: "POST", body: form })).json();
+  return searched(form);
+}
+
+/** Search by an image of the library, which itself is left out. */
+export async function reverseSearchById(id) {
+  const form = new FormData();
+  form.set("image_id", id);
+  return searched(form);
 }
 
 /** Return the pairs of points that fit, `[x, y, x, y]` each, by the image's id. */
@@ -36,14 +39,28 @@ export async function pointPairs(image, name) {
   form.set("image", image, name);
   form.set("k", K); // as the reverse search asks, so that the same ones are compared
   form.set("points", "true");
-  const options = { method: "POST", body: form };
-  const found = await (await answer("local_features/search", options)).json();
-  return new Map(found.matches.map((match) => [match.image_id, match.points ?? []]));
+  return pairs(await answer("local_features/search", { method: "POST", body: form }));
+}
+
+/** Return the same for an image of the library. */
+export async function pointPairsById(id) {
+  const asked = new URLSearchParams({ k: K, points: true });
+  return pairs(await answer(`local_features/images/${id}/similar?${asked}`));
 }
 
 export const thumbnailOf = (id) => `images/${id}/thumbnail`;
 export const viewOf = (id) => `images/${id}/view`;
 export const fileOf = (id) => `images/${id}/file`;
+
+async function searched(form) {
+  form.set("k", K);
+  return (await answer("reverse_search", { method: "POST", body: form })).json();
+}
+
+async function pairs(response) {
+  const { matches } = await response.json();
+  return new Map(matches.map((match) => [match.image_id, match.points ?? []]));
+}
 
 async function answer(url, options) {
   let response;

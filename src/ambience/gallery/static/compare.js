@@ -125,7 +125,7 @@ function queryPicture(query) {
   return new Picture({
     title: "Query",
     name: query.name,
-    sources: [query.view],
+    sources: [query.view, query.preview],
     size: query.size,
     lost: `This browser does not show ${format}, so only the image is shown.`,
   });

@@ -1,11 +1,11 @@
 /** What is searched with, and the answer to it. */
 
 import {
-  imageFile,
   imageRecord,
   pointPairs,
-  Problem,
+  pointPairsById,
   reverseSearch,
+  reverseSearchById,
   thumbnailOf,
   viewOf,
 } from "./api.js";
@@ -21,17 +21,11 @@ class Query {
 
   /** Return which points fit, by the image's id; asked once, for all matches. */
   pointPairs() {
-    this.#pairs ??= this.#askForPairs();
-    return this.#pairs;
-  }
-
-  async #askForPairs() {
-    try {
-      return await pointPairs(await this.file(), this.name);
-    } catch (error) {
+    this.#pairs ??= this.askForPairs().catch((error) => {
       this.#pairs = null; // whoever comes next may have more luck
       throw error;
-    }
+    });
+    return this.#pairs;
   }
 }
 
@@ -52,9 +46,8 @@ export class FileQuery extends Query {
     this.answer.catch(() => {}); // whoever shows it says why
   }
 
-  /** Return the file. */
-  async file() {
-    return this.#file;
+  askForPairs() {
+    return pointPairs(this.#file, this.name);
   }
 
   /** Let go of the file. */
@@ -77,8 +70,8 @@ export class ImageQuery extends Query {
     this.answer.catch(() => {});
   }
 
-  file() {
-    return imageFile(this.except);
+  askForPairs() {
+    return pointPairsById(this.except);
   }
 
   forget() {}
@@ -88,13 +81,6 @@ export class ImageQuery extends Query {
     this.name = record.name || this.name;
     this.byteCount = record.byte_count;
     this.size = { width: record.width, height: record.height };
-    if (!record.has_file) {
-      throw new Problem(
-        "The file of this image was not kept, so there is nothing to search with.",
-      );
-    }
-    const found = await reverseSearch(await imageFile(id), this.name);
-    const others = found.matches.filter((match) => match.image_id !== id);
-    return { ...found, matches: others };
+    return reverseSearchById(id);
   }
 }

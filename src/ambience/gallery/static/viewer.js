@@ -91,7 +91,6 @@ export class Viewer {
       bytes(image.byte_count),
     ].join(" · ");
     byId("viewer-file").hidden = !image.has_file || image.missing;
-    byId("viewer-similar").hidden = !image.has_file || image.missing;
     if (!image.has_file) {
       this.#lack("The file of this image was not kept: only what finds it is known.");
     } else if (image.missing) {
