@@ -72,7 +72,12 @@ def claim(
         likeness = belief.likeness("color", evidence)
         claims.append((Relation.SIMILAR_COLORS, likeness))
     made = [found for found in claims if found[1] >= min_score]
-    return max(made, key=lambda found: (found[0] in COPIES, found[1]), default=None)
+    # A copy that is more likely none does not hide what is likelier.
+    return max(
+        made,
+        key=lambda found: (found[0] in COPIES and found[1] >= MIN_SCORE, found[1]),
+        default=None,
+    )
 
 
 def by_hash(evidence: Evidence) -> bool:
