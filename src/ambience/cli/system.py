@@ -140,7 +140,8 @@ def open_backends(
             )
             continue
         try:
-            backends.append(LocalBackend(declared.open(own, data)))
+            service = declared.open(own, data)
+            backends.append(LocalBackend(service, timeout_s=own.timeout_s))
         except (StoredDataError, UnavailableError) as error:
             _log.warning("%s is not available: %s", name, error)
             backends.append(

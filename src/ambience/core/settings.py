@@ -17,6 +17,8 @@ from ambience.core.errors import BadParameterError
 SETTINGS_FILE = Path("ambience.toml")
 _PREFIX, _NESTED = "AMBIENCE_", "__"  # of environment variables
 
+TIMEOUT_S = 30.0  # the slowest search of a large library takes a few seconds
+
 S = TypeVar("S", bound="ServiceSettings")
 
 
@@ -28,13 +30,14 @@ class ServiceSettings(BaseModel):
     Attributes:
         url: Where the service runs, such as ``http://127.0.0.1:33336``. Empty: inside
             this process.
-        timeout_s: How long the gateway waits for its answer when it runs elsewhere.
+        timeout_s: How long a search waits for its answer, and how long any request to
+            it may take when it runs elsewhere.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: str = ""
-    timeout_s: float = Field(default=30.0, gt=0)
+    timeout_s: float = Field(default=TIMEOUT_S, gt=0)
 
 
 class LimitSettings(BaseModel):

@@ -20,6 +20,7 @@ from ambience.core.errors import (
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer
 from ambience.core.options import SearchOptions
+from ambience.core.settings import TIMEOUT_S
 from ambience.imaging import ImageFile
 from ambience.web.problems import MEDIA_TYPE
 from ambience.web.schemas import SearchAnswer, answered
@@ -59,7 +60,9 @@ def connect(
             f"services.{name}.url: {url!r} is no address such as http://127.0.0.1:33336"
         )
     client = httpx2.Client(base_url=parsed, timeout=timeout_s)
-    return RemoteBackend(name, client, options, reads_words=reads_words)
+    return RemoteBackend(
+        name, client, options, reads_words=reads_words, timeout_s=timeout_s
+    )
 
 
 class RemoteBackend:
@@ -70,6 +73,7 @@ class RemoteBackend:
         client: Reaches its process; closed with the backend.
         options: What a search may be told.
         reads_words: Whether it searches by words.
+        timeout_s: How long one request may take.
     """
 
     def __init__(
@@ -79,10 +83,12 @@ class RemoteBackend:
         options: type[SearchOptions] = SearchOptions,
         *,
         reads_words: bool = False,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         self.name = name
         self.options = options
         self.reads_words = reads_words
+        self.timeout_s = timeout_s
         self._client = client
 
     def status(self) -> Mapping[str, Any]:

@@ -1,22 +1,16 @@
 """Asks every service about a query at once, and merges what they say."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias
 
 from ambience.catalog import Catalog
-from ambience.core.errors import (
-    BadParameterError,
-    NotFoundError,
-    StoredDataError,
-    UnavailableError,
-)
+from ambience.core.errors import BadParameterError, NotFoundError
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, FusedMatch
 from ambience.fusion import COPIES, MIN_SCORE, Calibration, fuse
+from ambience.gateway.asking import Asker, ServiceAnswer
 from ambience.gateway.files import file_of
 from ambience.gateway.image_parts import ImagePart
 from ambience.gateway.queries import ById, ByImage, ByWords, Query
@@ -33,19 +27,6 @@ Ask: TypeAlias = Callable[..., Answer]
 
 _Opened: TypeAlias = ByImage | ById | ByWords | ImagePart
 """A query whose region, if it has one, is cut out."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceAnswer:
-    """What one service said, and how long it took.
-
-    Attributes:
-        answer: Its matches.
-        took_ms: Milliseconds.
-    """
-
-    answer: Answer
-    took_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +70,11 @@ class ReverseSearcher:
         self._originals = originals
         self._limits = limits
         self._pixels = PixelComparison(catalog, originals, limits=limits)
-        self._pool = ThreadPoolExecutor(
-            4 * max(1, len(backends)), thread_name_prefix="reverse-search"
-        )
+        self._asker = Asker({backend.name: backend.timeout_s for backend in backends})
 
     def close(self) -> None:
         """End the threads that ask services."""
-        self._pool.shutdown()
+        self._asker.close()
 
     def search(
         self,
@@ -179,20 +158,9 @@ class ReverseSearcher:
         unavailable: dict[str, str],
     ) -> None:
         """Ask services at once; put down what each said, or why it could not."""
-        futures = {
-            name: self._pool.submit(self._ask, ask, k) for name, ask in asks.items()
-        }
-        for name, future in futures.items():
-            try:
-                said[name] = future.result()
-            # The last: this one has missed an image that others may know.
-            except (UnavailableError, StoredDataError, NotFoundError) as error:
-                unavailable[name] = str(error)
-
-    def _ask(self, ask: Ask, k: int) -> ServiceAnswer:
-        start = time.perf_counter()
-        answer = ask(k=k)
-        return ServiceAnswer(answer, 1000 * (time.perf_counter() - start))
+        heard = self._asker.ask({name: partial(ask, k=k) for name, ask in asks.items()})
+        said.update(heard.said)
+        unavailable.update(heard.unavailable)
 
     def _check_known(self, image_id: ImageId, unavailable: Mapping[str, str]) -> None:
         if not self._catalog.find([image_id]):

@@ -11,6 +11,7 @@ from ambience.core.errors import (
 from ambience.core.features import Feature, ImageId
 from ambience.core.matches import Answer
 from ambience.core.options import SearchOptions
+from ambience.core.settings import TIMEOUT_S
 from ambience.imaging import ImageFile
 from ambience.service import ReadsWords, Service
 
@@ -35,6 +36,11 @@ class Backend(Protocol):
     @property
     def reads_words(self) -> bool:
         """Whether `search_words` finds anything."""
+        ...
+
+    @property
+    def timeout_s(self) -> float:
+        """How long a search waits for its answer, in seconds."""
         ...
 
     def status(self) -> Mapping[str, Any]:
@@ -106,12 +112,18 @@ class Backend(Protocol):
 
 
 class LocalBackend:
-    """A service in this process."""
+    """A service in this process.
 
-    def __init__(self, service: Service[Any]) -> None:
+    Args:
+        service: Which.
+        timeout_s: How long a search waits for its answer.
+    """
+
+    def __init__(self, service: Service[Any], *, timeout_s: float = TIMEOUT_S) -> None:
         self.service = service
         self.options = service.options
         self.reads_words = isinstance(service, ReadsWords)
+        self.timeout_s = timeout_s
 
     @property
     def name(self) -> str:
@@ -207,6 +219,7 @@ class UnavailableBackend:
         self.name = name
         self.options = options
         self.reads_words = reads_words
+        self.timeout_s = TIMEOUT_S  # it answers at once
         self._reason = reason
 
     def status(self) -> Mapping[str, Any]:
