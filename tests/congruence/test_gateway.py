@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -14,10 +15,11 @@ from ambience.imaging import Limits
 from ambience.web.app import create_app
 from tests.congruence.test_backends import served
 from tests.drawing import drawn_image, encode
-from tests.library import opened_system
+from tests.library import opened_system, write_images
 
 IMAGE = encode(drawn_image(1, (60, 80)))
-LIMITS = Limits(max_bytes=2**20)
+OTHER = encode(drawn_image(2, (60, 80)))
+LIMITS = Limits(max_bytes=2 * 2**20)
 
 
 @contextmanager
@@ -42,6 +44,60 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestClien
             app = create_app(backends, limits=LIMITS)
             urls["phash"] = stack.enter_context(served(app))
         yield stack.enter_context(gateway(tmp_path / "data", urls))
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[tuple[TestClient, TestClient]]:
+    """A gateway whose services run in its process, and one whose run elsewhere."""
+    with ExitStack() as stack:
+        names = load_settings().enabled
+        backends = open_backends(load_settings(), tmp_path / "services", names)
+        for backend in backends:
+            stack.callback(backend.close)
+        url = stack.enter_context(served(create_app(backends, limits=LIMITS)))
+        urls = dict.fromkeys(names, url)
+        yield (
+            stack.enter_context(gateway(tmp_path / "here", {})),
+            stack.enter_context(gateway(tmp_path / "there", urls)),
+        )
+
+
+CALLS: list[tuple[str, str, dict[str, Any]]] = [
+    ("PUT", "/phash/images/3", {"files": {"image": IMAGE}}),
+    ("PUT", "/color/images/3", {"files": {"image": IMAGE}}),
+    ("PUT", "/phash/images/4", {"files": {"image": OTHER}}),
+    ("PUT", "/local_features/images/3", {"files": {"image": IMAGE}}),
+    ("PUT", "/phash/images/5", {"files": {"image": b"just text"}}),
+    ("PUT", "/phash/images/5", {"files": {"picture": IMAGE}}),
+    ("PUT", "/phash/images/5", {}),
+    ("PUT", "/phash/images/x", {"files": {"image": IMAGE}}),
+    ("PUT", "/phash/images/-1", {"files": {"image": IMAGE}}),
+    ("PUT", f"/phash/images/{2**60}", {"files": {"image": IMAGE}}),
+    ("PUT", "/phash/images/5", {"files": {"image": bytes(3 * 2**20)}}),
+    ("GET", "/phash", {}),
+    ("GET", "/phash/", {}),
+    ("GET", "/color?k=1", {}),
+    ("GET", "/phash/images/3/similar?k=5", {}),
+    ("GET", "/phash/images/3/similar?radius=576", {}),
+    ("GET", "/phash/images/3/similar", {}),
+    ("GET", "/phash/images/3/similar?k=1&radius=2", {}),
+    ("GET", "/phash/images/3/similar?k=0", {}),
+    ("GET", "/phash/images/3%2F4/similar?k=1", {}),
+    ("GET", "/phash/images/77/similar?k=1", {}),
+    ("POST", "/phash/search?k=5", {"files": {"image": IMAGE}}),
+    ("POST", "/color/search", {"files": {"image": IMAGE}, "data": {"radius": "2"}}),
+    ("POST", "/local_features/search?k=1&points=true", {"files": {"image": IMAGE}}),
+    ("POST", "/phash/search?k=5", {"files": {"image": IMAGE}, "data": {"odd": "1"}}),
+    ("POST", "/phash/search?k=5", {"content": b"no form"}),
+    ("POST", "/phash", {}),
+    ("GET", "/phash/search", {}),
+    ("HEAD", "/phash", {}),
+    ("GET", "/phash/nowhere", {}),
+    ("DELETE", "/phash/images/4", {}),
+    ("DELETE", "/phash/images/4", {}),
+    ("DELETE", "/phash/images/x", {}),
+    ("GET", "/openapi.json", {}),
+]
 
 
 @pytest.fixture
@@ -79,6 +135,57 @@ def test_an_image_is_put_found_and_removed_alike(client: TestClient) -> None:
     assert client.get("/readyz").json()["unavailable"] == []
     assert client.delete("/images/7").status_code == 204
     assert client.get("/phash").json()["count"] == 0
+
+
+def test_both_ways_say_the_same_to_the_same_calls(
+    pair: tuple[TestClient, TestClient],
+) -> None:
+    for method, path, options in CALLS:
+        here, there = (client.request(method, path, **options) for client in pair)
+        assert here.status_code == there.status_code, (method, path, there.text)
+        assert here.content == there.content, (method, path)
+        kinds = [answer.headers.get("content-type") for answer in (here, there)]
+        assert kinds[0] == kinds[1], (method, path)
+
+
+def test_both_ways_count_the_same_calls(pair: tuple[TestClient, TestClient]) -> None:
+    def counted(client: TestClient) -> list[str]:
+        numbers = client.get("/metrics").text.splitlines()
+        names = ("ambience_requests_total", "ambience_service")
+        return sorted(line for line in numbers if line.startswith(names))
+
+    for method, path, options in CALLS:
+        for client in pair:
+            client.request(method, path, **options)
+    here, there = map(counted, pair)
+    assert here == there
+    assert any('route="/phash/images/{image_id}/similar"' in line for line in here)
+
+
+def test_both_ways_find_the_same(pair: tuple[TestClient, TestClient]) -> None:
+    found = []
+    for client in pair:
+        for image_id, image in {3: IMAGE, 4: OTHER}.items():
+            client.put(f"/images/{image_id}", files={"image": image})
+        search = client.post("/reverse_search", files={"image": IMAGE}).json()
+        for said in search["services"].values():
+            del said["took_ms"]
+        found.append(search)
+    assert found[0] == found[1]
+    assert found[0]["matches"][0]["relation"] == "same_file"
+
+
+def test_an_import_is_never_given_an_id_that_was_chosen(
+    client: TestClient, tmp_path: Path
+) -> None:
+    answer = client.put("/phash/images/41", files={"image": IMAGE})
+    assert answer.status_code == 204
+    folder = tmp_path / "photos"
+    write_images(folder, 1)
+    with opened_system(tmp_path / "data", enabled=["color"]) as system:
+        system.importer.run([folder])
+        (image,) = system.parts.catalog.newest(limit=5)
+        assert image.image_id > 41
 
 
 def test_a_service_at_a_wrong_address_is_listed(lost: TestClient) -> None:

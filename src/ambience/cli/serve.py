@@ -186,7 +186,7 @@ class _Server(uvicorn.Server):
 
 def _serve(app: Any, listener: socket.socket, on_ready: Callable[[], object]) -> None:
     config = uvicorn.Config(
-        app, log_level="warning", timeout_graceful_shutdown=_STOP_S, lifespan="off"
+        app, log_level="warning", timeout_graceful_shutdown=_STOP_S, lifespan="on"
     )
     server = _Server(config, on_ready)
     # Once the server has stopped, it sends itself the signal again, for this handler:

@@ -1,17 +1,44 @@
 """The one public face: every service's routes, the images, and the merged search."""
 
-from fastapi import FastAPI
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 
 from ambience.gateway.file_routes import file_routes
 from ambience.gateway.image_routes import image_routes
 from ambience.gateway.parts import Parts
+from ambience.gateway.proxy import Proxy
+from ambience.gateway.remote import RemoteBackend
 from ambience.gateway.search_routes import search_routes
 from ambience.web.app import create_app
+from ambience.web.backend import Backend
 
 
 def create_gateway(parts: Parts) -> FastAPI:
     """Return the application that serves the gateway."""
-    app = create_app(parts.backends, limits=parts.limits, claim=parts.catalog.claim_id)
+    claim = parts.catalog.claim_id
+    proxies = {
+        backend.name: Proxy(backend, claim)
+        for backend in parts.backends
+        if isinstance(backend, RemoteBackend)
+    }
+
+    def route_class(backend: Backend) -> type[APIRoute]:
+        proxy = proxies.get(backend.name)
+        return APIRoute if proxy is None else proxy.route_class()
+
+    @asynccontextmanager
+    async def closing(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        for proxy in proxies.values():
+            proxy.close()
+
+    app = create_app(
+        parts.backends, limits=parts.limits, claim=claim, route_class=route_class
+    )
+    app.include_router(APIRouter(lifespan=closing))
     app.include_router(image_routes(parts))
     app.include_router(file_routes(parts))
     app.include_router(search_routes(parts))

@@ -7,33 +7,17 @@ from typing import Any
 import httpx2
 from pydantic import ValidationError
 
-from ambience.core.errors import (
-    AmbienceError,
-    BadInputError,
-    BadParameterError,
-    BusyError,
-    NotFoundError,
-    TooLargeError,
-    UnavailableError,
-    UnsupportedImageError,
-)
+from ambience.core.errors import AmbienceError, BadParameterError, NotFoundError
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer
 from ambience.core.options import SearchOptions
 from ambience.core.settings import TIMEOUT_S
+from ambience.gateway.refusals import Address, Answered
+from ambience.gateway.transport import BoundedTransport
 from ambience.imaging import ImageFile
-from ambience.web.problems import MEDIA_TYPE
-from ambience.web.schemas import SearchAnswer, answered
+from ambience.web.schemas import SearchAnswer, answer_of
 
-# What a problem document of another process means here; 404 needs a second look.
-_ERRORS: Mapping[int, type[AmbienceError]] = {
-    HTTPStatus.BAD_REQUEST: BadInputError,
-    HTTPStatus.CONFLICT: BusyError,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TooLargeError,
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: UnsupportedImageError,
-    HTTPStatus.UNPROCESSABLE_ENTITY: BadParameterError,
-    HTTPStatus.SERVICE_UNAVAILABLE: UnavailableError,
-}
+_STATUS_S = 5.0  # what is asked for its state computes nothing
 
 
 def connect(
@@ -59,7 +43,8 @@ def connect(
         raise BadParameterError(
             f"services.{name}.url: {url!r} is no address such as http://127.0.0.1:33336"
         )
-    client = httpx2.Client(base_url=parsed, timeout=timeout_s)
+    transport = BoundedTransport(parsed, timeout_s=timeout_s)
+    client = httpx2.Client(base_url=parsed, transport=transport)
     return RemoteBackend(
         name, client, options, reads_words=reads_words, timeout_s=timeout_s
     )
@@ -67,6 +52,10 @@ def connect(
 
 class RemoteBackend:
     """The same service behind HTTP.
+
+    Attributes:
+        address: Where it is looked for.
+        url: The same, with a password if it has one.
 
     Args:
         name: The service's name.
@@ -89,6 +78,8 @@ class RemoteBackend:
         self.options = options
         self.reads_words = reads_words
         self.timeout_s = timeout_s
+        self.url = client.base_url
+        self.address = Address(name, str(self.url.copy_with(userinfo=b"")))
         self._client = client
 
     def status(self) -> Mapping[str, Any]:
@@ -162,61 +153,44 @@ class RemoteBackend:
         self._client.close()
 
     def _status(self) -> Mapping[str, Any]:
-        response = self._send("GET", "")
-        match body := _json(response):
-            case {"name": self.name, "available": False, "reason": str()}:
-                return dict(body)
-            case {
-                "name": self.name,
-                "available": True,
-                "count": int(),
-                "index": {"lag": int()},
-            }:
-                return dict(body)
-        raise self._other(response)
+        limit_s = min(_STATUS_S, self.timeout_s)
+        return self.address.state(self._send("GET", "", limit_s=limit_s))
 
     def _find(self, method: str, path: str, **options: Any) -> Answer:
-        response = self._send(method, path, **options)
+        answered = self._send(method, path, **options)
         try:
-            said = SearchAnswer.model_validate(_json(response))
+            said = SearchAnswer.model_validate(answered.json)
         except ValidationError as error:
-            raise self._other(response) from error
-        return answered(said)
+            raise self.address.something_else(answered.status) from error
+        return answer_of(said)
 
     def _change(self, method: str, path: str, **options: Any) -> None:
-        response = self._send(method, path, **options)
+        answered = self._send(method, path, **options)
         # A page of somebody else's must not pass for an image that was stored.
-        if response.status_code != HTTPStatus.NO_CONTENT:
-            raise self._other(response)
+        if answered.status != HTTPStatus.NO_CONTENT:
+            raise self.address.something_else(answered.status)
 
-    def _send(self, method: str, path: str, **options: Any) -> httpx2.Response:
+    def _send(
+        self, method: str, path: str, *, limit_s: float | None = None, **options: Any
+    ) -> Answered:
+        limit_s = limit_s or self.timeout_s
         try:
-            response = self._client.request(method, f"/{self.name}{path}", **options)
-        except httpx2.HTTPError as error:
-            raise UnavailableError(
-                f"{self.name} does not answer at {self._client.base_url} "
-                f"({type(error).__name__}): see whether it runs"
-            ) from error
+            response = self._client.request(
+                method,
+                f"/{self.name}{path}",
+                extensions={"limit_s": limit_s},
+                **options,
+            )
+        except (httpx2.HTTPError, OSError) as error:
+            raise self.address.silence(error, timeout_s=limit_s) from error
+        media_type = response.headers.get("content-type", "").partition(";")[0]
+        answered = Answered(response.status_code, media_type, response.content)
         if response.is_success:
-            return response
-        status, detail = response.status_code, _detail(response)
-        if detail is None:
-            raise self._other(response)
-        if status in _ERRORS:
-            raise _ERRORS[status](detail)
-        if status == HTTPStatus.NOT_FOUND:
-            if not path:
-                raise self._other(response)
+            return answered
+        refusal = self.address.refusal(answered, of_status=not path)
+        if isinstance(refusal, NotFoundError):
             self._status()  # raises where it is the service that is not found
-            raise NotFoundError(detail)
-        raise UnavailableError(f"{self.name} answered {status}: {detail}")
-
-    def _other(self, response: httpx2.Response) -> UnavailableError:
-        return UnavailableError(
-            f"{self.name} at {self._client.base_url} answered something else "
-            f"({response.status_code} {response.reason_phrase}): see whether "
-            f"services.{self.name}.url is right"
-        )
+        raise refusal
 
 
 def _asked(
@@ -225,21 +199,3 @@ def _asked(
     """Return what a search is told, as it stands in the address."""
     told = {"k": k, "radius": radius, **(options or {})}
     return {name: value for name, value in told.items() if value is not None}
-
-
-def _json(response: httpx2.Response) -> Any:
-    """Return a body, ``None`` (which we never send) if it is not JSON."""
-    try:
-        return response.json()
-    except (ValueError, RecursionError):
-        return None
-
-
-def _detail(response: httpx2.Response) -> str | None:
-    """Return the sentence of a problem document, ``None`` if it is not one of ours."""
-    if response.headers.get("content-type", "").partition(";")[0] != MEDIA_TYPE:
-        return None
-    match _json(response):
-        case {"detail": str(detail)}:
-            return detail
-    return None

@@ -1,10 +1,11 @@
 """The application around services: one or all of them, the code is the same."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 
 from ambience import __version__
 from ambience.imaging import Limits
@@ -18,7 +19,11 @@ from ambience.web.service_routes import Claim, service_routes
 
 
 def create_app(
-    backends: Sequence[Backend], *, limits: Limits, claim: Claim = lambda _: None
+    backends: Sequence[Backend],
+    *,
+    limits: Limits,
+    claim: Claim = lambda _: None,
+    route_class: Callable[[Backend], type[APIRoute]] = lambda _: APIRoute,
 ) -> FastAPI:
     """Serve each service under ``/{its name}``, with health and metrics.
 
@@ -26,6 +31,7 @@ def create_app(
         backends: The services.
         limits: What images may cost.
         claim: See `Claim`; nobody gives out ids where services run alone.
+        route_class: Returns the class of a service's routes.
     """
     app = FastAPI(
         title="ambience",
@@ -39,7 +45,10 @@ def create_app(
     app.add_middleware(MeasureRequests, metrics=metrics)
     app.add_middleware(UploadLimit, max_bytes=limits.max_bytes)
     for backend in backends:
-        app.include_router(service_routes(backend, limits, claim=claim))
+        routes = service_routes(
+            backend, limits, claim=claim, route_class=route_class(backend)
+        )
+        app.include_router(routes)
 
     app.include_router(documents(app.openapi))
 

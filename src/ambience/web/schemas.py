@@ -124,7 +124,7 @@ def search_answer(answer: Answer) -> SearchAnswer:
     return SearchAnswer(matches=matches, note=answer.note, background=background)
 
 
-def answered(said: SearchAnswer) -> Answer:
+def answer_of(said: SearchAnswer) -> Answer:
     """Return what was sent as the answer that it was."""
     usual = said.background
     return Answer(

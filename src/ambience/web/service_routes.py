@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
+from fastapi.routing import APIRoute
 
 from ambience.core.errors import BadParameterError, NotFoundError
 from ambience.core.features import ImageId
@@ -33,14 +34,29 @@ Claim = Callable[[ImageId], None]
 """Called with an id that a caller chose, so that nobody else is given it later."""
 
 
-def service_routes(backend: Backend, limits: Limits, *, claim: Claim) -> APIRouter:
+def service_routes(
+    backend: Backend,
+    limits: Limits,
+    *,
+    claim: Claim,
+    route_class: type[APIRoute] = APIRoute,
+) -> APIRouter:
     """Return the routes of one service, under ``/{its name}``.
 
     Handlers are plain functions: they run in a thread pool, as all of them compute or
     wait for a disk.
+
+    Args:
+        backend: The service.
+        limits: What images may cost.
+        claim: See `Claim`.
+        route_class: Of the routes; it may answer by itself what is only declared here.
     """
     router = APIRouter(
-        prefix=f"/{backend.name}", tags=[backend.name], responses=PROBLEMS
+        prefix=f"/{backend.name}",
+        tags=[backend.name],
+        responses=PROBLEMS,
+        route_class=route_class,
     )
 
     own = backend.options.model_fields

@@ -1,0 +1,334 @@
+"""Passes requests for a service elsewhere on to it, and its answers back, as they come.
+
+Neither is parsed or held: what arrives is sent on in the same moment. Read are only the
+refusals, which are short, and what a service says of its own state.
+"""
+
+import base64
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope, Send
+
+from ambience.core.errors import NotFoundError, UnavailableError
+from ambience.core.features import ImageId
+from ambience.gateway.connection import Headers
+from ambience.gateway.refusals import Answered
+from ambience.gateway.remote import RemoteBackend
+from ambience.gateway.transport import upstream_of
+from ambience.gateway.upstream import Body, Parts, Reply, Upstream
+from ambience.web.problems import STATUS
+from ambience.web.schemas import JSON, ImageIdPath
+from ambience.web.service_routes import Claim
+
+_STATUS_S = 5.0  # what is asked for its state computes nothing
+_SHORT = 2**18  # bytes of a refusal or of a state at most
+_AGAIN = 2**16  # bytes of an upload that are held, in case it must be sent once more
+_JSON = "application/json"
+
+# What belongs to one connection, not to the message (RFC 9110, section 7.6.1), and
+# `expect`, which our own server has answered.
+_HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"expect",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+_OWN = frozenset({b"date", b"server"})  # of an answer: our server says them itself
+# Refusals that mean the same here; others (a wrong Host, say) are the gateway's affair.
+_PASSED = frozenset({*STATUS.values(), HTTPStatus.INTERNAL_SERVER_ERROR})
+
+_image_id: TypeAdapter[int] = TypeAdapter(ImageIdPath)
+_log = logging.getLogger(__name__)
+
+Handler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class Proxy:
+    """Answers the routes of one service by asking the service.
+
+    Args:
+        backend: Where it runs.
+        claim: Called with the id of an image before it is put, not after: an import
+            could be given the id in between. One that is refused was claimed for
+            nothing, and leaves a gap.
+    """
+
+    def __init__(self, backend: RemoteBackend, claim: Claim) -> None:
+        self._address = backend.address
+        self._timeout_s = backend.timeout_s
+        self._claim = claim
+        self._url = backend.url
+        self._path = backend.url.raw_path.rstrip(b"/")
+        self._own = f"/{backend.name}"
+        self._kept: Upstream | None = None
+
+    def route_class(self) -> type[APIRoute]:
+        """Return the class of routes that pass on what they declare."""
+        proxy = self
+
+        class PassedOn(APIRoute):
+            def get_route_handler(self) -> Handler:
+                return proxy.handler(self)
+
+        return PassedOn
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._kept is not None:
+            self._kept.close()
+
+    def handler(self, route: APIRoute) -> Handler:
+        """Return what answers the requests of a route."""
+        expected = HTTPStatus(route.status_code or HTTPStatus.OK)
+        is_status = route.path == self._own
+
+        async def handler(request: Request) -> Response:
+            if is_status:
+                return JSONResponse(await self._status())
+            if request.method == "PUT":
+                await self._claimed(request)
+            return _PassedAnswer(self, expected)
+
+        return handler
+
+    async def _claimed(self, request: Request) -> None:
+        try:
+            image_id = _image_id.validate_python(request.path_params["image_id"])
+        except ValidationError:
+            return  # which the service says
+        await run_in_threadpool(self._claim, ImageId(image_id))
+
+    async def _status(self) -> JSON:
+        """See `RemoteBackend.status`."""
+        try:
+            return await self._state()
+        except UnavailableError as error:
+            name = self._address.name
+            return {"name": name, "available": False, "reason": str(error)}
+
+    async def _state(self) -> JSON:
+        """Return what the service says of itself.
+
+        Raises:
+            UnavailableError: If it does not answer, or something else does.
+        """
+        limit_s = min(_STATUS_S, self._timeout_s)
+        target = self._path + self._own.encode()
+        try:
+            async with self._upstream.exchange(
+                "GET", target, self._sent([]), Parts([]), timeout_s=limit_s
+            ) as reply:
+                answered = await _read(reply)
+        except OSError as error:
+            raise self._address.silence(error, timeout_s=limit_s) from error
+        return self._address.state(answered)
+
+    async def pass_on(
+        self, scope: Scope, receive: Receive, send: Send, *, expected: int
+    ) -> None:
+        """Answer a request with what the service answers.
+
+        Args:
+            scope: The request.
+            receive: Gives its body.
+            send: Takes the answer.
+            expected: The status of a success.
+
+        Raises:
+            AmbienceError: If the service can't be reached, or something else answers.
+        """
+        target = self._path + scope["raw_path"]
+        if scope["query_string"]:
+            target += b"?" + scope["query_string"]
+        headers = self._sent(scope["headers"])
+        answer = _Answer(send)
+        refused = None
+        try:
+            async with self._upstream.exchange(
+                scope["method"], target, headers, _Upload(receive)
+            ) as reply:
+                if reply.status == expected and _is_right(reply, expected):
+                    await answer.pass_on(reply)
+                else:
+                    refused = await _read(reply)
+        except ClientDisconnect:
+            return  # and the service's connection is cut, so that it may stop, too
+        except OSError as error:
+            if not answer.has_begun:
+                raise self._address.silence(error, timeout_s=self._timeout_s) from error
+            # The connection is closed without the end, which tells the client.
+            _log.warning("%s broke off its answer (%r)", self._address.name, error)
+            return
+        if refused is None:
+            await answer.send(b"")
+        else:
+            await self._refuse(refused, answer)
+
+    async def _refuse(self, answered: Answered, answer: "_Answer") -> None:
+        refusal = self._address.refusal(answered)
+        if answered.detail is None or answered.status not in _PASSED:
+            raise refusal
+        if isinstance(refusal, NotFoundError):
+            await self._state()  # raises where it is the service that is not found
+        headers = [
+            (b"content-type", answered.media_type.encode()),
+            (b"content-length", str(len(answered.body)).encode()),
+        ]
+        await answer.start(answered.status, headers)
+        await answer.send(answered.body)
+
+    @property
+    def _upstream(self) -> Upstream:
+        if self._kept is None:  # made where it is used, in the server's event loop
+            self._kept = upstream_of(self._url, timeout_s=self._timeout_s)
+        return self._kept
+
+    def _sent(self, headers: Headers) -> Headers:
+        """Return the headers of a request as the service gets them."""
+        dropped = {*_one_hop(headers), b"host"}
+        own = [(b"host", self._url.netloc)]
+        if self._url.userinfo:
+            dropped.add(b"authorization")
+            account = f"{self._url.username}:{self._url.password}".encode()
+            own.append((b"authorization", b"Basic " + base64.b64encode(account)))
+        # Which then says where the body ends, whatever else is said.
+        if any(name == b"transfer-encoding" for name, _ in headers):
+            dropped.add(b"content-length")
+            own.append((b"transfer-encoding", b"chunked"))
+        return own + [pair for pair in headers if pair[0] not in dropped]
+
+
+class _PassedAnswer(Response):
+    """The answer of a service, asked for when it is sent."""
+
+    def __init__(self, proxy: Proxy, expected: int) -> None:
+        super().__init__(status_code=expected)
+        self._proxy = proxy
+        self._expected = expected
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        await self._proxy.pass_on(scope, receive, send, expected=self._expected)
+
+
+class _Answer:
+    """The way back to the client."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.has_begun = False
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Send how it begins."""
+        self.has_begun = True
+        start = {"type": "http.response.start", "status": status, "headers": headers}
+        await self._send(start)
+
+    async def send(self, data: bytes, *, more: bool = False) -> None:
+        """Send a piece of the body; the last, if no more is to come."""
+        body: Message = {"type": "http.response.body", "body": data, "more_body": more}
+        await self._send(body)
+
+    async def pass_on(self, reply: Reply) -> None:
+        """Send what a service answers, as it comes."""
+        dropped = {*_one_hop(reply.headers), *_OWN}
+        headers = [pair for pair in reply.headers if pair[0] not in dropped]
+        with reply.limit.paused():
+            await self.start(reply.status, headers)
+        async for piece in reply.pieces():
+            with reply.limit.paused():
+                await self.send(piece, more=True)
+
+
+class _Upload(Body):
+    """The body of a request, as it comes in.
+
+    Its beginning is held, so that a request which met a stale connection can be sent
+    once more; not more than that.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._has_ended = False
+        self._held: list[bytes] | None = []
+        self._size = 0
+        self._again: deque[bytes] = deque()
+
+    async def piece(self) -> bytes:
+        """See `Body.piece`.
+
+        Raises:
+            ClientDisconnect: If the client is gone.
+        """
+        if self._again:
+            return self._again.popleft()
+        while not self._has_ended:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            self._has_ended = not message.get("more_body", False)
+            body: bytes = message.get("body", b"")
+            if body:
+                self._hold(body)
+                return body
+        return b""
+
+    def rewind(self) -> bool:
+        """See `Body.rewind`."""
+        if self._held is None:
+            return False
+        self._again = deque(self._held)
+        return True
+
+    async def no_longer_needed(self) -> None:
+        """See `Body.no_longer_needed`."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        raise ClientDisconnect
+
+    def _hold(self, body: bytes) -> None:
+        self._size += len(body)
+        if self._size > _AGAIN:
+            self._held = None
+        elif self._held is not None:
+            self._held.append(body)
+
+
+async def _read(reply: Reply) -> Answered:
+    media_type = _media_type(reply)
+    body = await reply.whole(max_bytes=_SHORT)
+    return Answered(reply.status, media_type, body)
+
+
+def _is_right(reply: Reply, expected: int) -> bool:
+    """Return whether an answer can be one of ours: no page of somebody else's."""
+    return expected == HTTPStatus.NO_CONTENT or _media_type(reply) == _JSON
+
+
+def _media_type(reply: Reply) -> str:
+    found = dict(reply.headers).get(b"content-type", b"")
+    return found.decode("latin-1").partition(";")[0].strip()
+
+
+def _one_hop(headers: Headers) -> set[bytes]:
+    """Return the names of headers that belong to the connection they came on."""
+    named = b",".join(value for name, value in headers if name == b"connection")
+    return {*_HOP_BY_HOP, *(name.strip() for name in named.lower().split(b","))}

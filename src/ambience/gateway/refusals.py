@@ -1,0 +1,136 @@
+"""What the answer of another process means here, and what is said when it is none."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from ambience.core.errors import (
+    AmbienceError,
+    BadInputError,
+    BadParameterError,
+    BusyError,
+    NotFoundError,
+    TooLargeError,
+    UnavailableError,
+    UnsupportedImageError,
+)
+from ambience.web.problems import MEDIA_TYPE
+
+# What a problem document of another process means here.
+_ERRORS: Mapping[int, type[AmbienceError]] = {
+    HTTPStatus.BAD_REQUEST: BadInputError,
+    HTTPStatus.NOT_FOUND: NotFoundError,
+    HTTPStatus.CONFLICT: BusyError,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TooLargeError,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: UnsupportedImageError,
+    HTTPStatus.UNPROCESSABLE_ENTITY: BadParameterError,
+    HTTPStatus.SERVICE_UNAVAILABLE: UnavailableError,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer, read to its end.
+
+    Attributes:
+        status: The HTTP status.
+        media_type: Of the body, without parameters.
+        body: As it came.
+    """
+
+    status: int
+    media_type: str
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body; ``None`` (which we never send) if it is not JSON."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def detail(self) -> str | None:
+        """The sentence of a problem document, ``None`` if it is not one of ours."""
+        if self.media_type != MEDIA_TYPE:
+            return None
+        match self.json:
+            case {"detail": str(detail)}:
+                return detail
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a service is looked for, and how to speak of what is found there.
+
+    Attributes:
+        name: Of the service.
+        url: Where.
+    """
+
+    name: str
+    url: str
+
+    def state(self, answered: Answered) -> dict[str, Any]:
+        """Return what a service says of itself.
+
+        Raises:
+            UnavailableError: If that is not it.
+        """
+        if answered.status >= HTTPStatus.BAD_REQUEST:
+            raise self.refusal(answered, of_status=True)
+        match state := answered.json:
+            case {"name": self.name, "available": False, "reason": str()}:
+                return dict(state)
+            case {
+                "name": self.name,
+                "available": True,
+                "count": int(),
+                "index": {"lag": int()},
+            }:
+                return dict(state)
+        raise self.something_else(answered.status)
+
+    def refusal(self, answered: Answered, *, of_status: bool = False) -> AmbienceError:
+        """Return the error for an answer that is no success.
+
+        A `NotFoundError` needs a second look: see whether the service is there at all.
+
+        Args:
+            answered: What came back.
+            of_status: Whether the service was asked for itself, so that "not found"
+                means that it is not there.
+        """
+        status, detail = answered.status, answered.detail
+        if detail is None or (of_status and status == HTTPStatus.NOT_FOUND):
+            return self.something_else(status)
+        if status in _ERRORS:
+            return _ERRORS[status](detail)
+        return UnavailableError(f"{self.name} answered {status}: {detail}")
+
+    def something_else(self, status: int) -> UnavailableError:
+        """Return the error for an answer that no service gives."""
+        try:
+            phrase = f"{status} {HTTPStatus(status).phrase}"
+        except ValueError:
+            phrase = str(status)
+        return UnavailableError(
+            f"{self.name} at {self.url} answered something else ({phrase}): see "
+            f"whether services.{self.name}.url is right"
+        )
+
+    def silence(self, error: Exception, *, timeout_s: float) -> UnavailableError:
+        """Return the error for no answer, or half of one."""
+        if isinstance(error, TimeoutError):
+            return UnavailableError(
+                f"{self.name} does not answer at {self.url} within {timeout_s:g} s: "
+                f"see whether it hangs, or raise services.{self.name}.timeout_s"
+            )
+        return UnavailableError(
+            f"{self.name} does not answer at {self.url} ({type(error).__name__}): see "
+            "whether it runs"
+        )

@@ -1,0 +1,154 @@
+"""A service elsewhere is asked within limits, and once more only where that is safe."""
+
+import socket
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+import pytest
+
+from ambience.core.errors import UnavailableError
+from ambience.core.features import ImageId
+from ambience.gateway.remote import RemoteBackend, connect
+from ambience.gateway.transport import BoundedTransport
+from ambience.imaging import ImageFile
+from tests.gateway.test_proxy import MATCHES, Serve, closing_the_second, saying
+from tests.scripted import GUARD_S, Got, answer, read_head, read_request, scripted
+
+STORED = b"HTTP/1.1 204 No Content\r\n\r\n"
+SEVEN = ImageId(7)
+
+
+@contextmanager
+def remote(serve: Serve, *, timeout_s: float = GUARD_S) -> Iterator[RemoteBackend]:
+    with scripted(serve) as url:
+        backend = connect("phash", url, timeout_s=timeout_s)
+        yield backend
+        backend.close()
+
+
+def dripping(over: threading.Event, first: bytes, drop: bytes) -> Serve:
+    """Answer a byte now and then, for ever."""
+
+    def serve(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(first)
+        while not over.wait(0.01):
+            connection.sendall(drop)
+
+    return serve
+
+
+@pytest.mark.parametrize(
+    ("first", "drop"),
+    [
+        (b"", b""),
+        (b"HTTP/1.1 200 OK\r\nx: ", b"a"),
+        (answer(bytes(1000))[:-1000], b" "),
+    ],
+    ids=["silent", "in the head", "in the body"],
+)
+def test_a_service_that_drips_is_waited_for_no_longer_than_its_limit(
+    first: bytes, drop: bytes
+) -> None:
+    over = threading.Event()
+    with remote(dripping(over, first, drop), timeout_s=0.2) as backend:
+        with pytest.raises(UnavailableError, match=r"within 0\.2 s"):
+            backend.search_by_id(SEVEN, k=1)
+        assert "within" in backend.status()["reason"]
+        over.set()
+
+
+def test_an_answer_without_end_is_refused() -> None:
+    over = threading.Event()
+    first = b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n"
+    with scripted(dripping(over, first, bytes(2**16))) as url:
+        transport = BoundedTransport(
+            httpx2.URL(url), timeout_s=GUARD_S, max_bytes=2**20
+        )
+        client = httpx2.Client(base_url=url, transport=transport)
+        backend = RemoteBackend("phash", client)
+        with pytest.raises(UnavailableError, match="BrokenAnswerError"):
+            backend.search_by_id(SEVEN, k=1)
+        over.set()
+        backend.close()
+
+
+def test_a_change_that_met_a_stale_connection_is_sent_once_more_whole() -> None:
+    got: list[Got] = []
+    data = bytes(range(256)) * 4096
+    with remote(closing_the_second(got, STORED)) as backend:
+        backend.put({SEVEN: b"first"})
+        backend.put({SEVEN: data})
+    assert [one.first_line for one in got[:3]] == ["PUT /phash/images/7 HTTP/1.1"] * 3
+    assert data in got[1].body
+    assert data in got[2].body
+
+
+def test_a_change_is_not_repeated_once_an_answer_has_begun() -> None:
+    got: list[Got] = []
+    with remote(saying(STORED, b"HTTP/1.1 2", got=got)) as backend:
+        backend.put({SEVEN: b"first"})
+        with pytest.raises(UnavailableError, match="BrokenAnswerError"):
+            backend.put({SEVEN: b"second"})
+    assert len(got) == 2
+
+
+def test_a_refusal_is_heard_although_the_upload_goes_on() -> None:
+    refusal = answer(
+        b'{"detail":"too large"}',
+        status="413 Too Large",
+        kind="application/problem+json",
+        more="connection: close\r\n",
+    )
+    over = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(refusal)
+        assert over.wait(GUARD_S)  # and never reads the rest
+
+    with remote(serve) as backend:
+        with pytest.raises(Exception, match="too large"):
+            backend.put({SEVEN: bytes(2**26)})
+        over.set()
+
+
+def test_the_bytes_of_a_file_are_not_copied() -> None:
+    size = 2**26
+
+    def serve(connection: socket.socket) -> None:
+        head, body = read_head(connection)
+        left = int(Got(head, b"").header("content-length") or 0) - len(body)
+        while left:
+            left -= len(connection.recv(2**16))
+        connection.sendall(answer(MATCHES))
+
+    image = ImageFile(bytes(size))
+    with remote(serve) as backend:
+        tracemalloc.start()
+        try:
+            backend.search(image, k=1)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < size / 8
+
+
+def test_an_end_closes_the_connections() -> None:
+    closed = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        try:
+            saying(answer(MATCHES), answer(MATCHES))(connection)
+        finally:
+            closed.set()
+
+    with scripted(serve) as url:
+        backend = connect("phash", url, timeout_s=GUARD_S)
+        backend.search_by_id(SEVEN, k=1)
+        assert not closed.is_set()
+        backend.close()
+        assert closed.wait(GUARD_S)
