@@ -1,11 +1,12 @@
 """A real server process for tests: started, waited for, stopped or killed."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Self
@@ -94,6 +95,7 @@ def started(
     *options: str,
     code: str = MAIN,
     command: Sequence[str] = (sys.executable, "-c"),
+    environment: Mapping[str, str] | None = None,
 ) -> Server:
     """Start a server; it is not ready yet.
 
@@ -102,6 +104,7 @@ def started(
         *options: More words for the command line.
         code: What the process runs, where a test needs other than `MAIN`.
         command: What runs that, where a test needs more than this interpreter.
+        environment: Variables that it has besides those of this process.
     """
     path = data.with_name(f"{data.name}.log")
     with path.open("w") as log:
@@ -110,6 +113,7 @@ def started(
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            env={**os.environ, **(environment or {})},
         )
     assert process.stdout is not None
     return Server(process, process.stdout, path)
