@@ -68,9 +68,11 @@ class Connection(asyncio.Protocol):
         """Whether the next request may be sent."""
         return not self._is_lost
 
-    def send(self, event: h11.Event) -> None:
-        """Send the next piece of a request; what is lost shows when reading."""
-        pieces = self._http.send_with_data_passthrough(event)
+    def send(self, *events: h11.Event) -> None:
+        """Send the next pieces of a request; what is lost shows when reading."""
+        pieces: list[bytes] = []
+        for event in events:
+            pieces += self._http.send_with_data_passthrough(event) or ()
         if pieces and self._transport is not None and not self._is_lost:
             self._transport.writelines(pieces)
 

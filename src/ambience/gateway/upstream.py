@@ -265,8 +265,7 @@ class _Exchange:
     ) -> None:
         self._connection = connection
         self._failure: Exception | None = None
-        connection.send(request)
-        self._sender = asyncio.create_task(self._send(body, limit))
+        self._sender = asyncio.create_task(self._send(request, body, limit))
 
     async def response(self) -> h11.Response:
         """Return how the answer begins."""
@@ -289,7 +288,10 @@ class _Exchange:
         self._sender.cancel()
         return self._connection
 
-    async def _send(self, body: Body, limit: TimeLimit) -> None:
+    async def _send(self, request: h11.Request, body: Body, limit: TimeLimit) -> None:
+        head = [
+            request
+        ]  # goes with the first piece, as one packet where both are short
         try:
             while True:
                 with limit.paused():
@@ -297,9 +299,11 @@ class _Exchange:
                 if not piece:
                     break
                 # Any bytes will do, whatever the annotation says.
-                self._connection.send(h11.Data(data=piece))  # type: ignore[arg-type]
+                data = h11.Data(data=piece)  # type: ignore[arg-type]
+                self._connection.send(*head, data)
+                head = []
                 await self._connection.drain()
-            self._connection.send(h11.EndOfMessage())
+            self._connection.send(*head, h11.EndOfMessage())
             await body.no_longer_needed()
         except Exception as error:  # noqa: BLE001 -- raised by whoever reads the answer
             self._failure = error
