@@ -30,7 +30,7 @@ QUERIES = {
     "crop": encode(SCENE[40:220, 90:330]),
     "stranger": encode(drawn_image(99, (60, 80))),
 }
-HUNG_S = 4  # how long a stopped service is waited for: far longer than any search here
+HUNG_S = 6  # how long a stopped service is waited for: far longer than any search here
 
 Found = dict[str, Any]
 

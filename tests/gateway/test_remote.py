@@ -4,7 +4,7 @@ import socket
 import threading
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import httpx2
 import pytest
@@ -59,6 +59,23 @@ def test_a_service_that_drips_is_waited_for_no_longer_than_its_limit(
             backend.search_by_id(SEVEN, k=1)
         assert "within" in backend.status()["reason"]
         over.set()
+
+
+def test_a_machine_that_takes_up_no_connection_is_known_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ambience.gateway.connection._CONNECT_S", 0.1)
+    with ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(8):  # whom it never accepts: those who come after wait in vain
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)  # noqa: FBT003 -- as the library has it
+            waiting.connect_ex(full.getsockname())
+        url = f"http://127.0.0.1:{full.getsockname()[1]}"
+        backend = connect("phash", url, timeout_s=GUARD_S)
+        stack.callback(backend.close)
+        with pytest.raises(UnavailableError, match="NoConnectionError"):
+            backend.search_by_id(SEVEN, k=1)
 
 
 def test_an_answer_without_end_is_refused() -> None:

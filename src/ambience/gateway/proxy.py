@@ -6,7 +6,6 @@ refusals, which are short, and what a service says of its own state.
 
 import base64
 import logging
-from collections import deque
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any, TypeAlias
@@ -21,18 +20,17 @@ from starlette.types import Message, Receive, Scope, Send
 
 from ambience.core.errors import NotFoundError, UnavailableError
 from ambience.core.features import ImageId
+from ambience.gateway.bodies import Parts, Upload
 from ambience.gateway.connection import Headers
 from ambience.gateway.refusals import Answered
-from ambience.gateway.remote import RemoteBackend
+from ambience.gateway.remote import STATUS_S, RemoteBackend
 from ambience.gateway.transport import upstream_of
-from ambience.gateway.upstream import Body, Parts, Reply, Upstream
+from ambience.gateway.upstream import Reply, Upstream
 from ambience.web.problems import STATUS
 from ambience.web.schemas import JSON, ImageIdPath
 from ambience.web.service_routes import Claim
 
-_STATUS_S = 5.0  # what is asked for its state computes nothing
 _SHORT = 2**18  # bytes of a refusal or of a state at most
-_AGAIN = 2**16  # bytes of an upload that are held, in case it must be sent once more
 _JSON = "application/json"
 
 # What belongs to one connection, not to the message (RFC 9110, section 7.6.1), and
@@ -130,7 +128,7 @@ class Proxy:
         Raises:
             UnavailableError: If it does not answer, or something else does.
         """
-        limit_s = min(_STATUS_S, self._timeout_s)
+        limit_s = min(STATUS_S, self._timeout_s)
         target = self._path + self._own.encode()
         try:
             async with self._upstream.exchange(
@@ -163,7 +161,7 @@ class Proxy:
         refused = None
         try:
             async with self._upstream.exchange(
-                scope["method"], target, headers, _Upload(receive)
+                scope["method"], target, headers, Upload(receive)
             ) as reply:
                 if reply.status == expected and _is_right(reply, expected):
                     await answer.pass_on(reply)
@@ -256,60 +254,6 @@ class _Answer:
         async for piece in reply.pieces():
             with reply.limit.paused():
                 await self.send(piece, more=True)
-
-
-class _Upload(Body):
-    """The body of a request, as it comes in.
-
-    Its beginning is held, so that a request which met a stale connection can be sent
-    once more; not more than that.
-    """
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._has_ended = False
-        self._held: list[bytes] | None = []
-        self._size = 0
-        self._again: deque[bytes] = deque()
-
-    async def piece(self) -> bytes:
-        """See `Body.piece`.
-
-        Raises:
-            ClientDisconnect: If the client is gone.
-        """
-        if self._again:
-            return self._again.popleft()
-        while not self._has_ended:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            self._has_ended = not message.get("more_body", False)
-            body: bytes = message.get("body", b"")
-            if body:
-                self._hold(body)
-                return body
-        return b""
-
-    def rewind(self) -> bool:
-        """See `Body.rewind`."""
-        if self._held is None:
-            return False
-        self._again = deque(self._held)
-        return True
-
-    async def no_longer_needed(self) -> None:
-        """See `Body.no_longer_needed`."""
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        raise ClientDisconnect
-
-    def _hold(self, body: bytes) -> None:
-        self._size += len(body)
-        if self._size > _AGAIN:
-            self._held = None
-        elif self._held is not None:
-            self._held.append(body)
 
 
 async def _read(reply: Reply) -> Answered:

@@ -17,7 +17,7 @@ from ambience.gateway.transport import BoundedTransport
 from ambience.imaging import ImageFile
 from ambience.web.schemas import SearchAnswer, answer_of
 
-_STATUS_S = 5.0  # what is asked for its state computes nothing
+STATUS_S = 5.0  # what is asked for its state computes nothing
 
 
 def connect(
@@ -153,7 +153,7 @@ class RemoteBackend:
         self._client.close()
 
     def _status(self) -> Mapping[str, Any]:
-        limit_s = min(_STATUS_S, self.timeout_s)
+        limit_s = min(STATUS_S, self.timeout_s)
         return self.address.state(self._send("GET", "", limit_s=limit_s))
 
     def _find(self, method: str, path: str, **options: Any) -> Answer:

@@ -1,12 +1,14 @@
 """Lets threads ask a service elsewhere, each request within one limit for it all."""
 
 import asyncio
+from concurrent.futures import CancelledError
 from threading import Lock, Thread
 from typing import cast
 
 import httpx2
 
-from ambience.gateway.upstream import Parts, Upstream
+from ambience.gateway.bodies import Parts
+from ambience.gateway.upstream import Upstream
 
 _MAX_BYTES = 2**26  # of an answer: a thousand matches with all their points have 30 MB
 _STOP_S = 5.0
@@ -44,22 +46,21 @@ class BoundedTransport(httpx2.BaseTransport):
             OSError: As `Upstream.exchange` raises it.
         """
         answer = self._answer(request)
-        return asyncio.run_coroutine_threadsafe(answer, self._running_loop()).result()
+        asked = asyncio.run_coroutine_threadsafe(answer, self._running_loop())
+        try:
+            return asked.result()
+        except CancelledError as error:
+            raise ConnectionAbortedError from error
 
     def close(self) -> None:
         """Close the connections, and end the thread."""
         with self._lock:
-            loop, thread, upstream = self._loop, self._thread, self._upstream
-            self._loop = None
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
         if loop is None or thread is None:
             return
-        if upstream is not None:
-            loop.call_soon_threadsafe(upstream.close)
-        # In a later round, as a connection takes one to close.
-        loop.call_soon_threadsafe(lambda: loop.call_soon(loop.stop))
+        loop.call_soon_threadsafe(loop.stop)
         thread.join(_STOP_S)
-        if not thread.is_alive():
-            loop.close()
 
     async def _answer(self, request: httpx2.Request) -> httpx2.Response:
         if self._upstream is None:
@@ -82,13 +83,22 @@ class BoundedTransport(httpx2.BaseTransport):
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
+                runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+                self._loop = runner.get_loop()
                 name = f"requests-{self._url.host}-{self._url.port}"
+                # A daemon: the process must be able to end while a name is looked up.
                 self._thread = Thread(
-                    target=self._loop.run_forever, name=name, daemon=True
+                    target=self._run, args=(runner,), name=name, daemon=True
                 )
                 self._thread.start()
             return self._loop
+
+    def _run(self, runner: asyncio.Runner) -> None:
+        with runner:  # cancels at its end what is under way
+            runner.get_loop().run_forever()
+            if self._upstream is not None:
+                self._upstream.close()
+                self._upstream = None
 
 
 def upstream_of(url: httpx2.URL, *, timeout_s: float) -> Upstream:

@@ -1,65 +1,17 @@
 """Carries requests to one address, over connections that are kept for the next ones."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Protocol
 
 import h11
 
+from ambience.gateway.bodies import Body
 from ambience.gateway.connection import BrokenAnswerError, Connection, Headers
 
 _CONNECTIONS = 100  # at once; further requests wait for one of them
 _KEPT = 32  # of these, while nobody needs them
 _KEPT_S = 4.0  # our servers close an idle connection after 5
-_PIECE = 2**18  # bytes of a file on their way at once
-
-
-class Body(Protocol):
-    """What is sent with a request, piece by piece."""
-
-    async def piece(self) -> bytes | memoryview:
-        """Return the next piece; empty at the end. May be cancelled at any time."""
-        ...
-
-    def rewind(self) -> bool:
-        """Begin again, if that is possible."""
-        ...
-
-    async def no_longer_needed(self) -> None:
-        """Wait until nobody wants the answer any more, then raise an exception."""
-        ...
-
-
-class Parts:
-    """A body that is there; its bytes are shared, not copied.
-
-    Args:
-        parts: One after the other.
-    """
-
-    def __init__(self, parts: Sequence[bytes]) -> None:
-        self._parts = parts
-        self._pieces = self._cut()
-
-    async def piece(self) -> bytes | memoryview:
-        """See `Body.piece`."""
-        return next(self._pieces, b"")
-
-    def rewind(self) -> bool:
-        """See `Body.rewind`."""
-        self._pieces = self._cut()
-        return True
-
-    async def no_longer_needed(self) -> None:
-        """See `Body.no_longer_needed`: whoever has it all waits to the end."""
-        await asyncio.get_running_loop().create_future()
-
-    def _cut(self) -> Iterator[memoryview]:
-        for part in self._parts:
-            shared = memoryview(part)
-            for start in range(0, len(part), _PIECE):
-                yield shared[start : start + _PIECE]
 
 
 class TimeLimit:
