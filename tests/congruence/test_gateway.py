@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from ambience.cli.system import open_backends
 from ambience.core.settings import load_settings
 from ambience.gateway.app import create_gateway
+from ambience.gateway.legacy_schemas import FileNames
 from ambience.imaging import Limits
 from ambience.web.app import create_app
 from tests.congruence.test_backends import served
@@ -28,7 +29,9 @@ def gateway(data: Path, urls: Mapping[str, str]) -> Iterator[TestClient]:
     services = {name: {"url": url} for name, url in urls.items()}
     with (
         opened_system(data, services=services, limits={"max_file_mib": 2}) as system,
-        TestClient(create_gateway(system.parts)) as client,
+        TestClient(
+            create_gateway(system.parts, legacy=FileNames(system.parts.catalog))
+        ) as client,
     ):
         yield client
 
@@ -186,6 +189,34 @@ def test_an_import_is_never_given_an_id_that_was_chosen(
         system.importer.run([folder])
         (image,) = system.parts.catalog.newest(limit=5)
         assert image.image_id > 41
+
+
+def test_clients_of_the_original_are_answered_alike(client: TestClient) -> None:
+    form: dict[str, Any] = {"files": {"image": IMAGE}, "data": {"image_id": "7"}}
+    statuses = [
+        client.post("/calculate_phash_features", **form).status_code for _ in range(2)
+    ]
+    assert statuses == [200, 500]
+    all_of_it = client.post("/calculate_all_image_features", **form).json()
+    assert {one["service"]: one["status"] for one in all_of_it} == {
+        "local_features": "fulfilled",
+        "color": "fulfilled",
+        "phash": "rejected",
+    }
+    path = "/phash_get_similar_images_by_"
+    itself = [{"image_id": 7, "distance": 0}]
+    by_image = client.post(
+        f"{path}image_buffer", files={"image": IMAGE}, data={"distance_threshold": "9"}
+    )
+    by_id = client.post(f"{path}id", json={"image_id": 7, "k": 5})
+    assert by_image.json() == by_id.json() == itself
+    body = client.post("/reverse_search", files={"image": IMAGE}).json()
+    assert body["phash_res"] == itself
+    gone = client.post("/delete_all_image_features", json={"image_id": 7}).json()
+    assert {one["status"] for one in gone} == {"fulfilled"}
+    for image_id in (7, 8):
+        answer = client.post(f"{path}id", json={"image_id": image_id, "k": 5})
+        assert answer.status_code == 404
 
 
 def test_a_service_at_a_wrong_address_is_listed(lost: TestClient) -> None:

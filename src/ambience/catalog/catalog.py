@@ -72,6 +72,17 @@ class Catalog:
         rows = self._database.rows(query, (sha256,))
         return [record(row) for row in rows]
 
+    def with_name(self, name: str) -> list[ImageId]:
+        """Return the images whose file has this name, in any folder, by id."""
+        if os.sep in name:
+            return []
+        end = os.sep.encode() + os.fsencode(name)
+        rows = self._database.rows(
+            "SELECT image_id FROM images WHERE substr(path, ?) = ? ORDER BY image_id",
+            (-len(end), end),
+        )
+        return [ImageId(image_id) for (image_id,) in rows]
+
     def with_equal_content(self) -> list[list[ImageId]]:
         """Return the groups of images whose files are equal, byte for byte."""
         rows = self._database.rows(

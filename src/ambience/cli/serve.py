@@ -14,12 +14,14 @@ from typing import Any
 import uvicorn
 
 from ambience import gallery, registry
+from ambience.catalog import Catalog
 from ambience.cli.learning import BackgroundLearning
 from ambience.cli.output import print_json, progress_bar, report_json, report_lines
 from ambience.cli.samples import SAMPLES_FOLDER, sample_photographs
 from ambience.cli.system import (
     CALIBRATION_FILE,
     System,
+    catalog_and_originals,
     data_folder,
     fetcher_from,
     in_use,
@@ -31,6 +33,8 @@ from ambience.core.errors import AmbienceError, BadParameterError
 from ambience.core.settings import Settings
 from ambience.gateway.app import create_gateway
 from ambience.gateway.fetching import Fetcher
+from ambience.gateway.legacy import legacy_service_routes
+from ambience.gateway.legacy_schemas import FileNames
 from ambience.ingest import Progress
 from ambience.ingest.folders import absolute
 from ambience.web.app import create_app
@@ -64,10 +68,20 @@ def _serve_services(options: argparse.Namespace, settings: Settings) -> int:
     if port is None:
         port = registry.load(options.services[0]).port
     data = data_folder(settings)
-    with _bound(settings.host, port) as listener, in_use(data):
+    limits = limits_from(settings)
+    with (
+        _bound(settings.host, port) as listener,
+        in_use(data),
+        catalog_and_originals(data) as (catalog, _),
+    ):
         backends = open_backends(settings, data, options.services)
         try:
-            app = create_app(backends, limits=limits_from(settings))
+            app = create_app(backends, limits=limits)
+            names = _legacy(settings, catalog)
+            if names is not None:
+                app.include_router(
+                    legacy_service_routes(backends, limits=limits, names=names)
+                )
             guarded = _guarded(app, settings, listener)
             _serve(
                 guarded, listener, lambda: _say_ready(listener, as_json=options.json)
@@ -85,7 +99,8 @@ def _serve_everything(
         _bound(settings.host, settings.port) as listener,
         System.open(settings, fetcher=_fetcher(settings, listener)) as system,
     ):
-        app = create_gateway(system.parts)
+        legacy = _legacy(settings, system.parts.catalog)
+        app = create_gateway(system.parts, legacy=legacy)
         background = _BackgroundImport(system, folders, as_json=options.json)
         file = data_folder(settings) / CALIBRATION_FILE
         learning = BackgroundLearning(system.parts, file)
@@ -102,6 +117,13 @@ def _serve_everything(
             background.stop()
             learning.stop()
     return 0
+
+
+def _legacy(settings: Settings, catalog: Catalog) -> FileNames | None:
+    """Return how the original's routes name images, ``None`` if they are not served."""
+    if not settings.legacy_routes:
+        return None
+    return FileNames(catalog, shown=settings.legacy_file_names)
 
 
 class _BackgroundImport:

@@ -84,6 +84,8 @@ class Settings(BaseSettings):
         limits: What an image may cost.
         search_by_url: Searching with an image on the internet.
         import_threads: Images decoded at once; 0: one for each processor.
+        legacy_routes: Whether the routes of the original are served, too.
+        legacy_file_names: Whether they answer the names of files as well.
     """
 
     model_config = SettingsConfigDict(
@@ -103,6 +105,8 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     search_by_url: SearchByUrlSettings = SearchByUrlSettings()
     import_threads: int = Field(default=0, ge=0)
+    legacy_routes: bool = False
+    legacy_file_names: bool = False
 
     @classmethod
     def settings_customise_sources(

@@ -8,6 +8,12 @@ from fastapi.routing import APIRoute
 
 from ambience.gateway.file_routes import file_routes
 from ambience.gateway.image_routes import image_routes
+from ambience.gateway.legacy import (
+    legacy_image_routes,
+    legacy_lists,
+    legacy_service_routes,
+)
+from ambience.gateway.legacy_schemas import FileNames
 from ambience.gateway.parts import Parts
 from ambience.gateway.proxy import Proxy
 from ambience.gateway.remote import RemoteBackend
@@ -16,8 +22,13 @@ from ambience.web.app import create_app
 from ambience.web.backend import Backend
 
 
-def create_gateway(parts: Parts) -> FastAPI:
-    """Return the application that serves the gateway."""
+def create_gateway(parts: Parts, *, legacy: FileNames | None = None) -> FastAPI:
+    """Return the application that serves the gateway.
+
+    Args:
+        parts: What it is made of.
+        legacy: How the original's routes name images; without, they are not served.
+    """
     claim = parts.catalog.claim_id
     proxies = {
         backend.name: Proxy(backend, claim)
@@ -41,5 +52,14 @@ def create_gateway(parts: Parts) -> FastAPI:
     app.include_router(APIRouter(lifespan=closing))
     app.include_router(image_routes(parts))
     app.include_router(file_routes(parts))
-    app.include_router(search_routes(parts))
+    if legacy is None:
+        app.include_router(search_routes(parts))
+        return app
+    app.include_router(search_routes(parts, also=legacy_lists(legacy)))
+    app.include_router(legacy_image_routes(parts))
+    app.include_router(
+        legacy_service_routes(
+            parts.backends, limits=parts.limits, claim=claim, names=legacy
+        )
+    )
     return app

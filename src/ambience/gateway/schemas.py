@@ -61,9 +61,12 @@ class Unavailable(BaseModel):
 
 
 class ReverseSearchAnswer(BaseModel):
-    """Everything that is known of the query, best first; empty if nothing fits."""
+    """Everything that is known of the query, best first; empty if nothing fits.
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+    With `legacy_routes`, the original's lists stand in it as well.
+    """
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [_EXAMPLE]})
 
     matches: list[Claim]
     services: dict[str, ServiceSaid]

@@ -1,6 +1,6 @@
 """The merged search over HTTP."""
 
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, Form
 
@@ -10,11 +10,12 @@ from ambience.core.region import Region
 from ambience.fusion import MIN_SCORE
 from ambience.gateway.parts import Parts
 from ambience.gateway.queries import ById, ByImage, ByWords, Query
+from ambience.gateway.reverse_search import ReverseSearch
 from ambience.gateway.schemas import ReverseSearchAnswer, reverse_search_answer
 from ambience.imaging import ImageFile
 from ambience.web.forms import only_fields
 from ambience.web.problems import PROBLEMS
-from ambience.web.schemas import MAX_K, ImageUpload, Words
+from ambience.web.schemas import JSON, MAX_K, ImageUpload, Words
 
 _K = 20
 _MAX_URL = 4096  # characters; longer ones work nowhere
@@ -24,6 +25,14 @@ _OFF = (
     "url: this server fetches no images from the internet, as its settings say or as "
     "others can reach it: send the image itself, or set search_by_url.enabled = true"
 )
+
+
+class Also(Protocol):
+    """Returns what else is answered to a reverse search, by field."""
+
+    def __call__(self, found: ReverseSearch, *, copies_only: bool) -> JSON:
+        """Return it."""
+        ...
 
 
 class SearchForm:
@@ -86,8 +95,13 @@ class SearchForm:
             raise BadParameterError("region: words have none, only an image does")
 
 
-def search_routes(parts: Parts) -> APIRouter:
-    """Return ``/reverse_search``."""
+def search_routes(parts: Parts, *, also: Also | None = None) -> APIRouter:
+    """Return ``/reverse_search``.
+
+    Args:
+        parts: Who searches.
+        also: Adds fields to its answer.
+    """
     router = APIRouter(tags=["search"], responses=PROBLEMS)
 
     async def asked(
@@ -130,6 +144,9 @@ def search_routes(parts: Parts) -> APIRouter:
             copies_only=form.find_duplicate,
             min_score=form.min_score,
         )
-        return reverse_search_answer(found)
+        answer = reverse_search_answer(found)
+        if also is None:
+            return answer
+        return answer.model_copy(update=also(found, copies_only=form.find_duplicate))
 
     return router

@@ -98,11 +98,12 @@ def _route(document: JSON, method: str, path: str, operation: JSON) -> Iterator[
         (given["name"], given["in"], given["schema"], given.get("required", False))
         for given in operation.get("parameters", [])
     ]
-    for content in operation.get("requestBody", {}).get("content", {}).values():
-        form = _resolved(document, content["schema"])
+    for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+        body = _resolved(document, content["schema"])
+        where = "JSON" if kind == "application/json" else "form"
         rows += [
-            (name, "form", schema, name in form.get("required", []))
-            for name, schema in form.get("properties", {}).items()
+            (name, where, schema, name in body.get("required", []))
+            for name, schema in body.get("properties", {}).items()
         ]
     if rows:
         yield _table(

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -90,11 +91,13 @@ async def _ours(_: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
     found = error.errors() if isinstance(error, RequestValidationError) else []
-    detail = "; ".join(
-        f"{'.'.join(map(str, item['loc'][1:] or item['loc']))}: {item['msg']}"
-        for item in found
-    )
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(map(_wrong, found)))
+
+
+def _wrong(item: Mapping[str, Any]) -> str:
+    if item["type"] == "json_invalid":
+        return f"the body is not JSON: {item['ctx']['error']}"
+    return f"{'.'.join(map(str, item['loc'][1:] or item['loc']))}: {item['msg']}"
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

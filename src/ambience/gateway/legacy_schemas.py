@@ -1,0 +1,175 @@
+"""What the original's routes take and answer: fields, shapes and names of files."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import UploadFile
+from pydantic import BaseModel, ConfigDict, Field
+
+from ambience.catalog import Catalog
+from ambience.core.errors import BadParameterError, NotFoundError
+from ambience.core.features import MAX_IMAGE_ID, ImageId
+from ambience.gateway.schemas import image_answer
+from ambience.web.backend import Backend
+
+_UPLOADED = ".online"  # ends the name of an image that came without a file
+_MAX_NAME = 1000  # characters; no system has longer ones
+_MAX_WORDS = 1000  # characters; no model reads as many
+
+LegacyImageId = Annotated[int, Field(ge=0, le=MAX_IMAGE_ID)]
+
+
+class LegacySearch(BaseModel):
+    """What a search may be told; numbers may come as text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    k: int | None = Field(None, ge=1, description="How many images at most.")
+    distance_threshold: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Only images nearer than this, in the original's unit.",
+    )
+    knn_min_matches: int = Field(
+        1, ge=0, description="Images with fewer matches are left out."
+    )
+    use_smnn_matching: bool = Field(
+        default=False,
+        description="Whether images are looked at closely; without, votes are counted.",
+    )
+    use_ransac: bool = Field(
+        default=False,
+        description="Whether only those matches count that fit together.",
+    )
+    smnn_match_threshold: float | None = Field(
+        None, gt=0, le=1, description="Has no effect."
+    )
+    k_clusters: int | None = Field(None, ge=1, description="Has no effect.")
+    matching_threshold: float | None = Field(None, gt=0, description="Has no effect.")
+    aqe_n: int | None = Field(
+        None, ge=1, description="Has no effect where the service has no such option."
+    )
+    aqe_alpha: float | None = Field(
+        None, ge=0, description="Has no effect where the service has no such option."
+    )
+
+    def options_of(self, backend: Backend) -> dict[str, Any]:
+        """Return what was told that the service itself has an option for."""
+        told = self.model_dump(include=set(backend.options.model_fields))
+        return {name: value for name, value in told.items() if value is not None}
+
+
+class LegacySearchById(LegacySearch):
+    """A search with a known image."""
+
+    image_id: LegacyImageId
+
+
+class LegacySearchByImage(LegacySearch):
+    """A search with an image that is sent."""
+
+    image: UploadFile = Field(description="An image file.")
+
+
+class LegacySearchByText(LegacySearch):
+    """A search with words."""
+
+    text: str = Field(min_length=1, max_length=_MAX_WORDS, description="The words.")
+
+
+class LegacyNew(BaseModel):
+    """An image to be added."""
+
+    image: UploadFile = Field(description="An image file.")
+    image_id: LegacyImageId
+
+
+class LegacyNewForAll(LegacyNew):
+    """An image to be added to every service."""
+
+    name: str = Field("", description="Has no effect, as in the original.")
+
+
+class LegacyGone(BaseModel):
+    """An image to be removed from one service."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image_id: LegacyImageId | None = None
+    file_name: str | None = Field(
+        None, max_length=_MAX_NAME, description="In place of the id."
+    )
+
+
+class LegacyGoneForAll(BaseModel):
+    """An image to be removed from every service."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image_id: LegacyImageId
+
+
+class LegacyMatch(BaseModel):
+    """One image found by one service, with its distance or its matches."""
+
+    image_id: int
+    distance: int | float | None = Field(None, description="Smaller is nearer.")
+    matches: int | None = Field(None, description="Keypoints that match.")
+    file_name: str | None = Field(None, description="With `legacy_file_names`.")
+
+
+class LegacyOutcome(BaseModel):
+    """What became of an image in one service, as a settled promise tells it."""
+
+    service: str
+    status: str = Field(description="`fulfilled` or `rejected`.")
+    value: str | None = Field(None, description="Empty, once it is calculated.")
+    reason: str | None = Field(None, description="Why it was rejected.")
+    data: str | None = Field(None, description="The same, as the service says it.")
+    url: str | None = Field(None, description="The route that did not delete it.")
+
+
+@dataclass(frozen=True, slots=True)
+class FileNames:
+    """How images are called by the names of their files.
+
+    Attributes:
+        catalog: Knows the files.
+        shown: Whether answers name them.
+    """
+
+    catalog: Catalog
+    shown: bool = False
+
+    def put_on(self, found: list[LegacyMatch]) -> list[LegacyMatch]:
+        """Return matches, with names where answers name them."""
+        if self.shown:
+            ids = [ImageId(match.image_id) for match in found]
+            known = {
+                int(image.image_id): image_answer(image).name
+                for image in self.catalog.find(ids)
+            }
+            for match in found:
+                name = known.get(match.image_id)
+                match.file_name = name or f"{match.image_id}{_UPLOADED}"
+        return found
+
+    def image_id(self, name: str) -> ImageId:
+        """Return the image that a name means.
+
+        Raises:
+            NotFoundError: If there is none.
+            BadParameterError: If there are several.
+        """
+        number = name.removesuffix(_UPLOADED)
+        if number != name and number.isdecimal() and int(number) <= MAX_IMAGE_ID:
+            return ImageId(int(number))
+        ids = self.catalog.with_name(name)
+        if not ids:
+            raise NotFoundError(f"there is no image {name!r}")
+        if len(ids) > 1:
+            raise BadParameterError(
+                f"{len(ids)} images are called {name!r}: send the image_id of one"
+            )
+        return ids[0]

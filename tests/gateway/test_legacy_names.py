@@ -1,0 +1,213 @@
+"""Lists, duplicates, names of files and of services, as the original writes them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from pydantic import Field
+from starlette.testclient import TestClient
+
+from ambience.cli.system import System
+from ambience.core.features import ImageId
+from ambience.core.matches import Answer, Match
+from ambience.core.options import SearchOptions
+from ambience.gateway.app import create_gateway
+from ambience.gateway.asking import ServiceAnswer
+from ambience.gateway.legacy import legacy_lists, legacy_service_routes
+from ambience.gateway.legacy_schemas import FileNames
+from ambience.gateway.reverse_search import ReverseSearch
+from ambience.imaging import ImageFile, Limits
+from ambience.web.backend import UnavailableBackend
+from tests.drawing import drawn_image, encode
+from tests.library import write_images
+from tests.server import serving
+
+PIXELS = drawn_image(70, (300, 400))
+SCENE, CROP = encode(PIXELS), encode(PIXELS[40:220, 90:330])
+STRANGER = encode(drawn_image(77, (60, 80)))
+
+
+@pytest.fixture
+def named(system: System) -> Iterator[TestClient]:
+    """A gateway whose answers name files."""
+    names = FileNames(system.parts.catalog, shown=True)
+    with TestClient(create_gateway(system.parts, legacy=names)) as client:
+        yield client
+
+
+def duplicates(client: TestClient, image: bytes, find: str = "1") -> dict[str, Any]:
+    """Return what is answered besides our own fields."""
+    answer = client.post(
+        "/reverse_search", files={"image": image}, data={"find_duplicate": find}
+    )
+    body: dict[str, Any] = answer.json()
+    return {
+        name: value
+        for name, value in body.items()
+        if name not in {"matches", "services", "unavailable"}
+    }
+
+
+def similar(client: TestClient, path: str, **form: Any) -> Any:
+    """Return what a search with an image answers."""
+    answer = client.post(path, files={"image": SCENE}, data=form)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def said(*ids: int) -> ServiceAnswer:
+    matches = tuple(Match(ImageId(i), float(rank)) for rank, i in enumerate(ids))
+    return ServiceAnswer(Answer(matches), 1.0)
+
+
+def test_lists_are_cut_at_twenty_and_left_out_when_empty(system: System) -> None:
+    many = range(100, 125)
+    found = ReverseSearch(
+        [],
+        {"phash": said(*many), "color": said(119, 124), "local_features": said()},
+        {"image_text": "no model"},
+    )
+    lists = legacy_lists(FileNames(system.parts.catalog))
+    told = lists(found, copies_only=False)
+    assert list(told) == ["phash_res", "color_res", "unified_res"]
+    assert [match["image_id"] for match in told["phash_res"]] == [*many][:20]
+    assert told["unified_res"] == [{"image_id": 119, "score": 1 + 1 / 20}]
+    alone = ReverseSearch([], {"phash": said(*many)})
+    assert list(lists(alone, copies_only=False)) == ["phash_res"]
+    assert lists(ReverseSearch([]), copies_only=False) == {}
+
+
+def test_equal_scores_are_in_order_of_their_ids(system: System) -> None:
+    found = ReverseSearch([], {"phash": said(9, 4), "color": said(4, 9)})
+    lists = legacy_lists(FileNames(system.parts.catalog))
+    assert lists(found, copies_only=False)["unified_res"] == [
+        {"image_id": 4, "score": 1.5},
+        {"image_id": 9, "score": 1.5},
+    ]
+
+
+def test_duplicates_are_copies_and_nothing_else(
+    named: TestClient, folder: Path
+) -> None:
+    named.put("/images/1000", files={"image": SCENE})
+    (crop,) = duplicates(named, CROP)["duplicate"]
+    assert (crop["image_id"], crop["file_name"]) == (1000, "1000.online")
+    assert crop["matches"] >= 8
+    by_hash = [{"image_id": 1000, "file_name": "1000.online"}]
+    assert duplicates(named, SCENE) == {
+        "duplicate": by_hash,
+        "local_features_res": by_hash,
+    }
+    assert duplicates(named, STRANGER) == {}
+    assert "duplicate" not in duplicates(named, SCENE, "0")
+    (known,) = duplicates(named, (folder / "3.png").read_bytes())["duplicate"]
+    assert known["file_name"] == "3.png"
+
+
+def test_answers_name_files_when_asked(named: TestClient, system: System) -> None:
+    path = "/phash_get_similar_images_by_image_buffer"
+    with TestClient(
+        create_gateway(system.parts, legacy=FileNames(system.parts.catalog))
+    ) as nameless:
+        found = similar(nameless, path, k=9)
+    assert found == [
+        {"image_id": match["image_id"], "distance": match["distance"]}
+        for match in similar(named, path, k=9)
+    ]
+    names = {match["file_name"] for match in similar(named, path, k=9)}
+    assert names == {f"{number}.png" for number in range(6)}
+    lists = duplicates(named, SCENE, "0")
+    assert {match["file_name"] for match in lists["color_res"]} == names
+    assert all(set(one) == {"image_id", "score"} for one in lists["unified_res"])
+
+
+def test_an_image_is_deleted_by_the_name_of_its_file(
+    named: TestClient, system: System, tmp_path: Path
+) -> None:
+    (image_id,) = system.parts.catalog.with_name("3.png")
+    answer = named.post("/delete_phash_features", json={"file_name": "3.png"})
+    assert answer.status_code == 200
+    assert named.get(f"/phash/images/{image_id}/similar?k=1").status_code == 404
+    online = {"file_name": f"{image_id}.online"}
+    assert named.post("/delete_color_features", json=online).status_code == 200
+    assert named.get(f"/color/images/{image_id}/similar?k=1").status_code == 404
+    for name in (".png", "photos/3.png", "%.png", f"{10**20}.online"):
+        answer = named.post("/delete_phash_features", json={"file_name": name})
+        assert answer.status_code == 404, name
+    other = write_images(tmp_path / "other", 1, first=60)[0]
+    system.importer.run([other.rename(other.with_name("4.png"))])
+    answer = named.post("/delete_phash_features", json={"file_name": "4.png"})
+    assert answer.status_code == 422
+    assert "2 images are called '4.png'" in answer.json()["detail"]
+
+
+class ExpandedOptions(SearchOptions):
+    """Options of a service that expands queries."""
+
+    aqe_n: int | None = Field(default=None)
+
+
+class ImageText(UnavailableBackend):
+    """A service that knows one image, and what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "image_text", "it only searches", ExpandedOptions, reads_words=True
+        )
+        self.asked: dict[str, Any] = {}
+
+    def search(self, _: ImageFile, **how: Any) -> Answer:
+        self.asked = how
+        return Answer((Match(ImageId(3), 0.5),))
+
+    def search_words(self, _: str, **how: Any) -> Answer:
+        self.asked = {"text": _, **how}
+        return Answer((Match(ImageId(3), 0.75),))
+
+
+def test_a_service_added_later_has_its_routes(system: System) -> None:
+    backend, app = ImageText(), FastAPI()
+    names = FileNames(system.parts.catalog)
+    app.include_router(legacy_service_routes([backend], limits=Limits(), names=names))
+    client = TestClient(app)
+    assert set(client.get("/openapi.json").json()["paths"]) == {
+        "/calculate_image_text_features",
+        "/delete_image_text_features",
+        "/image_text_features_get_similar_images_by_id",
+        "/image_text_features_get_similar_images_by_image_buffer",
+        "/image_text_features_get_similar_images_by_text",
+    }
+    path = "/image_text_features_get_similar_images_by_image_buffer"
+    found = similar(client, path, k="5", aqe_n="3", aqe_alpha="1")
+    assert found == [{"image_id": 3, "distance": 1}]  # twice the cosine distance
+    assert backend.asked == {"k": 5, "options": {"aqe_n": 3}}
+    assert similar(client, path, distance_threshold="1.5") == found
+    assert backend.asked == {"radius": 0.75, "options": {}}
+    path = "/image_text_features_get_similar_images_by_text"
+    answer = client.post(path, json={"text": "a red door", "k": "5"})
+    assert answer.json() == [{"image_id": 3, "distance": 1.5}]
+    assert backend.asked == {"text": "a red door", "k": 5, "options": {}}
+    assert client.post(path, json={"k": "5"}).status_code == 422
+
+
+def test_a_service_that_runs_alone_has_its_own_routes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AMBIENCE_LEGACY_ROUTES", "true")
+    monkeypatch.setenv("AMBIENCE_LEGACY_FILE_NAMES", "true")
+    with serving(tmp_path / "data", "phash") as (server, client):
+        files = {"image": SCENE}
+        new = client.post(
+            "/calculate_phash_features", files=files, data={"image_id": "7"}
+        )
+        assert (new.status_code, new.content) == (200, b"")
+        path = "/phash_get_similar_images_by_image_buffer"
+        found = client.post(path, files=files, data={"k": "1"})
+        itself = {"image_id": 7, "distance": 0, "file_name": "7.online"}
+        assert found.json() == [itself]
+        for path in ("/calculate_all_image_features", "/reverse_search"):
+            assert client.post(path, files=files).status_code == 404
+        assert server.stop() == 0
