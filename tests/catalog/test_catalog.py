@@ -1,7 +1,9 @@
 """The catalog finds images by id, content, path and date, and gives out ids."""
 
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from ambience.catalog import Catalog, ImageRecord, Journal, JournalEntry, Operation
+from ambience.catalog import (
+    Catalog,
+    ImageRecord,
+    Journal,
+    JournalEntry,
+    Missed,
+    Operation,
+    Reach,
+)
 from ambience.catalog.catalog import Position
 from ambience.catalog.database import Database
 from ambience.core.errors import BusyError, CorruptDataError, NotFoundError
@@ -43,6 +53,11 @@ def database(tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture
 def catalog(database: Database) -> Catalog:
     return Catalog(database)
+
+
+@pytest.fixture
+def missed(database: Database) -> Missed:
+    return Missed(database)
 
 
 @pytest.fixture
@@ -113,13 +128,13 @@ def test_an_id_is_given_out_once_and_never_again(
     image = record(4)
     catalog.put([image])
     catalog.delete(image, trashed=None)  # and still nobody else gets its id
-    catalog.claim_id(ImageId(7))
+    catalog.claim_id(ImageId(7), service="phash")
     assert catalog.reserve_ids(2) == [8, 9]
     assert catalog.reserve_ids(0) == []
 
 
 def test_an_id_at_the_end_of_the_range_does_not_use_ids_up(catalog: Catalog) -> None:
-    catalog.claim_id(ImageId(2**53 - 1))
+    catalog.claim_id(ImageId(2**53 - 1), service="phash")
     assert catalog.reserve_ids(1) == [1]
 
 
@@ -210,3 +225,106 @@ def test_a_catalog_of_a_later_version_is_refused(tmp_path: Path) -> None:
     database.close()
     with pytest.raises(CorruptDataError, match="newer ambience"):
         Database(path)
+
+
+FIRST_VERSION = """
+CREATE TABLE images (
+    image_id INTEGER PRIMARY KEY, path BLOB UNIQUE, original TEXT, sha256 BLOB NOT NULL,
+    byte_count INTEGER NOT NULL, height INTEGER NOT NULL, width INTEGER NOT NULL,
+    format TEXT NOT NULL, shown_at TEXT NOT NULL, modified_ns INTEGER,
+    added_at TEXT NOT NULL, missing INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE trash (
+    image_id INTEGER NOT NULL, path BLOB, trashed TEXT, sha256 BLOB NOT NULL,
+    deleted_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE journal (
+    image_id INTEGER PRIMARY KEY, owner TEXT NOT NULL, operation TEXT NOT NULL,
+    source TEXT NOT NULL, keep INTEGER NOT NULL
+) STRICT;
+CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+INSERT INTO counters VALUES ('next_image_id', 9);
+INSERT INTO images VALUES (7, NULL, 'a', x'00', 5, 6, 8, 'png', '2020-06-01T12:00:00',
+    NULL, '2026-01-01T00:00:00+00:00', 0);
+INSERT INTO trash VALUES (8, x'2f61', NULL, x'01', '2026-01-01T00:00:00+00:00');
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_catalog_of_the_first_version_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite3"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(FIRST_VERSION)
+    for _ in range(2):  # what it became opens as well
+        with closing(Database(path)) as database:
+            catalog, missed = Catalog(database), Missed(database)
+            assert catalog.get(ImageId(7)).size == (6, 8)
+            assert catalog.was_deleted(Path("/a"), b"\x01")
+            assert missed.left_over([ImageId(7), ImageId(8)]) == [8]
+            catalog.put(catalog.find([ImageId(7)]), Reach(missed={"color": "away"}))
+            assert missed.counts() == {"color": 1}
+    with closing(Database(path)) as database:
+        assert Catalog(database).reserve_ids(1) == [9]
+
+
+def test_what_a_service_missed_changes_with_the_image_or_not_at_all(
+    catalog: Catalog, missed: Missed
+) -> None:
+    away = Reach(missed={"color": "away"})
+    catalog.put([record(1, path=Path("/a")), record(2)], away)
+    assert [entry.image_id for entry in missed.of("color", limit=9)] == [1, 2]
+    with pytest.raises(BusyError):  # its path is another image's
+        catalog.put([record(2, path=Path("/a"))], Reach(["color"]))
+    assert missed.counts() == {"color": 2}
+    catalog.put([record(2)], Reach(["color"]))
+    catalog.delete(record(1), trashed=None, reach=Reach(["color"]))
+    assert missed.counts() == {}
+
+
+def test_what_is_stuck_waits_until_its_file_is_seen(
+    catalog: Catalog, missed: Missed
+) -> None:
+    images = [record(1, path=Path("/a")), record(2, original="b"), record(3)]
+    catalog.put(images, Reach(missed={"color": "away"}))
+    for image in images:
+        missed.stick("color", image, "gone")
+    assert missed.waiting("color", limit=9) == []
+    assert missed.reasons("color") == {"gone": (3, 1)}
+    catalog.touch(ImageId(1), modified_ns=2)
+    assert missed.waiting("color", limit=9) == [1]
+    missed.retry("color")  # but nothing ever helps what has no file
+    assert missed.waiting("color", limit=9) == [1, 2]
+    missed.stick("color", record(2, original="before"), "gone")  # no longer so
+    assert missed.waiting("color", after=ImageId(1), limit=9) == [2]
+
+
+def test_only_what_is_missed_and_free_is_begun_to_be_repaired(
+    catalog: Catalog, journal: Journal, missed: Missed
+) -> None:
+    ids = [ImageId(i) for i in (1, 2, 3)]
+    catalog.put([record(1), record(2)], Reach(missed={"color": "away"}))
+    journal.begin([JournalEntry(ids[1], Operation.PUT, "staged")])
+    assert journal.begin_repair("color", ids) == [1]
+    assert journal.begin_repair("phash", ids) == []
+    with pytest.raises(BusyError, match="repairing image 1"):
+        catalog.claim_id(ids[0], service="color")
+    missed.settle("color", ids[:1], begun=ids[:1])
+    assert [entry.image_id for entry in journal.ours()] == [2]
+    assert journal.ours()[0].source == "staged"  # a repair does not take it over
+    assert missed.waiting("color", limit=9) == [2]
+
+
+def test_what_was_deleted_is_left_over_unless_its_id_was_given_anew(
+    catalog: Catalog, missed: Missed
+) -> None:
+    ids = [ImageId(i) for i in (1, 2, 3, 4)]
+    for image_id in ids[:3]:
+        catalog.put([record(image_id)])
+    for image_id in ids[:2]:
+        catalog.delete(record(image_id), trashed=None)
+    catalog.claim_id(ids[1], service="color")
+    assert missed.left_over(ids) == [1]  # 3 is known, 4 was never
+    missed.note_left_over("color", ids, "still there")
+    missed.note_absent("phash", ids, "not there")
+    assert [entry.image_id for entry in missed.of("color", limit=9)] == [1]
+    assert [entry.image_id for entry in missed.of("phash", limit=9)] == [3]

@@ -152,6 +152,19 @@ def test_a_removed_image_is_not_found(backend: Backend) -> None:
         backend.search_by_id(ImageId(3), k=5)
 
 
+def test_what_it_has_is_listed_page_by_page(backend: Backend) -> None:
+    assert backend.ids(limit=5) == []
+    fill(backend)
+    backend.remove([ImageId(3)])
+    backend.put({ImageId(2**53 - 1): backend.extract(IMAGES[ImageId(3)])})
+    there = [0, 1, 2, *range(4, 12), 2**53 - 1]
+    assert backend.ids(limit=100) == there
+    assert backend.ids(limit=5) == there[:5]
+    assert backend.ids(after=ImageId(5), limit=5) == there[5:10]
+    assert backend.ids(after=ImageId(3), limit=1) == [4]
+    assert backend.ids(after=ImageId(2**53 - 1), limit=5) == []
+
+
 def test_exactly_one_of_k_and_radius_is_given(backend: Backend) -> None:
     fill(backend)
     both: list[tuple[int | None, float | None]] = [(None, None), (1, 1.0)]
@@ -219,6 +232,16 @@ STRANGERS = {
 }
 
 
+@pytest.mark.parametrize("ids", [[3, 3], [2, 1], [0, 9], [1, 2, 3], [2.5], ["a"]])
+def test_a_list_that_would_never_end_is_no_answer(ids: list[object]) -> None:
+    answer = httpx2.Response(200, json={"image_ids": ids, "after": None})
+    with (
+        answering(answer) as remote,
+        pytest.raises(UnavailableError, match="answered something else"),
+    ):
+        remote.ids(after=ImageId(0), limit=2)
+
+
 @pytest.mark.parametrize("what", STRANGERS)
 def test_a_wrong_address_is_said_and_is_no_answer(what: str) -> None:
     image, image_id = IMAGES[ImageId(3)], ImageId(3)
@@ -226,6 +249,7 @@ def test_a_wrong_address_is_said_and_is_no_answer(what: str) -> None:
         calls: list[Callable[[], object]] = [
             lambda: remote.search(image, k=5),
             lambda: remote.search_by_id(image_id, k=5),
+            lambda: remote.ids(limit=5),
         ]
         if what != "nothing":  # which is what a change answers
             calls += [

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ambience.catalog import Catalog, Journal, JournalEntry, Operation
+from ambience.catalog import Catalog, Journal, JournalEntry, Missed, Operation
 from ambience.catalog.database import Database
 from ambience.core.errors import (
     BusyError,
@@ -15,7 +16,7 @@ from ambience.core.errors import (
 )
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, Limits
-from ambience.ingest import Arrival, Originals, Writer
+from ambience.ingest import Arrival, Comparison, Originals, Repairer, Writer
 from tests.drawing import drawn_image, encode
 
 SEVEN = ImageId(7)
@@ -29,17 +30,35 @@ class FakeSink:
         self.name = name
         self.held: dict[ImageId, object] = {}
         self.fails: Exception | None = None
+        self.store_id, self.seq = name, 0
+        self.looks = 0  # how often its status was asked for
 
     def extract(self, image: ImageFile) -> object:
         return image.sha256
 
     def put(self, extracted: Mapping[ImageId, object]) -> None:
-        if self.fails is not None:
-            raise self.fails
+        self._answer()
         self.held.update(extracted)
 
     def remove(self, ids: Sequence[ImageId]) -> list[ImageId]:
+        if type(self.fails) is not StoredDataError:  # a full disk lets go
+            self._answer()
         return [i for i in ids if self.held.pop(i, None) is not None]
+
+    def ids(self, *, after: ImageId | None = None, limit: int) -> list[ImageId]:
+        self._answer()
+        return sorted(i for i in self.held if after is None or i > after)[:limit]
+
+    def status(self) -> Mapping[str, Any]:
+        self.looks += 1
+        if self.fails is not None:
+            return {"available": False, "reason": str(self.fails)}
+        return {"available": True, "store": {"id": self.store_id, "seq": self.seq}}
+
+    def _answer(self) -> None:
+        if self.fails is not None:
+            raise self.fails
+        self.seq += 1
 
 
 class House:
@@ -54,12 +73,22 @@ class House:
         self.database = Database(self.data / "catalog.sqlite3")
         self.journal = Journal(self.database, self.data / "locks")
         self.catalog = Catalog(self.database)
+        self.missed = Missed(self.database)
         self.originals = Originals(self.data)
         self.writer = Writer(
             catalog=self.catalog,
             journal=self.journal,
             originals=self.originals,
             sinks=self.sinks,
+            limits=Limits(),
+        )
+        self.comparison = Comparison(self.catalog, self.missed)
+        self.repairer = Repairer(
+            catalog=self.catalog,
+            missed=self.missed,
+            journal=self.journal,
+            originals=self.originals,
+            alone=self.writer.alone,
             limits=Limits(),
         )
 
@@ -133,7 +162,9 @@ def test_deleting_what_is_not_there_is_an_error(house: House) -> None:
 
 def test_a_service_that_is_away_is_named_and_the_rest_is_done(house: House) -> None:
     house.sinks[1].fails = UnavailableError("no disk")
-    assert house.put(OLD) == {"color": "no disk"}
+    assert house.put(OLD) == {
+        "color": "no disk; it gets what it missed once it answers"
+    }
     assert house.sinks[0].held
     assert house.catalog.get(SEVEN).format == "png"
 

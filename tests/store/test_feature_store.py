@@ -69,6 +69,15 @@ def test_removing_says_what_was_there(store: FeatureStore) -> None:
     assert len(store) == 1
 
 
+def test_ids_come_in_order_page_by_page(store: FeatureStore) -> None:
+    put(store, i1=1, i300=2, i70000=3, i5=4)
+    store.remove([ImageId(5)])
+    assert store.ids() == [1, 300, 70000]
+    assert store.ids(limit=2) == [1, 300]
+    assert store.ids(after=ImageId(1), limit=1) == [300]
+    assert store.ids(after=ImageId(70000), limit=1) == []
+
+
 def test_changes_name_each_image_once_with_its_latest_state(
     store: FeatureStore,
 ) -> None:

@@ -64,6 +64,32 @@ def test_it_is_not_ready_when_nobody_is() -> None:
         assert client.get("/readyz").status_code == 503
 
 
+def test_numbers_tell_what_services_missed_where_that_is_known(phash: Backend) -> None:
+    asked = create_app([phash], limits=Limits(), missed=lambda: {"phash": 3})
+    alone = create_app([phash], limits=Limits())
+    with TestClient(asked) as client:
+        numbers = client.get("/metrics").text
+        assert 'ambience_service_missed{service="phash"} 3.0' in numbers
+    with TestClient(alone) as client:
+        assert "missed" not in client.get("/metrics").text
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=10001", "after=-1", "after=x"])
+def test_a_list_that_is_asked_for_wrongly_is_refused(
+    client: TestClient, query: str
+) -> None:
+    assert client.get(f"/phash/images?{query}").status_code == 422
+
+
+def test_a_page_says_where_the_next_one_begins(client: TestClient) -> None:
+    for image_id in (4, 9):
+        client.put(f"/phash/images/{image_id}", files={"image": IMAGE})
+    first = client.get("/phash/images?limit=1").json()
+    assert first == {"image_ids": [4], "after": 4}
+    rest = client.get("/phash/images?after=4&limit=2").json()
+    assert rest == {"image_ids": [9], "after": None}
+
+
 def test_numbers_tell_requests_and_images(client: TestClient) -> None:
     client.put("/phash/images/7", files={"image": IMAGE})
     client.get("/phash/images/9/similar?k=1")

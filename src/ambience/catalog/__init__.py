@@ -1,7 +1,8 @@
-"""The images we know: where each is, what it is, and which changes are under way."""
+"""The images we know, the changes under way, and what services missed of them."""
 
 from ambience.catalog.catalog import Catalog
 from ambience.catalog.journal import Journal, JournalEntry, Operation
+from ambience.catalog.missed import Missed, Reach
 from ambience.catalog.records import ImageRecord, KnownFile
 
 __all__ = [
@@ -10,5 +11,7 @@ __all__ = [
     "Journal",
     "JournalEntry",
     "KnownFile",
+    "Missed",
     "Operation",
+    "Reach",
 ]

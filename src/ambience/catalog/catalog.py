@@ -9,10 +9,11 @@ from operator import itemgetter
 from pathlib import Path
 
 from ambience.catalog import ids as ids_
-from ambience.catalog import journal
+from ambience.catalog import journal, missed
 from ambience.catalog.database import Database
+from ambience.catalog.missed import Reach
 from ambience.catalog.records import COLUMNS, ImageRecord, KnownFile, record, values
-from ambience.core.errors import NotFoundError
+from ambience.core.errors import BusyError, NotFoundError
 from ambience.core.features import ImageId
 
 _ALL = f"SELECT {COLUMNS} FROM images"  # noqa: S608 -- a constant of our own
@@ -22,6 +23,8 @@ _PUT = (
     "ON CONFLICT (image_id) DO UPDATE SET "
     + ", ".join(f"{column} = excluded.{column}" for column in COLUMNS.split(", ")[1:])
 )
+
+_NOBODY = Reach()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +106,13 @@ class Catalog:
         rows = self._database.rows(query, (*bounds, limit))
         return [record(row) for row in rows]
 
-    def ids(self) -> list[ImageId]:
-        """Return the ids of all images, in order."""
-        rows = self._database.rows("SELECT image_id FROM images ORDER BY image_id")
-        return [ImageId(image_id) for (image_id,) in rows]
+    def ids(
+        self, *, after: ImageId | None = None, limit: int | None = None
+    ) -> list[ImageId]:
+        """Return the ids of images, in order: those above one, so many at most."""
+        query = "SELECT image_id FROM images WHERE image_id > ? ORDER BY 1 LIMIT ?"
+        bounds = (-1 if after is None else after, -1 if limit is None else limit)
+        return [ImageId(image_id) for (image_id,) in self._database.rows(query, bounds)]
 
     def files_in(self, folder: Path) -> dict[Path, KnownFile]:
         """Return the user's files known at or below a folder, by path."""
@@ -134,13 +140,31 @@ class Catalog:
         with self._database.transaction() as connection:
             return ids_.reserve(connection, count)
 
-    def claim_id(self, image_id: ImageId) -> None:
-        """See to it that an id chosen by a caller is not given out later."""
+    def claim_id(self, image_id: ImageId, *, service: str) -> None:
+        """See to it that an id that a caller puts to one service alone stays theirs.
+
+        It is not given out later, and what the service has under it is no longer what
+        a deleted image left there.
+
+        Raises:
+            BusyError: If another process is just removing such a left-over.
+        """
         with self._database.transaction() as connection:
             ids_.claim(connection, [image_id])
+            if journal.is_repaired(connection, image_id):
+                raise BusyError(
+                    f"another process is repairing image {image_id}: try again in a "
+                    "moment"
+                )
+            missed.claim(connection, image_id, service)
 
-    def put(self, images: Sequence[ImageRecord]) -> None:
-        """Add or replace images, and strike out their journal entries."""
+    def put(self, images: Sequence[ImageRecord], reach: Reach = _NOBODY) -> None:
+        """Add or replace images, and strike out their journal entries.
+
+        Args:
+            images: As they are now.
+            reach: Which services know already, and which have missed it.
+        """
         with self._database.transaction() as connection:
             connection.executemany(_PUT, [values(image) for image in images])
             # A file added again is no longer deleted.
@@ -148,25 +172,42 @@ class Catalog:
                 "DELETE FROM trash WHERE path = ? AND trashed IS NULL",
                 [(os.fsencode(i.path),) for i in images if i.path is not None],
             )
+            missed.note(connection, [image.image_id for image in images], reach)
             journal.end(connection, [image.image_id for image in images])
 
-    def delete(self, image: ImageRecord, *, trashed: str | None) -> None:
+    def delete(
+        self, image: ImageRecord, *, trashed: str | None, reach: Reach = _NOBODY
+    ) -> None:
         """Move an image to the trash, and strike out its journal entry.
 
         Args:
             image: Which.
             trashed: Where our own copy of it went, relative to ``trash/``.
+            reach: Which services know already, and which have missed it.
         """
         path = None if image.path is None else os.fsencode(image.path)
         with self._database.transaction() as connection:
             connection.execute(
-                "INSERT INTO trash VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO trash (image_id, path, trashed, sha256, deleted_at) "
+                "VALUES (?, ?, ?, ?, ?)",
                 (image.image_id, path, trashed, image.sha256, _now()),
             )
             connection.execute(
                 "DELETE FROM images WHERE image_id = ?", (image.image_id,)
             )
+            missed.note(connection, [image.image_id], reach)
             journal.end(connection, [image.image_id])
+
+    def forget(self, ids: Sequence[ImageId], reach: Reach) -> None:
+        """Strike out journal entries of what no record knows, or is to know.
+
+        Args:
+            ids: Of the images.
+            reach: Which services have forgotten them already, and which have not.
+        """
+        with self._database.transaction() as connection:
+            missed.note(connection, ids, reach)
+            journal.end(connection, ids)
 
     def mark_missing(self, ids: Sequence[ImageId], *, missing: bool) -> None:
         """Say that the user's files of images are gone, or there again."""
@@ -184,6 +225,7 @@ class Catalog:
                 "WHERE image_id = ?",
                 (os.fsencode(path), modified_ns, image_id),
             )
+            missed.retry(connection, image_id)
 
     def touch(self, image_id: ImageId, *, modified_ns: int) -> None:
         """Say that an image's file has a new date and the same content."""
@@ -192,6 +234,7 @@ class Catalog:
                 "UPDATE images SET modified_ns = ?, missing = 0 WHERE image_id = ?",
                 (modified_ns, image_id),
             )
+            missed.retry(connection, image_id)
 
 
 def _now() -> str:

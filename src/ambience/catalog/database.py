@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ambience.core.errors import BusyError, CorruptDataError, StoredDataError
 
-_VERSION = 1  # raised, with a migration, whenever the tables change
 _BUSY_S = 30  # how long a write waits for another process's
 
 _TABLES = """
@@ -46,6 +45,23 @@ CREATE TABLE journal (
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
 INSERT INTO counters VALUES ('next_image_id', 1);
 """
+
+_MISSED = """
+CREATE TABLE missed (
+    service TEXT NOT NULL,
+    image_id INTEGER NOT NULL,
+    reason TEXT NOT NULL,      -- why the service could not follow
+    since TEXT NOT NULL,
+    stuck INTEGER NOT NULL DEFAULT 0,  -- it was tried, and the image can't be had
+    PRIMARY KEY (service, image_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX missed_waiting ON missed (service, image_id) WHERE stuck = 0;
+-- Whether a caller has given its id to one service alone since.
+ALTER TABLE trash ADD COLUMN alone INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX trash_by_image ON trash (image_id);
+"""
+
+_VERSIONS = (_TABLES, _MISSED)  # the tables of the first one, and each change since
 
 
 class Database:
@@ -148,12 +164,14 @@ class Database:
     def _migrate(self) -> None:
         with self.transaction() as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version > _VERSION:
+            if version > len(_VERSIONS):
                 raise CorruptDataError(
                     f"the catalog {self._path} was written by a newer ambience "
-                    f"(version {version}, this one knows {_VERSION}): update ambience"
+                    f"(version {version}, this one knows {len(_VERSIONS)}): update "
+                    "ambience"
                 )
-            if version == 0:
-                for statement in _TABLES.split(";\n"):
+            for statements in _VERSIONS[version:]:
+                for statement in statements.split(";\n"):
                     connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {_VERSION}")
+            if version < len(_VERSIONS):  # no write to a disk that may refuse it
+                connection.execute(f"PRAGMA user_version = {len(_VERSIONS)}")

@@ -14,10 +14,15 @@ from ambience.catalog.database import Database
 from ambience.core.errors import BusyError
 from ambience.core.features import ImageId
 
+_ENTRY = "image_id, operation, source, keep"
 _BEGIN = (
     "INSERT INTO journal VALUES (?, ?, ?, ?, ?) ON CONFLICT (image_id) DO UPDATE SET "
     "operation = excluded.operation, source = excluded.source, keep = excluded.keep "
     "WHERE owner = excluded.owner"
+)
+_BEGIN_REPAIR = (
+    "INSERT INTO journal SELECT image_id, ?, ?, '', 0 FROM missed "
+    "WHERE service = ? AND image_id = ? ON CONFLICT (image_id) DO NOTHING"
 )
 
 
@@ -26,6 +31,7 @@ class Operation(StrEnum):
 
     PUT = "put"
     DELETE = "delete"
+    REPAIR = "repair"  # a service gets what it missed; the catalog stays as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,21 @@ class Journal:
                     "try again in a moment"
                 )
 
+    def begin_repair(self, service: str, ids: Sequence[ImageId]) -> list[ImageId]:
+        """Write down which images a service is about to get, or to forget.
+
+        Returns:
+            Those that it still misses, and that nobody is changing.
+        """
+        with self._database.transaction() as connection:
+            return [
+                image_id
+                for image_id in ids
+                if connection.execute(
+                    _BEGIN_REPAIR, (self._owner, Operation.REPAIR, service, image_id)
+                ).rowcount
+            ]
+
     def is_empty(self) -> bool:
         """Whether no change at all is under way, in any process."""
         query = "SELECT NOT EXISTS (SELECT 1 FROM journal)"
@@ -111,7 +132,7 @@ class Journal:
         return not all(self._is_gone(owner) for owner in self._others())
 
     def abandon(self, ids: Sequence[ImageId]) -> None:
-        """Forget changes that were undone."""
+        """Forget changes that came to nothing."""
         with self._database.transaction() as connection:
             end(connection, ids)
 
@@ -126,22 +147,26 @@ class Journal:
             marks = ", ".join("?" * len(gone))
             rows = connection.execute(
                 f"UPDATE journal SET owner = ? WHERE owner IN ({marks}) "  # noqa: S608 -- question marks
-                "RETURNING image_id, operation, source, keep",
+                f"RETURNING {_ENTRY}",
                 (self._owner, *gone),
             ).fetchall()
-        return [
-            JournalEntry(ImageId(image_id), Operation(operation), source, bool(keep))
-            for image_id, operation, source, keep in sorted(rows, key=tuple)
-        ]
+        return _entries(rows)
+
+    def ours(self) -> list[JournalEntry]:
+        """Return the entries of this process, those that it could not end included."""
+        query = f"SELECT {_ENTRY} FROM journal WHERE owner = ?"  # noqa: S608 -- ours
+        return _entries(self._database.rows(query, (self._owner,)))
 
     def still_open(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
         """Return those of these entries that nothing has ended or replaced since."""
-        query = "SELECT 1 FROM journal WHERE image_id = ? AND owner = ? AND source = ?"
-        return [
-            entry
-            for entry in entries
-            if self._database.rows(query, (entry.image_id, self._owner, entry.source))
-        ]
+        return [entry for entry in entries if entry in self._of_image(entry.image_id)]
+
+    def _of_image(self, image_id: ImageId) -> list[JournalEntry]:
+        query = (
+            f"SELECT {_ENTRY} FROM journal "  # noqa: S608 -- a constant of our own
+            "WHERE image_id = ? AND owner = ?"
+        )
+        return _entries(self._database.rows(query, (image_id, self._owner)))
 
     def _others(self) -> set[str]:
         """Return the other processes that have a lock file, dead ones included."""
@@ -159,6 +184,20 @@ class Journal:
 
     def _lock_path(self, owner: str) -> Path:
         return self._locks / f"{owner}.lock"
+
+
+def _entries(rows: Sequence[sqlite3.Row]) -> list[JournalEntry]:
+    """Return rows of `_ENTRY` as entries, by id."""
+    return [
+        JournalEntry(ImageId(image_id), Operation(operation), source, bool(keep))
+        for image_id, operation, source, keep in sorted(rows, key=tuple)
+    ]
+
+
+def is_repaired(connection: sqlite3.Connection, image_id: ImageId) -> bool:
+    """Whether a service is just getting an image that it missed, or forgetting it."""
+    query = "SELECT 1 FROM journal WHERE image_id = ? AND operation = ?"
+    return bool(connection.execute(query, (image_id, Operation.REPAIR)).fetchall())
 
 
 def end(connection: sqlite3.Connection, ids: Sequence[ImageId]) -> None:

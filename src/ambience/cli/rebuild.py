@@ -1,8 +1,9 @@
 """``ambience rebuild``: makes a service's index anew, and the features it lacks."""
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,15 @@ from typing import Any
 from ambience import registry
 from ambience.cli.output import print_json, progress_bar, report_json, report_lines
 from ambience.cli.system import (
-    catalog_and_originals,
+    Repairs,
     data_folder,
     in_use,
     limits_from,
     settings_from,
 )
 from ambience.core.errors import StoredDataError
-from ambience.core.features import ImageId
 from ambience.core.settings import Settings
-from ambience.imaging import Limits
-from ambience.ingest import Report, extract_anew
+from ambience.ingest import Alone, Report
 from ambience.service import Service, ServiceSpec
 from ambience.web.backend import LocalBackend
 
@@ -30,9 +29,11 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_from(options)
     data = data_folder(settings)
     declared = registry.load(options.service)
-    with in_use(data, alone=True):
+    with in_use(data, alone=True) as (database, journal):
         service, aside = _opened(declared, settings, data)
-        report = _extract(service, data, limits_from(settings), quiet=options.json)
+        limits = limits_from(settings)
+        repairs = Repairs.of(database, journal, data=data, limits=limits, alone=Alone())
+        report = _extract(service, repairs, quiet=options.json)
         service.rebuild()
         _say(options, service, report=report, aside=aside)
         service.close()
@@ -59,25 +60,18 @@ def _opened(
     return declared.open(own, data), aside
 
 
-def _extract(
-    service: Service[Any], data: Path, limits: Limits, *, quiet: bool
-) -> Report:
+def _extract(service: Service[Any], repairs: Repairs, *, quiet: bool) -> Report:
     """Extract the features that the catalog's images should have and have not."""
-    with catalog_and_originals(data) as (catalog, originals):
-        absent = _absent(catalog.ids(), service.store.ids())
-        with progress_bar("extracting", quiet=quiet or not absent) as on_progress:
-            return extract_anew(
-                LocalBackend(service),
-                absent,
-                file_of=lambda image_id: originals.file_of(catalog.get(image_id)),
-                limits=limits,
-                on_progress=on_progress,
-            )
-
-
-def _absent(wanted: Sequence[ImageId], there: Sequence[ImageId]) -> list[ImageId]:
-    known = set(there)
-    return [image_id for image_id in wanted if image_id not in known]
+    backend = LocalBackend(service)
+    repairs.comparison.note(backend, stop=threading.Event())
+    due = repairs.missed.counts().get(service.name, 0)
+    with progress_bar("extracting", quiet=quiet or not due) as on_progress:
+        made = repairs.repairer.make_up(
+            backend, threads=os.cpu_count() or 1, on_progress=on_progress
+        )
+    if made.ended:
+        raise StoredDataError(made.ended)
+    return Report(added=made.put, failed=list(repairs.repairer.failures(service.name)))
 
 
 def _say(

@@ -21,7 +21,6 @@ from ambience.cli.samples import SAMPLES_FOLDER, sample_photographs
 from ambience.cli.system import (
     CALIBRATION_FILE,
     System,
-    catalog_and_originals,
     data_folder,
     fetcher_from,
     in_use,
@@ -71,13 +70,12 @@ def _serve_services(options: argparse.Namespace, settings: Settings) -> int:
     limits = limits_from(settings)
     with (
         _bound(settings.host, port) as listener,
-        in_use(data),
-        catalog_and_originals(data) as (catalog, _),
+        in_use(data) as (database, _),
     ):
         backends = open_backends(settings, data, options.services)
         try:
             app = create_app(backends, limits=limits)
-            names = _legacy(settings, catalog)
+            names = _legacy(settings, Catalog(database))
             if names is not None:
                 app.include_router(
                     legacy_service_routes(backends, limits=limits, names=names)
@@ -111,11 +109,13 @@ def _serve_everything(
                 _say_ready(listener, as_json=options.json)
                 background.start()
                 learning.start()
+                system.upkeep.start()
 
             _serve(_guarded(app, settings, listener), listener, on_ready)
         finally:
             background.stop()
             learning.stop()
+            system.upkeep.stop()
     return 0
 
 

@@ -13,7 +13,7 @@ from typing import Self
 import platformdirs
 
 from ambience import registry
-from ambience.catalog import Catalog, Journal
+from ambience.catalog import Catalog, Journal, Missed
 from ambience.catalog.database import Database
 from ambience.core.errors import (
     BadParameterError,
@@ -29,7 +29,15 @@ from ambience.gateway.parts import Parts
 from ambience.gateway.remote import connect
 from ambience.gateway.reverse_search import ReverseSearcher
 from ambience.imaging import Limits
-from ambience.ingest import Importer, Originals, Writer
+from ambience.ingest import (
+    Alone,
+    Comparison,
+    Importer,
+    Originals,
+    Repairer,
+    Upkeep,
+    Writer,
+)
 from ambience.web.backend import Backend, LocalBackend, UnavailableBackend
 
 _log = logging.getLogger(__name__)
@@ -156,8 +164,8 @@ def open_backends(
 
 
 @contextmanager
-def in_use(data: Path, *, alone: bool = False) -> Iterator[None]:
-    """Let other processes know that a data folder is in use.
+def in_use(data: Path, *, alone: bool = False) -> Iterator[tuple[Database, Journal]]:
+    """Let other processes know that a data folder is in use; give its catalog.
 
     Args:
         data: The folder.
@@ -173,20 +181,55 @@ def in_use(data: Path, *, alone: bool = False) -> Iterator[None]:
             raise BusyError(
                 "a server or an import has this data folder in use: stop it first"
             )
-        yield
+        yield database, journal
     finally:
         journal.close()
         database.close()
 
 
-@contextmanager
-def catalog_and_originals(data: Path) -> Iterator[tuple[Catalog, Originals]]:
-    """Open what is known of images, without any service."""
-    database = Database(data / "catalog.sqlite3")
-    try:
-        yield Catalog(database), Originals(data)
-    finally:
-        database.close()
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """What puts services in step with the catalog.
+
+    Attributes:
+        missed: What they are known to have missed.
+        comparison: Finds what else they lack.
+        repairer: Makes up for it.
+    """
+
+    missed: Missed
+    comparison: Comparison
+    repairer: Repairer
+
+    @classmethod
+    def of(
+        cls,
+        database: Database,
+        journal: Journal,
+        *,
+        data: Path,
+        limits: Limits,
+        alone: Alone,
+    ) -> Self:
+        """Return them for a data folder.
+
+        Args:
+            database: Its catalog's.
+            journal: Of this process.
+            data: The folder.
+            limits: What an image may cost.
+            alone: Shared by all threads of this process that change images.
+        """
+        missed, catalog = Missed(database), Catalog(database)
+        repairer = Repairer(
+            catalog=catalog,
+            missed=missed,
+            journal=journal,
+            originals=Originals(data),
+            alone=alone,
+            limits=limits,
+        )
+        return cls(missed, Comparison(catalog, missed), repairer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,20 +239,27 @@ class System:
     Attributes:
         parts: What the gateway is made of.
         importer: Brings folders in.
+        repairs: Puts services in step.
+        upkeep: Keeps them so while it runs; not started yet.
     """
 
     parts: Parts
     importer: Importer
+    repairs: Repairs
+    upkeep: Upkeep
     _database: Database
     _journal: Journal
 
     @classmethod
-    def open(cls, settings: Settings, *, fetcher: Fetcher | None = None) -> Self:
-        """Open the catalog and the services, and mend what a crash left half done.
+    def open(
+        cls, settings: Settings, *, fetcher: Fetcher | None = None, mend: bool = True
+    ) -> Self:
+        """Open the catalog and the services.
 
         Args:
             settings: The configuration.
             fetcher: See `Parts`.
+            mend: Whether to mend what a crash left half done.
         """
         data = data_folder(settings)
         limits = limits_from(settings)
@@ -225,7 +275,11 @@ class System:
             sinks=backends,
             limits=limits,
         )
-        writer.recover()
+        if mend:
+            writer.recover()
+        repairs = Repairs.of(
+            database, journal, data=data, limits=limits, alone=writer.alone
+        )
         parts = Parts(
             backends=backends,
             catalog=catalog,
@@ -240,9 +294,17 @@ class System:
             ),
             limits=limits,
             fetcher=fetcher,
+            missed=repairs.missed.counts,
         )
         importer = Importer(writer, threads=settings.import_threads, data=data)
-        return cls(parts, importer, database, journal)
+        upkeep = Upkeep(
+            writer=writer,
+            services=backends,
+            missed=repairs.missed,
+            comparison=repairs.comparison,
+            repairer=repairs.repairer,
+        )
+        return cls(parts, importer, repairs, upkeep, database, journal)
 
     def close(self) -> None:
         """Write what is to be written, and release everything."""

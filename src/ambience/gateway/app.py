@@ -29,7 +29,7 @@ def create_gateway(parts: Parts, *, legacy: FileNames | None = None) -> FastAPI:
         parts: What it is made of.
         legacy: How the original's routes name images; without, they are not served.
     """
-    claim = parts.catalog.claim_id
+    claim = parts.writer.claim
     proxies = {
         backend.name: Proxy(backend, claim)
         for backend in parts.backends
@@ -47,7 +47,11 @@ def create_gateway(parts: Parts, *, legacy: FileNames | None = None) -> FastAPI:
             proxy.close()
 
     app = create_app(
-        parts.backends, limits=parts.limits, claim=claim, route_class=route_class
+        parts.backends,
+        limits=parts.limits,
+        claim=claim,
+        missed=parts.missed,
+        route_class=route_class,
     )
     app.include_router(APIRouter(lifespan=closing))
     app.include_router(image_routes(parts))

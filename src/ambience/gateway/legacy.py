@@ -66,7 +66,7 @@ def legacy_service_routes(
     *,
     limits: Limits,
     names: FileNames,
-    claim: Claim = lambda _: None,
+    claim: Claim = lambda _, __: None,
 ) -> APIRouter:
     """Return the original's routes of services: add, remove, search by id, by image.
 
@@ -104,7 +104,7 @@ def _change_routes(
         with adding[image_id % _LOCKS]:
             if _holds(backend, image_id):
                 return PlainTextResponse(_TAKEN, HTTPStatus.INTERNAL_SERVER_ERROR)
-            claim(image_id)
+            claim(backend.name, image_id)
             backend.put({image_id: extracted})
         return Response()
 
@@ -318,13 +318,9 @@ def _dumped(found: Iterable[LegacyMatch]) -> list[JSON]:
 
 
 def _holds(backend: Backend, image_id: ImageId) -> bool:
-    """Tell whether a service has an image, by the cheapest search for it."""
-    cheap = {"verify": False, "max_candidates": 1} if _by_matches(backend) else None
-    try:
-        backend.search_by_id(image_id, k=1, options=cheap)
-    except NotFoundError:
-        return False
-    return True
+    """Tell whether a service has an image."""
+    before = ImageId(image_id - 1) if image_id else None
+    return backend.ids(after=before, limit=1) == [image_id]
 
 
 def _added(parts: Parts, image_id: ImageId, file: ImageFile) -> dict[str, str]:
@@ -340,7 +336,7 @@ def _added(parts: Parts, image_id: ImageId, file: ImageFile) -> dict[str, str]:
     for backend in parts.backends:  # the rest of an image that is partly there
         if not reasons[backend.name]:
             try:
-                parts.catalog.claim_id(image_id)
+                parts.writer.claim(backend.name, image_id)
                 backend.put({image_id: backend.extract(file)})
             except (StoredDataError, UnavailableError) as error:
                 reasons[backend.name] = str(error)

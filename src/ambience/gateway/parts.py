@@ -1,6 +1,6 @@
 """What the gateway's routes are made of."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ambience.catalog import Catalog
@@ -23,6 +23,7 @@ class Parts:
         searcher: Searches with all services.
         limits: What images may cost.
         fetcher: Fetches images from the internet; ``None``: that is not done here.
+        missed: Says how many images each service missed and has to get.
     """
 
     backends: Sequence[Backend]
@@ -32,3 +33,4 @@ class Parts:
     searcher: ReverseSearcher
     limits: Limits
     fetcher: Fetcher | None
+    missed: Callable[[], Mapping[str, int]]

@@ -112,7 +112,7 @@ class Proxy:
             image_id = _image_id.validate_python(request.path_params["image_id"])
         except ValidationError:
             return  # which the service says
-        await run_in_threadpool(self._claim, ImageId(image_id))
+        await run_in_threadpool(self._claim, self._address.name, ImageId(image_id))
 
     async def _status(self) -> JSON:
         """See `RemoteBackend.status`."""

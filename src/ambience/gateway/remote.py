@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from itertools import pairwise
 from typing import Any
 
 import httpx2
@@ -15,7 +16,7 @@ from ambience.core.settings import TIMEOUT_S
 from ambience.gateway.refusals import Address, Answered
 from ambience.gateway.transport import BoundedTransport
 from ambience.imaging import ImageFile
-from ambience.web.schemas import SearchAnswer, answer_of
+from ambience.web.schemas import HeldImages, SearchAnswer, answer_of
 
 STATUS_S = 5.0  # what is asked for its state computes nothing
 
@@ -108,6 +109,20 @@ class RemoteBackend:
                 continue
             known.append(image_id)
         return known
+
+    def ids(self, *, after: ImageId | None = None, limit: int) -> list[ImageId]:
+        """See `Backend.ids`."""
+        params = {"limit": limit} | ({} if after is None else {"after": after})
+        answered = self._send("GET", "/images", params=params)
+        try:
+            said = HeldImages.model_validate(answered.json).image_ids
+        except ValidationError as error:
+            raise self.address.something_else(answered.status) from error
+        # Whoever reads on from the last one must come to an end.
+        above = [-1 if after is None else after, *said]
+        if any(b <= a for a, b in pairwise(above)) or len(said) > limit:
+            raise self.address.something_else(answered.status)
+        return [ImageId(image_id) for image_id in said]
 
     def search(
         self,

@@ -1,20 +1,30 @@
 """Brings images in: one at a time or whole folders, all of it or nothing."""
 
-from ambience.ingest.anew import extract_anew
+from ambience.ingest.alone import Alone
+from ambience.ingest.comparison import Comparison, Differences, Held
 from ambience.ingest.folders import FoundFile, walk
 from ambience.ingest.importer import Importer, Progress, Report
 from ambience.ingest.originals import Originals
-from ambience.ingest.writer import Arrival, Sink, Writer
+from ambience.ingest.repair import MadeUp, Repairer
+from ambience.ingest.sinks import Sink
+from ambience.ingest.upkeep import Upkeep
+from ambience.ingest.writer import Arrival, Writer
 
 __all__ = [
+    "Alone",
     "Arrival",
+    "Comparison",
+    "Differences",
     "FoundFile",
+    "Held",
     "Importer",
+    "MadeUp",
     "Originals",
     "Progress",
+    "Repairer",
     "Report",
     "Sink",
+    "Upkeep",
     "Writer",
-    "extract_anew",
     "walk",
 ]

@@ -74,17 +74,17 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an import is.
+    """How far some work on files is.
 
     Attributes:
         done: Files dealt with.
         total: Files found.
-        report: The numbers so far.
+        report: The numbers so far, of an import.
     """
 
     done: int
     total: int
-    report: Report
+    report: Report = field(default_factory=Report)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,13 +1,11 @@
 """Changes images in every service and the catalog together: all of it or nothing."""
 
 import logging
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from ambience.catalog import Catalog, ImageRecord, Journal, JournalEntry, Operation
 from ambience.core.errors import (
@@ -15,40 +13,16 @@ from ambience.core.errors import (
     BadInputError,
     BusyError,
     NotFoundError,
-    UnavailableError,
 )
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, ImageInfo, Limits, thumbnail
+from ambience.ingest.alone import Alone
 from ambience.ingest.originals import Originals
+from ambience.ingest.sinks import Sink, Sinks
 
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-
-class Sink(Protocol):
-    """A service as the writer sees it."""
-
-    @property
-    def name(self) -> str:
-        """The service's name."""
-        ...
-
-    def extract(self, image: ImageFile, /) -> object:
-        """Return what `put` needs to know of an image; from any thread."""
-        ...
-
-    def put(self, extracted: Mapping[ImageId, object], /) -> None:
-        """Add or replace images.
-
-        Raises:
-            UnavailableError: If the service can't do it now.
-        """
-        ...
-
-    def remove(self, ids: Sequence[ImageId], /) -> list[ImageId]:
-        """Forget images; return those that were known."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +73,8 @@ class Writer:
     A change is written to the journal, then to each service, then to the catalog,
     which strikes it out of the journal in the same transaction: from then on it is
     done. What a process that died left in the journal is undone if the image is new,
-    and done again from its bytes if it replaced another.
+    and done again from its bytes if it replaced another. A service that can't follow
+    is noted in that same transaction, and gets what it missed later, by `Repairer`.
 
     Args:
         catalog: Knows the images.
@@ -121,10 +96,10 @@ class Writer:
         self.catalog = catalog
         self.originals = originals
         self.limits = limits
+        self.alone = Alone()
         self._journal = journal
-        self._sinks = sinks
-        self._condition = threading.Condition()
-        self._at_work: set[ImageId] = set()
+        self._sinks = Sinks(sinks)
+        self._given_up: set[JournalEntry] = set()  # each is said once
 
     def prepare(self, image: ImageFile) -> Prepared:
         """Decode a file once and take from it all that is needed; from any thread.
@@ -137,14 +112,15 @@ class Writer:
             byte_count=len(image.data),
             info=image.info,
             thumbnail=thumbnail(image.image),
-            extracted={sink.name: sink.extract(image) for sink in self._sinks},
+            extracted=self._sinks.extract(image),
         )
 
     def put(self, arrivals: Sequence[Arrival]) -> dict[str, str]:
         """Add or replace images; when it returns, they are there to stay.
 
         Returns:
-            By service name, why a service could not take part; empty if all did.
+            By service name, why a service could not take part, and what becomes of
+            that; empty if all did.
 
         Raises:
             BusyError: If another process is changing one of them, or has just given
@@ -154,7 +130,7 @@ class Writer:
 
     def _put_alone(self, arrivals: Sequence[Arrival]) -> dict[str, str]:
         ids = [arrival.image_id for arrival in arrivals]
-        with self._alone(ids):
+        with self.alone(ids):
             known = {record.image_id: record for record in self.catalog.find(ids)}
             entries = [
                 JournalEntry(
@@ -192,6 +168,31 @@ class Writer:
         """
         self._once_mended(lambda: self._delete_alone(image_id))
 
+    def claim(self, service: str, image_id: ImageId) -> None:
+        """Take an id for an image that a caller gives to one service alone.
+
+        From now on it is theirs: it is not given out later, and not removed there as
+        what a deleted image has left.
+
+        Raises:
+            BusyError: If another process is just removing such a left-over.
+        """
+
+        def claim() -> None:
+            with self.alone([image_id]):
+                self.catalog.claim_id(image_id, service=service)
+
+        self._once_mended(claim)
+
+    def mend(self) -> None:
+        """Try again to end what this process could not, or one that died."""
+        if self._journal.is_empty():
+            return
+        self._mend_left_over()
+        for entry in self._journal.ours():
+            with self.alone([entry.image_id]):  # if it is at work, it ends first
+                self._mend(self._journal.still_open([entry]))
+
     def recover(self) -> int:
         """Mend what processes that died left half done; return how many changes."""
         staged = self.originals.all_staged()
@@ -214,15 +215,17 @@ class Writer:
 
     def _mend_left_over(self) -> int:
         entries = self._journal.left_over()
-        with self._alone([entry.image_id for entry in entries]):
+        with self.alone([entry.image_id for entry in entries]):
             self._mend(self._journal.still_open(entries))
         return len(entries)
 
     def _delete_alone(self, image_id: ImageId) -> None:
-        with self._alone([image_id]):
+        with self.alone([image_id]):
             self._journal.begin([JournalEntry(image_id, Operation.DELETE)])
-            if not self._delete(image_id):
-                raise NotFoundError(f"there is no image {image_id}")
+            known, away = self._delete(image_id)
+            if not known:
+                told = f"; {', '.join(away)} can't say, and is told later"
+                raise NotFoundError(f"there is no image {image_id}{told * bool(away)}")
 
     def _stage(self, arrival: Arrival, *, replaces: bool) -> str:
         if arrival.upload and (arrival.keep or replaces):
@@ -235,18 +238,11 @@ class Writer:
         sources: Mapping[ImageId, str],
         known: Mapping[ImageId, ImageRecord],
     ) -> dict[str, str]:
-        unavailable: dict[str, str] = {}
         for arrival in arrivals:
             self.originals.write_thumbnail(
                 arrival.prepared.sha256, arrival.prepared.thumbnail
             )
-        for sink in self._sinks:
-            try:
-                sink.put(
-                    {a.image_id: a.prepared.extracted[sink.name] for a in arrivals}
-                )
-            except UnavailableError as error:
-                unavailable[sink.name] = str(error)
+        away = self._sinks.put({a.image_id: a.prepared.extracted for a in arrivals})
         records = [
             self._record(a, sources[a.image_id], known.get(a.image_id))
             for a in arrivals
@@ -257,14 +253,15 @@ class Writer:
             # Now, as nobody would know of it once the change is out of the journal.
             if old is not None and old != record.original:
                 self.originals.discard(old)
-        self.catalog.put(records)
+        self.catalog.put(records, self._sinks.reach(away))
         for record in records:
             if record.original is None:
                 self.originals.drop(record.image_id, sources[record.image_id])
             replaced = known.get(record.image_id)
             if replaced is not None and replaced.sha256 != record.sha256:
                 self._drop_thumbnail(replaced.sha256)
-        return unavailable
+        kept = all(arrival.path or arrival.keep for arrival in arrivals)
+        return {name: _said(error, kept=kept) for name, error in away.items()}
 
     def _record(
         self, arrival: Arrival, source: str, known: ImageRecord | None
@@ -292,23 +289,20 @@ class Writer:
             modified_ns=arrival.modified_ns,
         )
 
-    def _delete(self, image_id: ImageId) -> bool:
-        known = False
-        for sink in self._sinks:
-            try:
-                known |= bool(sink.remove([image_id]))
-            except UnavailableError as error:
-                _log.warning("image %s stays in %s: %s", image_id, sink.name, error)
+    def _delete(self, image_id: ImageId) -> tuple[bool, Collection[str]]:
+        """Return whether anybody knew an image, and which services could not say."""
+        known, away = self._sinks.remove([image_id])
+        reach = self._sinks.reach(away)
         records = self.catalog.find([image_id])
         for record in records:
             trashed = None
             if record.original is not None:
                 trashed = self.originals.discard(record.original)
-            self.catalog.delete(record, trashed=trashed)
+            self.catalog.delete(record, trashed=trashed, reach=reach)
             self._drop_thumbnail(record.sha256)
         if not records:
-            self._journal.abandon([image_id])
-        return known or bool(records)
+            self.catalog.forget([image_id], reach)
+        return known or bool(records), away.keys()
 
     def _mend(self, entries: Sequence[JournalEntry]) -> None:
         """Undo or finish changes that were cut short; what can't be, stays listed."""
@@ -319,8 +313,14 @@ class Writer:
                         self._delete(entry.image_id)
                     case Operation.PUT:
                         self._mend_put(entry)
+                    case Operation.REPAIR:  # is still noted as missed
+                        self._journal.abandon([entry.image_id])
             except (AmbienceError, OSError) as error:
-                _log.warning("image %s is not mended yet: %s", entry.image_id, error)
+                if entry not in self._given_up:
+                    self._given_up.add(entry)
+                    _log.warning(
+                        "image %s waits to be mended: %s", entry.image_id, error
+                    )
 
     def _mend_put(self, entry: JournalEntry) -> None:
         known = self.catalog.find([entry.image_id])
@@ -332,9 +332,8 @@ class Writer:
         if known:
             self._restore(known[0])
         else:
-            for sink in self._sinks:
-                sink.remove([entry.image_id])
-            self._journal.abandon([entry.image_id])
+            _, away = self._sinks.remove([entry.image_id])
+            self.catalog.forget([entry.image_id], self._sinks.reach(away))
 
     def _finish(self, entry: JournalEntry, staged: bytes, known: ImageRecord) -> None:
         """Replace an image by what was staged for it."""
@@ -360,7 +359,10 @@ class Writer:
             prepared = self.prepare(ImageFile(file.read_bytes(), limits=self.limits))
         except (OSError, BadInputError) as error:
             missing = isinstance(error, FileNotFoundError)
-            self.catalog.put([replace(known, modified_ns=None, missing=missing)])
+            self.catalog.put(
+                [replace(known, modified_ns=None, missing=missing)],
+                self._sinks.nobody("a change was cut short"),
+            )
             return
         arrival = Arrival(
             image_id=known.image_id,
@@ -368,28 +370,24 @@ class Writer:
             path=known.path,
             modified_ns=None if known.path is None else file.stat().st_mtime_ns,
         )
-        for sink in self._sinks:
-            sink.put({known.image_id: arrival.prepared.extracted[sink.name]})
+        away = self._sinks.put({known.image_id: arrival.prepared.extracted})
         record = self._record(arrival, "", known)
-        self.catalog.put([replace(record, original=known.original)])
+        self.catalog.put(
+            [replace(record, original=known.original)], self._sinks.reach(away)
+        )
 
     def _drop_thumbnail(self, sha256: bytes) -> None:
         if not self.catalog.with_sha256(sha256):
             self.originals.remove_thumbnail(sha256)
 
-    @contextmanager
-    def _alone(self, ids: Sequence[ImageId]) -> Iterator[None]:
-        """Keep other threads from changing the same images."""
-        with self._condition:
-            while not self._at_work.isdisjoint(ids):
-                self._condition.wait()
-            self._at_work.update(ids)
-        try:
-            yield
-        finally:
-            with self._condition:
-                self._at_work.difference_update(ids)
-                self._condition.notify_all()
+
+def _said(error: AmbienceError, *, kept: bool) -> str:
+    """Return why a service could not take an image, and what becomes of that."""
+    if isinstance(error, BadInputError):
+        return str(error)
+    if kept:
+        return f"{error}; it gets what it missed once it answers"
+    return f"{error}; the image was not kept: send it again once it answers"
 
 
 def _date(modified_ns: int, now: datetime) -> datetime:

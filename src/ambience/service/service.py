@@ -48,6 +48,8 @@ class Service(ABC, Generic[IndexT]):
             index=self._kind(),
             lag=self._following.lag,
             spec=self.store.spec.as_dict(),
+            store_id=self.store.store_id,
+            seq=self.store.last_seq(),
         )
 
     def add(self, images: Mapping[ImageId, Image]) -> None:

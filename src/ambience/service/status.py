@@ -15,6 +15,8 @@ class ServiceStatus:
         index: Kind of index.
         lag: Changes stored and not yet in the index.
         spec: The feature specification, as JSON values.
+        store_id: Of the store: another one, where it was lost and made anew.
+        seq: Of its newest change; less than before, where an old copy was put back.
     """
 
     count: int
@@ -22,3 +24,5 @@ class ServiceStatus:
     index: str
     lag: int
     spec: Mapping[str, Any]
+    store_id: str
+    seq: int

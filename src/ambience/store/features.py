@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self, TypeAlias, TypeVar
 
@@ -195,10 +196,20 @@ class FeatureStore:
         counts = np.array([len(part) for part in parts]) // self.spec.row_bytes
         return np.repeat(wanted, counts.astype(np.intp)), rows
 
-    def ids(self) -> list[ImageId]:
-        """Return the ids of all images, in order."""
-        with self._reading() as txn, txn.cursor(db=self._features) as cursor:
-            return [layout.image_id(k) for k, v in cursor if layout.rows_part(v)]
+    def ids(
+        self, *, after: ImageId | None = None, limit: int | None = None
+    ) -> list[ImageId]:
+        """Return the ids of images, in order: those above one, so many at most."""
+        first = layout.key(0 if after is None else after + 1)
+        # Views of the map: the features themselves are not read.
+        with (
+            self._reading(buffers=True) as txn,
+            txn.cursor(db=self._features) as cursor,
+        ):
+            if not cursor.set_range(first):
+                return []
+            here = (layout.image_id(k) for k, v in cursor if layout.rows_part(v))
+            return list(islice(here, limit))
 
     def changes(self, since: int) -> Iterator[Changes]:
         """Iterate over what changed after a sequence number, oldest first."""

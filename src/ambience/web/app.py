@@ -1,6 +1,6 @@
 """The application around services: one or all of them, the code is the same."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 
 from fastapi import FastAPI, Response
@@ -22,7 +22,8 @@ def create_app(
     backends: Sequence[Backend],
     *,
     limits: Limits,
-    claim: Claim = lambda _: None,
+    claim: Claim = lambda _, __: None,
+    missed: Callable[[], Mapping[str, int]] | None = None,
     route_class: Callable[[Backend], type[APIRoute]] = lambda _: APIRoute,
 ) -> FastAPI:
     """Serve each service under ``/{its name}``, with health and metrics.
@@ -32,6 +33,7 @@ def create_app(
         limits: What images may cost.
         claim: See `Claim`; nobody gives out ids where services run alone.
         route_class: Returns the class of a service's routes.
+        missed: Says how many images each service missed, where that is known.
     """
     app = FastAPI(
         title="ambience",
@@ -41,7 +43,7 @@ def create_app(
         redoc_url=None,
     )
     handle_problems(app)
-    metrics = Metrics(backends)
+    metrics = Metrics(backends, missed)
     app.add_middleware(MeasureRequests, metrics=metrics)
     app.add_middleware(UploadLimit, max_bytes=limits.max_bytes)
     for backend in backends:

@@ -59,6 +59,10 @@ class Backend(Protocol):
         """Forget images; return those that were known."""
         ...
 
+    def ids(self, *, after: ImageId | None = None, limit: int) -> list[ImageId]:
+        """Return which images it has, in order: those above one, so many at most."""
+        ...
+
     def search(
         self,
         image: ImageFile,
@@ -142,6 +146,7 @@ class LocalBackend:
             "count": status.count,
             "index": {"kind": status.index, "rows": status.rows, "lag": status.lag},
             "spec": dict(status.spec),
+            "store": {"id": status.store_id, "seq": status.seq},
         }
 
     def extract(self, image: ImageFile) -> Feature:
@@ -155,6 +160,10 @@ class LocalBackend:
     def remove(self, ids: Sequence[ImageId]) -> list[ImageId]:
         """See `Backend.remove`."""
         return self.service.remove(ids)
+
+    def ids(self, *, after: ImageId | None = None, limit: int) -> list[ImageId]:
+        """See `Backend.ids`."""
+        return self.service.store.ids(after=after, limit=limit)
 
     def search(
         self,
@@ -235,6 +244,10 @@ class UnavailableBackend:
 
     def remove(self, _: Sequence[ImageId]) -> list[ImageId]:
         """See `Backend.remove`."""
+        raise UnavailableError(self._reason)
+
+    def ids(self, **_: Any) -> list[ImageId]:
+        """See `Backend.ids`."""
         raise UnavailableError(self._reason)
 
     def search(self, _: ImageFile, **__: Any) -> Answer:

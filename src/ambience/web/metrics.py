@@ -1,7 +1,7 @@
 """Numbers for Prometheus: requests, their time, and what each service holds."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -10,17 +10,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ambience.web.backend import Backend
 
+Counts = Callable[[], Mapping[str, int]] | None
+
 
 class Metrics:
     """The numbers of one application.
 
     Args:
         backends: Services whose sizes are reported.
+        missed: Says how many images each missed, where that is known.
     """
 
-    def __init__(self, backends: Sequence[Backend]) -> None:
+    def __init__(self, backends: Sequence[Backend], missed: Counts = None) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(_Services(backends))
+        self.registry.register(_Services(backends, missed))
         self.requests = Counter(
             "ambience_requests",
             "Requests answered.",
@@ -73,8 +76,9 @@ class MeasureRequests:
 class _Services(Collector):
     """Reads the state of services whenever the numbers are asked for."""
 
-    def __init__(self, backends: Sequence[Backend]) -> None:
+    def __init__(self, backends: Sequence[Backend], missed: Counts) -> None:
         self._backends = backends
+        self._missed = missed
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         available = GaugeMetricFamily(
@@ -93,3 +97,13 @@ class _Services(Collector):
                 images.add_metric([backend.name], status["count"])
                 lag.add_metric([backend.name], status["index"]["lag"])
         yield from (available, images, lag)
+        if self._missed is not None:
+            counts = self._missed()
+            missed = GaugeMetricFamily(
+                "ambience_service_missed",
+                "Images that it missed while it was down, and has to get.",
+                labels=["service"],
+            )
+            for backend in self._backends:
+                missed.add_metric([backend.name], counts.get(backend.name, 0))
+            yield missed

@@ -11,6 +11,7 @@ from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.core.matches import Answer, Background, Match
 
 MAX_K = 1000  # matches in one answer
+MAX_PAGE = 10_000  # ids in one answer, some 100 KB
 
 ImageIdPath = Annotated[
     int,
@@ -69,6 +70,15 @@ class Depth:
         self.k = form_k if k is None else k
         self.radius = form_radius if radius is None else radius
         exactly_one(self.k, self.radius)
+
+
+class HeldImages(BaseModel):
+    """Some of the images that a service has, by id."""
+
+    image_ids: list[int]
+    after: int | None = Field(
+        description="Ask with it for the images that follow; null: there are none."
+    )
 
 
 class FoundImage(BaseModel):

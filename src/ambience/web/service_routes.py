@@ -5,11 +5,11 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from fastapi.routing import APIRoute
 
 from ambience.core.errors import BadParameterError, NotFoundError
-from ambience.core.features import ImageId
+from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.core.matches import Answer
 from ambience.imaging import ImageFile, Limits
 from ambience.web.backend import Backend
@@ -19,7 +19,9 @@ from ambience.web.problems import PROBLEMS
 from ambience.web.schemas import (
     JSON,
     MAX_K,
+    MAX_PAGE,
     Depth,
+    HeldImages,
     ImageIdPath,
     ImageUpload,
     KQuery,
@@ -30,8 +32,9 @@ from ambience.web.schemas import (
     search_answer,
 )
 
-Claim = Callable[[ImageId], None]
-"""Called with an id that a caller chose, so that nobody else is given it later."""
+Claim = Callable[[str, ImageId], None]
+"""Called with a service's name and an id that a caller chose for it alone, before the
+image is put: nobody else is given that id later, and what is put stays."""
 
 
 def service_routes(
@@ -59,12 +62,32 @@ def service_routes(
         route_class=route_class,
     )
 
-    own = backend.options.model_fields
+    _add_changes(router, backend, limits, claim)
+    _add_searches(router, backend, limits)
+    return router
+
+
+def _add_changes(
+    router: APIRouter, backend: Backend, limits: Limits, claim: Claim
+) -> None:
+    """Add what tells of, lists, puts and removes what a service has."""
 
     @router.get("")
     def status() -> JSON:
         """Say what the service makes, how much it holds, or why it can't answer."""
         return dict(backend.status())
+
+    @router.get("/images")
+    def held(
+        after: Annotated[
+            int | None, Query(ge=0, le=MAX_IMAGE_ID, description="From the last page.")
+        ] = None,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1000,
+    ) -> HeldImages:
+        """List the ids of the images that this service has, in order."""
+        known = None if after is None else ImageId(after)
+        ids = backend.ids(after=known, limit=limit)
+        return HeldImages(image_ids=ids, after=ids[-1] if len(ids) == limit else None)
 
     @router.put(
         "/images/{image_id}",
@@ -75,7 +98,7 @@ def service_routes(
         """Add an image to this service alone, or replace it."""
         file = ImageFile(image.file.read(), limits=limits)
         extracted = backend.extract(file)
-        claim(ImageId(image_id))
+        claim(backend.name, ImageId(image_id))
         backend.put({ImageId(image_id): extracted})
 
     @router.delete("/images/{image_id}", status_code=HTTPStatus.NO_CONTENT)
@@ -83,6 +106,10 @@ def service_routes(
         """Remove an image from this service alone."""
         if not backend.remove([ImageId(image_id)]):
             raise NotFoundError(f"{backend.name} has no image {image_id}")
+
+
+def _add_searches(router: APIRouter, backend: Backend, limits: Limits) -> None:
+    """Add the searches, by id, by image, and by words where a service reads them."""
 
     @router.get("/images/{image_id}/similar")
     def similar(
@@ -129,10 +156,9 @@ def service_routes(
         "/search",
         search_either_way if backend.reads_words else search,
         methods=["POST"],
-        dependencies=[only_fields(*asks, "k", "radius", *own)],
+        dependencies=[only_fields(*asks, "k", "radius", *backend.options.model_fields)],
         name="search",
     )
-    return router
 
 
 def _nearest(answer: Answer) -> SearchAnswer:

@@ -1,0 +1,135 @@
+"""Compares what the catalog knows with what a service has, image by image."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ambience.catalog import Catalog, Missed
+from ambience.core.features import MAX_IMAGE_ID, ImageId
+from ambience.ingest.sinks import Sink
+
+_END = ImageId(MAX_IMAGE_ID + 1)
+_PAGE = 5000  # ids read at once: some 50 KB where a service runs elsewhere
+
+
+class Held(Sink, Protocol):
+    """A service that says what it has."""
+
+    def ids(self, *, after: ImageId | None = None, limit: int) -> list[ImageId]:
+        """Return which images it has, in order: those above one, so many at most.
+
+        Raises:
+            UnavailableError: If it can't say now.
+        """
+        ...
+
+    def status(self) -> Mapping[str, Any]:
+        """Return how it is doing: whether it is ``available``, else a ``reason``."""
+        ...
+
+
+@dataclass(slots=True)
+class Differences:
+    """How far a service is from the catalog, in numbers of images.
+
+    Attributes:
+        absent: In the catalog, and not at the service.
+        outdated: At the service as they were before a change that it missed.
+        left_over: At the service, and deleted.
+    """
+
+    absent: int = 0
+    outdated: int = 0
+    left_over: int = 0
+
+
+class Comparison:
+    """Finds what services lack, and what they should have forgotten.
+
+    Images that were put to one service alone are theirs, and no difference.
+
+    Args:
+        catalog: What there should be.
+        missed: Where it is known already that a service is out of step.
+    """
+
+    def __init__(self, catalog: Catalog, missed: Missed) -> None:
+        self._catalog = catalog
+        self._missed = missed
+
+    def differences(self, service: Held) -> Differences:
+        """Count what differs, and change nothing.
+
+        Raises:
+            UnavailableError: If the service can't say what it has.
+        """
+        found = Differences()
+        known = 0  # of those that are absent: to be so
+        for absent, ids in self._pages(service, threading.Event()):
+            if absent:
+                really = self._missed.absent(ids)
+                found.absent += len(really)
+                known += len(self._missed.among(service.name, really))
+            else:
+                found.left_over += len(self._missed.left_over(ids))
+        found.outdated = max(0, self._missed.outdated(service.name) - known)
+        return found
+
+    def note(self, service: Held, *, stop: threading.Event) -> None:
+        """Note what differs as missed, and let be tried again what was stuck.
+
+        Args:
+            service: With what to compare.
+            stop: Set it to end early.
+
+        Raises:
+            UnavailableError: If the service can't say what it has.
+        """
+        for absent, ids in self._pages(service, stop):
+            if absent:
+                self._missed.note_absent(service.name, ids, "it was not there")
+            else:
+                self._missed.note_left_over(service.name, ids, "it was still there")
+        self._missed.retry(service.name)
+
+    def _pages(
+        self, service: Held, stop: threading.Event
+    ) -> Iterator[tuple[bool, Sequence[ImageId]]]:
+        """Iterate over ids that one side lacks: whether it is the service, and some."""
+        # The catalog first: what it knows has been put to the services before.
+        wanted = _paged(self._catalog.ids, stop)
+        there = _paged(service.ids, stop)
+        absent: list[ImageId] = []
+        extra: list[ImageId] = []
+        for image_id, is_absent in _apart(wanted, there):
+            if stop.is_set():  # what one side has not read to its end looks absent
+                return
+            (absent if is_absent else extra).append(image_id)
+            for which, ids in ((True, absent), (False, extra)):
+                if len(ids) == _PAGE:
+                    yield which, ids.copy()
+                    ids.clear()
+        yield True, absent
+        yield False, extra
+
+
+def _paged(
+    read: Callable[..., list[ImageId]], stop: threading.Event
+) -> Iterator[ImageId]:
+    page = read(limit=_PAGE)
+    while page and not stop.is_set():
+        yield from page
+        page = read(after=page[-1], limit=_PAGE)
+
+
+def _apart(
+    wanted: Iterator[ImageId], there: Iterator[ImageId]
+) -> Iterator[tuple[ImageId, bool]]:
+    """Iterate over ids in only one of two ordered lists: whether in the first one."""
+    one, other = next(wanted, _END), next(there, _END)
+    while (lowest := min(one, other)) != _END:
+        if one != other:
+            yield lowest, one == lowest
+        one = next(wanted, _END) if one == lowest else one
+        other = next(there, _END) if other == lowest else other
