@@ -123,6 +123,13 @@ class Journal:
         query = "SELECT NOT EXISTS (SELECT 1 FROM journal)"
         return bool(self._database.rows(query)[0][0])
 
+    def cut_short(self) -> int:
+        """Return how many changes were begun and not ended, while we begin none."""
+        rows = self._database.rows(
+            "SELECT owner, count(*) FROM journal GROUP BY owner ORDER BY owner"
+        )
+        return sum(n for o, n in rows if o == self._owner or self._is_gone(o))
+
     def is_alone(self) -> bool:
         """Whether no other process is at work, as far as `left_over` could see."""
         return not self._others()

@@ -18,6 +18,7 @@ _COMMANDS = {
     "duplicates": "ambience.cli.duplicates",
     "rebuild": "ambience.cli.rebuild",
     "train": "ambience.cli.training",
+    "check": "ambience.cli.check",
 }
 
 _ENVIRONMENT = {

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -64,12 +65,12 @@ def progress_bar(what: str, *, quiet: bool) -> Iterator[Callable[[Progress], Non
                 task, total=progress.total, completed=progress.done
             )
     else:
-        yield _say_now_and_then
+        yield partial(_say_now_and_then, what)
 
 
-def _say_now_and_then(progress: Progress) -> None:
+def _say_now_and_then(what: str, progress: Progress) -> None:
     if progress.done and progress.done % _PLAIN_EVERY == 0:
-        print(f"importing: {progress.done} of {progress.total}", file=sys.stderr)
+        print(f"{what}: {progress.done} of {progress.total}", file=sys.stderr)
 
 
 def report_lines(report: Report) -> list[str]:

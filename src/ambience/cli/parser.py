@@ -25,6 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_duplicates(commands, shared)
     _add_rebuild(commands, shared)
     _add_train(commands, shared)
+    _add_check(commands, shared)
     return parser
 
 
@@ -191,4 +192,24 @@ def _add_train(
     )
     command.add_argument(
         "service", metavar="SERVICE", help="a service, or `fusion` for the scores"
+    )
+
+
+def _add_check(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    shared: argparse.ArgumentParser,
+) -> None:
+    command = commands.add_parser(
+        "check",
+        parents=[shared],
+        help="compare the catalog with services and files",
+        description=(
+            "Compare the catalog with what each service has and with the files; the "
+            "exit code is 1 when something is out of step. Works while a server runs."
+        ),
+    )
+    command.add_argument(
+        "--repair",
+        action="store_true",
+        help="give services what they lack, and put right what else can be",
     )

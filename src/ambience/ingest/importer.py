@@ -13,8 +13,9 @@ from ambience.core.errors import AmbienceError, BusyError
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
 from ambience.ingest.ahead import ahead
+from ambience.ingest.arrivals import Arrival, Prepared
 from ambience.ingest.folders import FoundFile, absolute, walk
-from ambience.ingest.writer import Arrival, Prepared, Writer
+from ambience.ingest.writer import Writer
 
 _BATCH = 64  # images a transaction: its cost is shared, and little is lost by a stop
 _BATCH_S = 1.0  # and how long the first of them waits at most

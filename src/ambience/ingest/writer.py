@@ -2,9 +2,8 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TypeVar
 
 from ambience.catalog import Catalog, ImageRecord, Journal, JournalEntry, Operation
@@ -15,56 +14,15 @@ from ambience.core.errors import (
     NotFoundError,
 )
 from ambience.core.features import ImageId
-from ambience.imaging import ImageFile, ImageInfo, Limits, thumbnail
+from ambience.imaging import ImageFile, Limits, thumbnail
 from ambience.ingest.alone import Alone
+from ambience.ingest.arrivals import Arrival, Prepared
 from ambience.ingest.originals import Originals
 from ambience.ingest.sinks import Sink, Sinks
 
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """What is left of a file once it has been decoded.
-
-    Attributes:
-        sha256: Of the file.
-        byte_count: Of the file.
-        info: What its header says.
-        thumbnail: An encoded one.
-        extracted: By service name, what `Sink.extract` returned.
-    """
-
-    sha256: bytes
-    byte_count: int
-    info: ImageInfo
-    thumbnail: bytes
-    extracted: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Arrival:
-    """An image on its way in.
-
-    Attributes:
-        image_id: Its key; one that is known is replaced.
-        prepared: What it holds.
-        path: The user's file, if it is one.
-        modified_ns: When that was last changed.
-        upload: The bytes of one that has no file of the user's.
-        keep: Whether the upload is kept as an original.
-        is_new: The key was reserved for it: no image may have it yet.
-    """
-
-    image_id: ImageId
-    prepared: Prepared
-    path: Path | None = None
-    modified_ns: int | None = None
-    upload: bytes = b""
-    keep: bool = False
-    is_new: bool = False
 
 
 class Writer:
@@ -192,6 +150,10 @@ class Writer:
         for entry in self._journal.ours():
             with self.alone([entry.image_id]):  # if it is at work, it ends first
                 self._mend(self._journal.still_open([entry]))
+
+    def cut_short(self) -> int:
+        """Return how many changes wait to be mended, while none is under way here."""
+        return self._journal.cut_short()
 
     def recover(self) -> int:
         """Mend what processes that died left half done; return how many changes."""
