@@ -1,7 +1,8 @@
 """Compares what the catalog knows with what a service has, image by image."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,7 +10,6 @@ from ambience.catalog import Catalog, Missed
 from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.ingest.sinks import Sink
 
-_END = ImageId(MAX_IMAGE_ID + 1)
 _PAGE = 5000  # ids read at once: some 50 KB where a service runs elsewhere
 
 
@@ -88,48 +88,30 @@ class Comparison:
         """
         for absent, ids in self._pages(service, stop):
             if absent:
-                self._missed.note_absent(service.name, ids, "it was not there")
+                self._missed.note_absent(
+                    service.name, ids, "the service did not have it"
+                )
             else:
-                self._missed.note_left_over(service.name, ids, "it was still there")
+                self._missed.note_left_over(
+                    service.name, ids, "the service still had it"
+                )
         self._missed.retry(service.name)
 
     def _pages(
         self, service: Held, stop: threading.Event
     ) -> Iterator[tuple[bool, Sequence[ImageId]]]:
         """Iterate over ids that one side lacks: whether it is the service, and some."""
-        # The catalog first: what it knows has been put to the services before.
-        wanted = _paged(self._catalog.ids, stop)
-        there = _paged(service.ids, stop)
-        absent: list[ImageId] = []
-        extra: list[ImageId] = []
-        for image_id, is_absent in _apart(wanted, there):
-            if stop.is_set():  # what one side has not read to its end looks absent
-                return
-            (absent if is_absent else extra).append(image_id)
-            for which, ids in ((True, absent), (False, extra)):
-                if len(ids) == _PAGE:
-                    yield which, ids.copy()
-                    ids.clear()
-        yield True, absent
-        yield False, extra
-
-
-def _paged(
-    read: Callable[..., list[ImageId]], stop: threading.Event
-) -> Iterator[ImageId]:
-    page = read(limit=_PAGE)
-    while page and not stop.is_set():
-        yield from page
-        page = read(after=page[-1], limit=_PAGE)
-
-
-def _apart(
-    wanted: Iterator[ImageId], there: Iterator[ImageId]
-) -> Iterator[tuple[ImageId, bool]]:
-    """Iterate over ids in only one of two ordered lists: whether in the first one."""
-    one, other = next(wanted, _END), next(there, _END)
-    while (lowest := min(one, other)) != _END:
-        if one != other:
-            yield lowest, one == lowest
-        one = next(wanted, _END) if one == lowest else one
-        other = next(there, _END) if other == lowest else other
+        after, end = None, ImageId(0)
+        while end < MAX_IMAGE_ID and not stop.is_set():
+            # The catalog first: what it knows has been put to the services before.
+            wanted = self._catalog.ids(after=after, limit=_PAGE)
+            there = service.ids(after=after, limit=_PAGE)
+            # Compared as far as both were read: a page that is not full is the last.
+            full = [ids[-1] for ids in (wanted, there) if len(ids) == _PAGE]
+            after = end = min(full, default=ImageId(MAX_IMAGE_ID))
+            known = set(wanted[: bisect_right(wanted, end)])
+            held = set(there[: bisect_right(there, end)])
+            if absent := known - held:
+                yield True, sorted(absent)
+            if extra := held - known:
+                yield False, sorted(extra)
