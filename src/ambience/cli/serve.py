@@ -28,6 +28,7 @@ from ambience.cli.system import (
     open_backends,
     settings_from,
 )
+from ambience.core.background import Background
 from ambience.core.errors import AmbienceError, BadParameterError
 from ambience.core.settings import Settings
 from ambience.gateway.app import create_gateway
@@ -135,26 +136,23 @@ class _BackgroundImport:
         self._system = system
         self._folders = folders
         self._as_json = as_json
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="background-import")
+        self._background = Background("import", self._run)
         self._progress: Progress | None = None
 
     def progress(self) -> Progress | None:
         """Return how far it is, ``None`` when nothing is being imported."""
-        return self._progress if self._thread.is_alive() else None
+        return self._progress if self._background.is_at_work else None
 
     def start(self) -> None:
         """Begin, if there is anything to import."""
         if self._folders:
-            self._thread.start()
+            self._background.start()
 
     def stop(self) -> None:
         """End after the images in work."""
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._background.stop()
 
-    def _run(self) -> None:
+    def _run(self, stop: threading.Event) -> None:
         try:
             with progress_bar("importing", quiet=self._as_json) as show:
 
@@ -163,7 +161,7 @@ class _BackgroundImport:
                     show(progress)
 
                 report = self._system.importer.run(
-                    self._folders, on_progress=on_progress, stop=self._stop
+                    self._folders, on_progress=on_progress, stop=stop
                 )
         except (AmbienceError, OSError) as error:
             print(f"ambience: the import ended early: {error}", file=sys.stderr)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from ambience.catalog import Missed
+from ambience.core.background import Background
 from ambience.core.errors import AmbienceError, UnavailableError
 from ambience.ingest.comparison import Comparison, Held
 from ambience.ingest.repair import Repairer
@@ -53,27 +54,23 @@ class Upkeep:
         self._stores: dict[str, Mapping[str, Any]] = {}  # of those compared, as seen
         self._complaints: dict[str, str] = {}  # what was said last of whom
         self._in_vain: set[str] = set()  # services that got nothing the last time
-        self._stop = threading.Event()
-        # If a service hangs, the process ends without it: as safe as a power cut.
-        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
+        self._background = Background("upkeep", self._run, within_s=_STOP_S)
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
         """End after the images in work."""
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join(_STOP_S)
+        self._background.stop()
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
             self._attempt("the journal", self._writer.mend)
             for service in self._services:
-                if not self._stop.is_set():
-                    self._attempt(service.name, partial(self._look_at, service))
-            self._stop.wait(self._every_s)
+                if not stop.is_set():
+                    self._attempt(service.name, partial(self._look_at, service, stop))
+            stop.wait(self._every_s)
 
     def _attempt(self, what: str, act: Callable[[], None]) -> None:
         """Do something; if it fails, say so once, as it is done again later."""
@@ -86,7 +83,7 @@ class Upkeep:
         else:
             self._complaints.pop(what, None)
 
-    def _look_at(self, service: Held) -> None:
+    def _look_at(self, service: Held, stop: threading.Event) -> None:
         status = service.status()
         if not status["available"]:
             self._stores.pop(service.name, None)
@@ -94,19 +91,19 @@ class Upkeep:
         store = status.get("store", {})
         before = self._stores.get(service.name)
         if before is None or _is_other(store, before):
-            self._comparison.note(service, stop=self._stop)
-        if self._stop.is_set():
+            self._comparison.note(service, stop=stop)
+        if stop.is_set():
             return
         self._stores[service.name] = store
         if self._missed.waiting(service.name, limit=1):
-            self._make_up(service)
+            self._make_up(service, stop)
 
-    def _make_up(self, service: Held) -> None:
+    def _make_up(self, service: Held, stop: threading.Event) -> None:
         name = service.name
         if name not in self._in_vain:
             count = self._missed.counts()[name]
             _log.warning("%s missed %s images: it gets them now", name, count)
-        made = self._repairer.make_up(service, stop=self._stop)
+        made = self._repairer.make_up(service, stop=stop)
         if made.put or made.removed or made.stuck:
             self._in_vain.discard(name)
             words = "%s has got %s images, forgotten %s, and can't have %s"
