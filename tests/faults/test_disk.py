@@ -18,7 +18,7 @@ import pytest
 from tests.drawing import drawn_image, encode
 from tests.faults.nursery import Nursery
 from tests.library import write_images
-from tests.server import MAIN, STOP_S, serving, started
+from tests.server import MAIN, START_S, serving, started
 
 COUNT = 30
 SERVICES = ["phash", "color"]
@@ -80,7 +80,7 @@ def run(*words: str, code: str = MAIN) -> "subprocess.CompletedProcess[str]":
         capture_output=True,
         text=True,
         check=False,
-        timeout=STOP_S,
+        timeout=START_S,
     )
 
 
