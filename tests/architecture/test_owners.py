@@ -7,14 +7,17 @@ from pathlib import Path
 import pytest
 
 OWNERS = {
+    "anyio": "gateway/transport.py gateway/proxy.py gateway/upstream.py",
     "PIL": "imaging/* imaging/edits/*",
     "pillow_heif": "imaging/*",
     "cv2": "services/local_features/opencv.py",
     "faiss": "index/faiss_*.py",
     "fastapi": "web/* gateway/* gallery/*",
     "filelock": "ingest/* cli/* service/* store/* catalog/*",
-    "h11": "gateway/connection.py gateway/upstream.py",
-    "httpx2": "gateway/remote.py gateway/transport.py gateway/fetching.py",
+    "httpx2": (
+        "gateway/remote.py gateway/transport.py gateway/proxy.py gateway/upstream.py "
+        "gateway/fetching.py"
+    ),
     "lmdb": "store/*",
     "onnxruntime": "services/*/model.py",
     "platformdirs": "core/settings.py cli/*",

@@ -1,5 +1,6 @@
 """The gateway passes requests on as they come, and says who does not answer."""
 
+import gzip
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ def gateway_before(
                 data, services=services, enabled=["phash"], limits={"max_file_mib": 64}
             ) as system,
             served(create_gateway(system.parts)) as ours,
-            httpx2.Client(base_url=ours, timeout=GUARD_S) as client,
+            httpx2.Client(base_url=ours, timeout=GUARD_S, trust_env=False) as client,
         ):
             yield client
 
@@ -197,9 +198,9 @@ def test_a_large_answer_is_passed_on_whole(tmp_path: Path) -> None:
 
 
 STRANGERS = {
-    "no HTTP": (b"220 mail ready\r\n\r\n", "BrokenAnswerError"),
-    "nothing": (b"", "BrokenAnswerError"),
-    "half a head": (b"HTTP/1.1 200 O", "BrokenAnswerError"),
+    "no HTTP": (b"220 mail ready\r\n\r\n", "RemoteProtocolError"),
+    "nothing": (b"", "RemoteProtocolError"),
+    "half a head": (b"HTTP/1.1 200 O", "RemoteProtocolError"),
     "a page": (answer(b"<h1>It works!</h1>", kind="text/html"), "200 OK"),
     "elsewhere": (
         answer(status="301 Moved", more="location: http://127.0.0.1:9/\r\n"),
@@ -351,20 +352,48 @@ def test_connections_are_kept(tmp_path: Path) -> None:
 
 
 def test_an_answer_to_nothing_does_not_pass_for_the_next_one(tmp_path: Path) -> None:
-    closed = threading.Event()
-    other = answer(b'{"matches":[1]}')
+    heard, sent, closed = threading.Event(), threading.Event(), threading.Event()
 
     def serve(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(answer(MATCHES))
-        connection.sendall(other)
+        assert heard.wait(GUARD_S)
+        connection.sendall(answer(b'{"matches":[1]}'))
+        sent.set()
         try:
             read_request(connection)
         finally:
             closed.set()
 
     with gateway_before(serve, tmp_path) as client:
-        for _ in range(3):
-            assert client.get("/phash/images/7/similar?k=1").content == MATCHES
-            assert closed.wait(GUARD_S)
-            closed.clear()
+        assert client.get("/phash/images/7/similar?k=1").content == MATCHES
+        heard.set()
+        assert sent.wait(GUARD_S)
+        assert client.get("/phash/images/7/similar?k=1").content == MATCHES
+        assert closed.wait(GUARD_S)
+
+
+def test_a_packed_answer_is_passed_on_as_it_is(tmp_path: Path) -> None:
+    packed = answer(gzip.compress(MATCHES), more="content-encoding: gzip\r\n")
+    with gateway_before(saying(packed), tmp_path) as client:
+        said = client.get("/phash/images/7/similar?k=1")
+    assert (said.headers["content-encoding"], said.content) == ("gzip", MATCHES)
+
+
+def test_a_cookie_of_one_client_is_not_shown_for_another(tmp_path: Path) -> None:
+    got: list[Got] = []
+    said = answer(MATCHES, more="set-cookie: who=me\r\n")
+    with gateway_before(saying(said, said, got=got), tmp_path) as client:
+        first = client.get("/phash/images/7/similar?k=1")
+        client.cookies.clear()
+        client.get("/phash/images/7/similar?k=1")
+    assert first.cookies["who"] == "me"
+    assert got[1].header("cookie") is None
+
+
+def test_no_proxy_of_the_environment_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with gateway_before(saying(answer(MATCHES)), tmp_path) as client:
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+        assert client.get("/phash/images/7/similar?k=1").content == MATCHES

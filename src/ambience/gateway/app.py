@@ -44,7 +44,7 @@ def create_gateway(parts: Parts, *, legacy: FileNames | None = None) -> FastAPI:
     async def closing(_: FastAPI) -> AsyncIterator[None]:
         yield
         for proxy in proxies.values():
-            proxy.close()
+            await proxy.aclose()
 
     app = create_app(
         parts.backends,

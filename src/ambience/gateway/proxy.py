@@ -4,12 +4,15 @@ Neither is parsed or held: what arrives is sent on in the same moment. Read are 
 refusals, which are short, and what a service says of its own state.
 """
 
+import asyncio
 import base64
 import logging
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
+import anyio
+import httpx2
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
@@ -20,12 +23,16 @@ from starlette.types import Message, Receive, Scope, Send
 
 from ambience.core.errors import NotFoundError, UnavailableError
 from ambience.core.features import ImageId
-from ambience.gateway.bodies import Parts, Upload
-from ambience.gateway.connection import Headers
 from ambience.gateway.refusals import Answered
 from ambience.gateway.remote import STATUS_S, RemoteBackend
-from ambience.gateway.transport import upstream_of
-from ambience.gateway.upstream import Reply, Upstream
+from ambience.gateway.upstream import (
+    Headers,
+    Upload,
+    Upstream,
+    Whole,
+    paused,
+    whole,
+)
 from ambience.web.problems import STATUS
 from ambience.web.schemas import JSON, ImageIdPath
 from ambience.web.service_routes import Claim
@@ -76,7 +83,7 @@ class Proxy:
         self._url = backend.url
         self._path = backend.url.raw_path.rstrip(b"/")
         self._own = f"/{backend.name}"
-        self._kept: Upstream | None = None
+        self._upstream = Upstream(backend.url)
 
     def route_class(self) -> type[APIRoute]:
         """Return the class of routes that pass on what they declare."""
@@ -88,10 +95,9 @@ class Proxy:
 
         return PassedOn
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Close the connections."""
-        if self._kept is not None:
-            self._kept.close()
+        await self._upstream.aclose()
 
     def handler(self, route: APIRoute) -> Handler:
         """Return what answers the requests of a route."""
@@ -131,11 +137,12 @@ class Proxy:
         limit_s = min(STATUS_S, self._timeout_s)
         target = self._path + self._own.encode()
         try:
-            async with self._upstream.exchange(
-                "GET", target, self._sent([]), Parts([]), timeout_s=limit_s
-            ) as reply:
-                answered = await _read(reply)
-        except OSError as error:
+            with anyio.fail_after(limit_s):
+                async with self._upstream.exchange(
+                    "GET", target, self._sent([]), Whole()
+                ) as reply:
+                    answered = await _read(reply)
+        except (httpx2.HTTPError, OSError) as error:
             raise self._address.silence(error, timeout_s=limit_s) from error
         return self._address.state(answered)
 
@@ -143,6 +150,8 @@ class Proxy:
         self, scope: Scope, receive: Receive, send: Send, *, expected: int
     ) -> None:
         """Answer a request with what the service answers.
+
+        A client that goes takes its request along, so that the service may stop, too.
 
         Args:
             scope: The request.
@@ -160,20 +169,28 @@ class Proxy:
         answer = _Answer(send)
         refused = None
         try:
-            async with self._upstream.exchange(
-                scope["method"], target, headers, Upload(receive)
-            ) as reply:
-                if reply.status == expected and _is_right(reply, expected):
-                    await answer.pass_on(reply)
-                else:
-                    refused = await _read(reply)
+            with anyio.fail_after(self._timeout_s) as limit:
+                upload = Upload(receive, limit)
+                watching = asyncio.create_task(upload.watch())
+                try:
+                    async with self._upstream.exchange(
+                        scope["method"], target, headers, upload
+                    ) as reply:
+                        if reply.status_code == expected and _is_right(reply, expected):
+                            await answer.pass_on(reply, limit)
+                        else:
+                            refused = await _read(reply)
+                finally:
+                    watching.cancel()
         except ClientDisconnect:
-            return  # and the service's connection is cut, so that it may stop, too
-        except OSError as error:
+            return
+        except (httpx2.HTTPError, OSError) as error:
             if not answer.has_begun:
                 raise self._address.silence(error, timeout_s=self._timeout_s) from error
             # The connection is closed without the end, which tells the client.
             _log.warning("%s broke off its answer (%r)", self._address.name, error)
+            return
+        if limit.cancelled_caught:  # the client is gone
             return
         if refused is None:
             await answer.send(b"")
@@ -192,12 +209,6 @@ class Proxy:
         ]
         await answer.start(answered.status, headers)
         await answer.send(answered.body)
-
-    @property
-    def _upstream(self) -> Upstream:
-        if self._kept is None:  # made where it is used, in the server's event loop
-            self._kept = upstream_of(self._url, timeout_s=self._timeout_s)
-        return self._kept
 
     def _sent(self, headers: Headers) -> Headers:
         """Return the headers of a request as the service gets them."""
@@ -245,31 +256,31 @@ class _Answer:
         body: Message = {"type": "http.response.body", "body": data, "more_body": more}
         await self._send(body)
 
-    async def pass_on(self, reply: Reply) -> None:
-        """Send what a service answers, as it comes."""
-        dropped = {*_one_hop(reply.headers), *_OWN}
-        headers = [pair for pair in reply.headers if pair[0] not in dropped]
-        with reply.limit.paused():
-            await self.start(reply.status, headers)
-        async for piece in reply.pieces():
-            with reply.limit.paused():
+    async def pass_on(self, reply: httpx2.Response, limit: anyio.CancelScope) -> None:
+        """Send what a service answers, as it comes; its time stands still meanwhile."""
+        said = [(name.lower(), value) for name, value in reply.headers.raw]
+        dropped = {*_one_hop(said), *_OWN}
+        with paused(limit):
+            await self.start(
+                reply.status_code, [pair for pair in said if pair[0] not in dropped]
+            )
+        async for piece in reply.aiter_raw():
+            with paused(limit):
                 await self.send(piece, more=True)
 
 
-async def _read(reply: Reply) -> Answered:
-    media_type = _media_type(reply)
-    body = await reply.whole(max_bytes=_SHORT)
-    return Answered(reply.status, media_type, body)
+async def _read(reply: httpx2.Response) -> Answered:
+    body = await whole(reply, max_bytes=_SHORT)
+    return Answered(reply.status_code, _media_type(reply), body)
 
 
-def _is_right(reply: Reply, expected: int) -> bool:
+def _is_right(reply: httpx2.Response, expected: int) -> bool:
     """Return whether an answer can be one of ours: no page of somebody else's."""
     return expected == HTTPStatus.NO_CONTENT or _media_type(reply) == _JSON
 
 
-def _media_type(reply: Reply) -> str:
-    found = dict(reply.headers).get(b"content-type", b"")
-    return found.decode("latin-1").partition(";")[0].strip()
+def _media_type(reply: httpx2.Response) -> str:
+    return reply.headers.get("content-type", "").partition(";")[0].strip()
 
 
 def _one_hop(headers: Headers) -> set[bytes]:

@@ -45,7 +45,7 @@ def connect(
             f"services.{name}.url: {url!r} is no address such as http://127.0.0.1:33336"
         )
     transport = BoundedTransport(parsed, timeout_s=timeout_s)
-    client = httpx2.Client(base_url=parsed, transport=transport)
+    client = httpx2.Client(base_url=parsed, transport=transport, trust_env=False)
     return RemoteBackend(
         name, client, options, reads_words=reads_words, timeout_s=timeout_s
     )

@@ -1,17 +1,18 @@
 """Lets threads ask a service elsewhere, each request within one limit for it all."""
 
-import asyncio
 from concurrent.futures import CancelledError
-from threading import Lock, Thread
+from contextlib import ExitStack
+from functools import partial
+from threading import Lock
 from typing import cast
 
+import anyio
 import httpx2
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from ambience.gateway.bodies import Parts
-from ambience.gateway.upstream import Upstream
+from ambience.gateway.upstream import Upstream, Whole, whole
 
 _MAX_BYTES = 2**26  # of an answer: a thousand matches with all their points have 30 MB
-_STOP_S = 5.0
 
 
 class BoundedTransport(httpx2.BaseTransport):
@@ -31,78 +32,54 @@ class BoundedTransport(httpx2.BaseTransport):
     def __init__(
         self, url: httpx2.URL, *, timeout_s: float, max_bytes: int = _MAX_BYTES
     ) -> None:
-        self._url = url
+        self._name = f"requests-{url.host}-{url.port}"
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
-        self._lock = Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: Thread | None = None
-        self._upstream: Upstream | None = None
+        self._upstream = Upstream(url)
+        self._lock = Lock()  # of those below
+        self._portal: BlockingPortal | None = None
+        self._open = ExitStack()
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """See `httpx2.BaseTransport`.
 
         Raises:
-            OSError: As `Upstream.exchange` raises it.
+            httpx2.HTTPError: As `Upstream.exchange` raises it.
+            OSError: If it takes too long (`TimeoutError`), or the transport is closed.
         """
-        answer = self._answer(request)
-        asked = asyncio.run_coroutine_threadsafe(answer, self._running_loop())
         try:
-            return asked.result()
+            return self._loop().call(self._answer, request)
         except CancelledError as error:
             raise ConnectionAbortedError from error
 
     def close(self) -> None:
-        """Close the connections, and end the thread."""
+        """Close the connections, with what is under way on them, and end the thread."""
         with self._lock:
-            loop, thread = self._loop, self._thread
-            self._loop = self._thread = None
-        if loop is None or thread is None:
-            return
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(_STOP_S)
+            self._portal = None
+            self._open.close()
+
+    def _loop(self) -> BlockingPortal:
+        """Return the way to the event loop, whose thread the first request starts."""
+        with self._lock:
+            if self._portal is None:
+                portal = start_blocking_portal(name=self._name)
+                self._portal = self._open.enter_context(portal)
+                stop = partial(self._portal.stop, cancel_remaining=True)
+                self._open.callback(self._portal.call, stop)
+                self._open.callback(self._portal.call, self._upstream.aclose)
+            return self._portal
 
     async def _answer(self, request: httpx2.Request) -> httpx2.Response:
-        if self._upstream is None:
-            self._upstream = upstream_of(self._url, timeout_s=self._timeout_s)
         parts = cast("httpx2.SyncByteStream", request.stream)  # as a Client makes it
-        async with self._upstream.exchange(
-            request.method,
-            request.url.raw_path,
-            request.headers.raw,
-            Parts(list(parts)),
-            timeout_s=request.extensions.get("limit_s"),
-        ) as reply:
-            return httpx2.Response(
-                reply.status,
-                headers=list(reply.headers),
-                content=await reply.whole(max_bytes=self._max_bytes),
-                request=request,
-            )
-
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
-                self._loop = runner.get_loop()
-                name = f"requests-{self._url.host}-{self._url.port}"
-                # A daemon: the process must be able to end while a name is looked up.
-                self._thread = Thread(
-                    target=self._run, args=(runner,), name=name, daemon=True
+        with anyio.fail_after(request.extensions.get("limit_s", self._timeout_s)):
+            async with self._upstream.exchange(
+                request.method,
+                request.url.raw_path,
+                request.headers.raw,
+                Whole(parts),
+            ) as reply:
+                return httpx2.Response(
+                    reply.status_code,
+                    headers=reply.headers.raw,
+                    content=await whole(reply, max_bytes=self._max_bytes),
                 )
-                self._thread.start()
-            return self._loop
-
-    def _run(self, runner: asyncio.Runner) -> None:
-        with runner:  # cancels at its end what is under way
-            runner.get_loop().run_forever()
-            if self._upstream is not None:
-                self._upstream.close()
-                self._upstream = None
-
-
-def upstream_of(url: httpx2.URL, *, timeout_s: float) -> Upstream:
-    """Return the connections to an address; to be used in one event loop."""
-    tls = url.scheme == "https"
-    port = url.port or (443 if tls else 80)
-    return Upstream(url.host, port, tls=tls, timeout_s=timeout_s)

@@ -1,262 +1,195 @@
-"""Carries requests to one address, over connections that are kept for the next ones."""
+"""Carries requests to a service elsewhere, over connections kept for the next ones."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import math
+import ssl
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from typing import Any, TypeAlias
 
-import h11
+import anyio
+import httpx2
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
-from ambience.gateway.bodies import Body
-from ambience.gateway.connection import BrokenAnswerError, Connection, Headers
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
-_CONNECTIONS = 100  # at once; further requests wait for one of them
-_KEPT = 32  # of these, while nobody needs them
-_KEPT_S = 4.0  # our servers close an idle connection after 5
-
-
-class TimeLimit:
-    """How long a service may take; stands still while others are waited for."""
-
-    def __init__(self, timeout: asyncio.Timeout) -> None:
-        self._timeout = timeout
-        self._pauses = 0
-        self._left_s = 0.0
-        self._is_over = False
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Do not count what is done inside against the service."""
-        now = asyncio.get_running_loop().time
-        until = self._timeout.when()
-        if not self._pauses and until is not None and not self._has_ended():
-            self._left_s = until - now()
-            self._timeout.reschedule(None)
-        self._pauses += 1
-        try:
-            yield
-        finally:
-            self._pauses -= 1
-            if not self._pauses and not self._has_ended():
-                self._timeout.reschedule(now() + self._left_s)
-
-    def end(self) -> None:
-        """Count no more."""
-        self._is_over = True
-
-    def _has_ended(self) -> bool:
-        return self._is_over or self._timeout.expired()
+_CONNECT_S = 2.0  # a machine that is there answers in one, even if one packet is lost
+_LIMITS = httpx2.Limits(
+    max_connections=100,  # at once; further requests wait for one of them
+    max_keepalive_connections=32,  # of these, while nobody needs them
+    keepalive_expiry=4.0,  # our servers close an idle connection after 5 s
+)
+_PIECE = 2**18  # bytes of a file on their way at once
+_AGAIN = 2**16  # bytes of an upload that are held, in case it must be sent once more
 
 
-class Reply:
-    """An answer on its way.
+class Whole(httpx2.AsyncByteStream):
+    """The body of a request that is all there; copied one piece at a time only.
 
-    Attributes:
-        status: The HTTP status.
-        headers: By lower-case name.
-        limit: Counts the service's time.
+    Args:
+        parts: One after the other; iterated again where it must be sent once more.
     """
 
-    def __init__(
-        self, response: h11.Response, exchange: "_Exchange", limit: TimeLimit
-    ) -> None:
-        self.status = response.status_code
-        self.headers: Headers = list(response.headers)
-        self.limit = limit
-        self._exchange = exchange
+    can_repeat = True
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes.
+    def __init__(self, parts: httpx2.SyncByteStream | Sequence[bytes] = ()) -> None:
+        self._parts = parts
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the pieces."""
+        for part in self._parts:
+            for start in range(0, len(part), _PIECE):
+                yield part[start : start + _PIECE]
+
+
+class Upload(httpx2.AsyncByteStream):
+    """The body of a request, as it comes in.
+
+    Its beginning is held, so that a request which met a stale connection can be sent
+    once more; not more than that.
+
+    Args:
+        receive: Gives it.
+        limit: The service's time, which stands still while the client is waited for.
+    """
+
+    def __init__(self, receive: Receive, limit: anyio.CancelScope) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._ended = asyncio.Event()
+        self._held: list[bytes] = []
+        self._size = 0
+
+    @property
+    def can_repeat(self) -> bool:
+        """Whether all that has come is held."""
+        return self._size <= _AGAIN
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the pieces.
 
         Raises:
-            OSError: If it is cut short.
+            ClientDisconnect: If the client is gone.
         """
-        while isinstance(event := await self._exchange.event(), h11.Data):
-            yield bytes(event.data)
+        for piece in self._held:  # which a stale connection has lost
+            yield piece
+        while not self._ended.is_set():
+            with paused(self._limit):
+                message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            if not message.get("more_body", False):
+                self._ended.set()
+            piece = message.get("body", b"")
+            if piece:
+                self._size += len(piece)
+                if self.can_repeat:
+                    self._held.append(piece)
+                else:
+                    self._held.clear()
+                yield piece
 
-    async def whole(self, *, max_bytes: int) -> bytes:
-        """Return the body.
-
-        Raises:
-            OSError: If it is cut short, or larger than that.
-        """
-        pieces, size = [], 0
-        async for piece in self.pieces():
-            pieces.append(piece)
-            size += len(piece)
-            if size > max_bytes:
-                raise BrokenAnswerError(f"more than {max_bytes} bytes came back")
-        return b"".join(pieces)
+    async def watch(self) -> None:
+        """Cancel all within the limit if the client goes while it waits."""
+        await self._ended.wait()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._limit.cancel()
 
 
 class Upstream:
-    """One address, reached over HTTP/1.1, from one event loop.
+    """The connections to one service, to be used in one event loop.
 
-    A request is repeated in one case only: on a connection that was kept from before,
-    which closed before a byte of an answer came. The service, or what is between, has
-    then most likely given up the idle connection just when it was used again, and the
-    request never got there. Should it have got there after all, no harm is done: to
-    search twice changes nothing, and to put or delete an image twice is to do it once.
-    (Who deletes may then be told that there is no such image.)
+    No proxy of the environment is asked, no redirect followed and no cookie kept.
 
-    Nothing else is repeated. After the first byte of an answer the request was
-    understood; and one that nobody accepts is better answered at once: the service is
-    down.
+    A request is repeated once, in one case: if a connection that was kept from before
+    closed before an answer began. Those that are seen to be closed are not used; this
+    one was given up just when it was used again, so the request most likely never got
+    there. Should it have got there after all, no harm is done: to search twice changes
+    nothing, and to put or delete an image twice is to do it once. (Who deletes may then
+    be told that there is no such image.)
+
+    Nothing else is repeated: a request that nobody accepts is better answered at once,
+    as the service is down.
 
     Args:
-        host: Name or address.
-        port: Of it.
-        tls: Whether to speak HTTPS.
-        timeout_s: How long one request may take, but for the time spent waiting for
-            whoever sends its body or reads its answer.
+        url: Where it is.
     """
 
-    def __init__(self, host: str, port: int, *, tls: bool, timeout_s: float) -> None:
-        self._host = host
-        self._port = port
-        self._tls = tls
-        self._timeout_s = timeout_s
-        self._room = asyncio.Semaphore(_CONNECTIONS)
-        self._kept: dict[Connection, asyncio.TimerHandle] = {}
+    def __init__(self, url: httpx2.URL) -> None:
+        self._url = url
+        # Without TLS, no certificates: to read the system's takes more than 20 ms.
+        tls = None if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._transport = httpx2.AsyncHTTPTransport(verify=tls or True, limits=_LIMITS)
 
     @asynccontextmanager
     async def exchange(
-        self,
-        method: str,
-        target: bytes,
-        headers: Headers,
-        body: Body,
-        *,
-        timeout_s: float | None = None,
-    ) -> AsyncIterator[Reply]:
+        self, method: str, target: bytes, headers: Headers, body: Whole | Upload
+    ) -> AsyncIterator[httpx2.Response]:
         """Send a request and give its answer, as soon as that begins.
 
         Args:
             method: Such as GET.
             target: Path and query.
             headers: As they are sent, with how the body is framed.
-            body: Sent while the answer is waited for, which may come before its end.
-            timeout_s: How long it may take, if less than usual.
+            body: Sent before an answer is heard.
 
         Raises:
-            OSError: If the service can't be reached, breaks off or takes too long
-                (`TimeoutError`). What `body` raises is raised as it is.
+            httpx2.HTTPError: If the service can't be reached or breaks off. What `body`
+                raises is raised as it is.
         """
-        within_s = min(self._timeout_s, timeout_s or self._timeout_s)
-        request = h11.Request(method=method, target=target, headers=list(headers))
-        async with asyncio.timeout(within_s) as timeout:
-            limit = TimeLimit(timeout)
-            try:
-                async with self._room:
-                    exchange, response = await self._begun(
-                        request, body, limit, within_s
-                    )
-                    try:
-                        yield Reply(response, exchange, limit)
-                    finally:
-                        self._keep(exchange.ended())
-            finally:
-                limit.end()
+        connected = False
 
-    def close(self) -> None:
-        """Close what is kept."""
-        for connection, timer in self._kept.items():
-            timer.cancel()
-            connection.abort()
-        self._kept.clear()
+        async def trace(event: str, _: dict[str, Any]) -> None:
+            nonlocal connected
+            connected = connected or event == "connection.connect_tcp.started"
 
-    async def _begun(
-        self, request: h11.Request, body: Body, limit: TimeLimit, within_s: float
-    ) -> "tuple[_Exchange, h11.Response]":
-        while True:
-            connection = self._idle() or await Connection.open(
-                self._host, self._port, tls=self._tls, within_s=within_s
-            )
-            exchange = _Exchange(connection, request, body, limit)
-            try:
-                return exchange, await exchange.response()
-            except BaseException as error:
-                exchange.ended()
-                connection.abort()
-                was_stale = connection.was_used and not connection.has_heard
-                if not (was_stale and isinstance(error, ConnectionError)):
-                    raise
-                if not body.rewind():
-                    raise
-
-    def _idle(self) -> Connection | None:
-        while self._kept:
-            connection, timer = self._kept.popitem()
-            timer.cancel()
-            if connection.is_open:
-                connection.begin()
-                return connection
-        return None
-
-    def _keep(self, connection: Connection) -> None:
-        if len(self._kept) < _KEPT and connection.finish():
-            loop = asyncio.get_running_loop()
-            timer = loop.call_later(_KEPT_S, self._drop, connection)
-            self._kept[connection] = timer
-        else:
-            connection.abort()
-
-    def _drop(self, connection: Connection) -> None:
-        del self._kept[connection]
-        connection.abort()
-
-
-class _Exchange:
-    """One request and its answer; the body is sent by a task of its own meanwhile."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        request: h11.Request,
-        body: Body,
-        limit: TimeLimit,
-    ) -> None:
-        self._connection = connection
-        self._failure: Exception | None = None
-        self._sender = asyncio.create_task(self._send(request, body, limit))
-
-    async def response(self) -> h11.Response:
-        """Return how the answer begins."""
-        while isinstance(event := await self.event(), h11.InformationalResponse):
-            pass
-        assert isinstance(event, h11.Response)  # noqa: S101 -- nothing else comes first
-        return event
-
-    async def event(self) -> h11.Event | type[h11.PAUSED]:
-        """Return the next piece of the answer; what the body raised, if that failed."""
+        request = httpx2.Request(
+            method,
+            self._url,
+            headers=list(headers),
+            stream=body,
+            extensions={
+                "target": target,
+                "timeout": {"connect": _CONNECT_S},
+                "trace": trace,
+            },
+        )
         try:
-            return await self._connection.event()
-        except OSError:
-            if self._failure is not None:
-                raise self._failure from None
-            raise
+            response = await self._transport.handle_async_request(request)
+        except (httpx2.RemoteProtocolError, httpx2.ReadError):
+            if connected or not body.can_repeat:
+                raise
+            response = await self._transport.handle_async_request(request)
+        async with aclosing(response):
+            yield response
 
-    def ended(self) -> Connection:
-        """End the sending, and return the connection."""
-        self._sender.cancel()
-        return self._connection
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._transport.aclose()
 
-    async def _send(self, request: h11.Request, body: Body, limit: TimeLimit) -> None:
-        head = [
-            request
-        ]  # goes with the first piece, as one packet where both are short
-        try:
-            while True:
-                with limit.paused():
-                    piece = await body.piece()
-                if not piece:
-                    break
-                # Any bytes will do, whatever the annotation says.
-                data = h11.Data(data=piece)  # type: ignore[arg-type]
-                self._connection.send(*head, data)
-                head = []
-                await self._connection.drain()
-            self._connection.send(*head, h11.EndOfMessage())
-            await body.no_longer_needed()
-        except Exception as error:  # noqa: BLE001 -- raised by whoever reads the answer
-            self._failure = error
-            self._connection.abort()
+
+@contextmanager
+def paused(limit: anyio.CancelScope) -> Iterator[None]:
+    """Do not count what is done inside."""
+    left_s = limit.deadline - anyio.current_time()
+    limit.deadline = math.inf
+    try:
+        yield
+    finally:
+        limit.deadline = anyio.current_time() + left_s
+
+
+async def whole(response: httpx2.Response, *, max_bytes: int) -> bytes:
+    """Return the body of an answer.
+
+    Raises:
+        httpx2.HTTPError: If it is cut short, or larger than that.
+    """
+    body = bytearray()
+    async for piece in response.aiter_raw():
+        body += piece
+        if len(body) > max_bytes:
+            raise httpx2.ReadError(f"more than {max_bytes} bytes came back")
+    return bytes(body)
