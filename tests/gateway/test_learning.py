@@ -94,6 +94,19 @@ def test_copies_that_a_library_holds_are_no_strangers(
     assert twice.curves["phash"].width == pytest.approx(once.width, rel=0.7)
 
 
+def test_an_image_that_a_service_has_not_got_is_no_copy_that_it_missed(
+    tmp_path: Path, calibration: Calibration
+) -> None:
+    """A service that is being filled must not seem blind."""
+    with opened_system(tmp_path / "data") as system:
+        system.importer.run(write_images(tmp_path / "images", IMAGES))
+        for backend in system.parts.backends:
+            backend.remove(system.parts.catalog.ids()[::2])
+        half = learned(system)
+    for name, curve in half.curves.items():
+        assert curve.seen > 0.6 * calibration.curves[name].seen, name
+
+
 def test_progress_is_told_and_a_stop_is_heard(system: System) -> None:
     told: list[tuple[int, int]] = []
     stop = threading.Event()

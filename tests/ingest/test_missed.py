@@ -1,6 +1,5 @@
 """What a service missed while it was away is remembered with the change itself."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,18 +19,6 @@ from ambience.ingest import Arrival
 from tests.ingest.test_writer import NEW, OLD, SEVEN, FakeSink, House
 
 AWAY = UnavailableError("no answer")
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    yield house
-    house.close()
-
-
-@pytest.fixture
-def color(house: House) -> FakeSink:
-    return house.sinks[1]
 
 
 def missed(house: House) -> dict[str, dict[int, str]]:

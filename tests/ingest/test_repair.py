@@ -1,7 +1,7 @@
 """What services missed is made up for, and nothing newer is overwritten by that."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,18 +17,6 @@ from tests.ingest.test_writer import NEW, OLD, SEVEN, FakeSink, House
 AWAY = UnavailableError("no answer")
 MANY = 40  # more than two batches
 HASH = {data: ImageFile(data).sha256 for data in (OLD, NEW)}
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    yield house
-    house.close()
-
-
-@pytest.fixture
-def color(house: House) -> FakeSink:
-    return house.sinks[1]
 
 
 def compare(house: House, sink: FakeSink) -> Differences:

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -15,18 +14,6 @@ from tests.ingest.test_writer import NEW, OLD, SEVEN, FakeSink, House
 
 AWAY = UnavailableError("no answer")
 DEADLINE_S = 60
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    yield house
-    house.close()
-
-
-@pytest.fixture
-def color(house: House) -> FakeSink:
-    return house.sinks[1]
 
 
 def upkeep_of(house: House) -> Upkeep:

@@ -1,6 +1,6 @@
 """A change is made everywhere or nowhere, and what was cut short is mended."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,13 +119,6 @@ class House:
 
     def files(self, folder: str) -> list[bytes]:
         return [p.read_bytes() for p in (self.data / folder).rglob("*") if p.is_file()]
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    yield house
-    house.close()
 
 
 def test_an_upload_is_kept_and_a_deleted_one_is_in_the_trash(house: House) -> None:

@@ -55,11 +55,14 @@ class _Drawn:
         image_id: Its key.
         pixels: At working size, shape ``(height, width, 3)``.
         alike: It, and what the library holds as its copies already.
+        named_by: The services that name it if they are asked with it; another one has
+            not got it, and tells nothing by not naming a copy.
     """
 
     image_id: ImageId
     pixels: NDArray[np.uint8]
     alike: frozenset[ImageId]
+    named_by: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,13 +109,17 @@ class Learner:
         """
         ids = self.catalog.ids()
         sample = list(self._drawn(ids, before, stop))
-        tried = {name: _Notes(name, before, len(ids)) for name in SCALES}
+        held = {
+            backend.name: backend.status().get("count", 0) for backend in self.backends
+        }
+        tried = {name: _Notes(name, before, held.get(name, 0)) for name in SCALES}
         for done, (shown, query) in enumerate(_copies(sample, self.edits), 1):
             if stop.is_set():
                 return None
             alike = frozenset[ImageId]().union(*(drawn.alike for drawn in shown))
             for name, answer in self._answers(query).items():
-                tried[name].take(answer, [drawn.image_id for drawn in shown], alike)
+                known = [one.image_id for one in shown if name in one.named_by]
+                tried[name].take(answer, known, alike)
             on_progress(done, len(sample) * self.edits)
         if not sample or stop.is_set():
             return None
@@ -133,10 +140,17 @@ class Learner:
             file = self._file(ids[number])
             if file is None:
                 continue
-            found = fuse(self._answers(file), facts={}, calibration=before, k=MAX_K)
+            own, answers = ids[number], self._answers(file)
+            found = fuse(answers, facts={}, calibration=before, k=MAX_K)
             copies = {match.image_id for match in found if match.relation in COPIES}
-            alike = frozenset({ids[number], *copies})
-            yield _Drawn(ids[number], file.image.pixels, alike)
+            named_by = {
+                name
+                for name, answer in answers.items()
+                if any(match.image_id == own for match in answer.matches)
+            }
+            yield _Drawn(
+                own, file.image.pixels, frozenset({own, *copies}), frozenset(named_by)
+            )
             drawn += 1
 
     def _file(self, image_id: ImageId) -> ImageFile | None:
@@ -170,7 +184,7 @@ class _Notes:
     Args:
         name: The service's.
         before: What was known.
-        images: In the library.
+        images: That the service has.
     """
 
     def __init__(self, name: str, before: Calibration, images: int) -> None:
@@ -187,8 +201,8 @@ class _Notes:
 
         Args:
             answer: To a copy.
-            shown: What that shows.
-            alike: That, and the library's own copies of it.
+            shown: What that shows, as far as the service has it.
+            alike: All that it shows, and the library's own copies of that.
         """
         if answer.note:
             return
