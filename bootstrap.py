@@ -29,6 +29,8 @@ if sys.version_info < (3, 11):  # noqa: UP036 - users meet this on older systems
 ROOT = Path(__file__).resolve().parent
 POSIX = os.name == "posix"
 UNFINISHED = "unfinished"
+# A test file to each processor: what the tests of a file share is made once.
+SPREAD = ("-n", str(os.cpu_count() or 1), "--dist", "loadfile")
 STOPPED = 130  # what shells answer for Ctrl-C
 
 
@@ -191,7 +193,7 @@ def test(arguments: list[str]) -> int:
         "layers": [[lint_imports, "--no-logo"]],
         "tests": [
             [*coverage, "erase"],
-            [*coverage, "run", "-m", "pytest", *arguments],
+            [*coverage, "run", "-m", "pytest", *SPREAD, *arguments],
         ],
         "coverage": [
             [*coverage, "combine", "--quiet"],
