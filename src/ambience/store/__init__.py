@@ -1,5 +1,6 @@
 """Features on disk, kept through crashes: the truth from which indexes are made."""
 
-from ambience.store.features import Changes, FeatureStore
+from ambience.store.features import FeatureStore
+from ambience.store.readings import Changes, Reading
 
-__all__ = ["Changes", "FeatureStore"]
+__all__ = ["Changes", "FeatureStore", "Reading"]

@@ -1,18 +1,15 @@
 """One service's features on disk: a transaction a change, numbered in order."""
 
 import json
-import struct
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self, TypeAlias, TypeVar
 
 import lmdb
 import numpy as np
-from lmdb import verify
 from numpy.typing import NDArray
 
 from ambience.core.errors import (
@@ -23,52 +20,19 @@ from ambience.core.errors import (
 )
 from ambience.core.features import Feature, FeatureSpec, ImageId, Rows
 from ambience.core.rwlock import ReadWriteLock
-from ambience.store import layout
+from ambience.store import layout, verification
+from ambience.store.readings import Changes, Reading
 
 _MAP_BYTES = 2**26  # a start; it doubles whenever it is full
 _MAX_READERS = 512  # threads that read at once, over all processes
-_CHECKED_BYTES = 2**25  # the most that is checked at every start: takes 0.9 s
+_CHECKED_BYTES = 2**25  # the most that is walked at every start: takes 0.9 s
 _BATCH = 4096  # changes read in one transaction while an index catches up
 _BATCH_BYTES = 2**22  # or fewer, where features are large
 
 _SPEC, _STORE_ID, _LAST_SEQ, _COUNT = b"spec", b"store_id", b"last_seq", b"count"
 
-# What LMDB and we stumble over where the bytes make no sense.
-_DAMAGE = (
-    lmdb.BadTxnError,
-    lmdb.BadValsizeError,
-    lmdb.CorruptedError,
-    lmdb.CursorFullError,
-    lmdb.IncompatibleError,
-    lmdb.InvalidError,
-    lmdb.PageFullError,
-    lmdb.PageNotFoundError,
-    lmdb.PanicError,
-    lmdb.VersionMismatchError,
-    struct.error,
-)
-
 T = TypeVar("T")
 _Transaction: TypeAlias = Any  # its stubs admit memory views, which we never ask for
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Changes:
-    """Some changes in order, each image's latest only.
-
-    Attributes:
-        seq: The sequence number of the last of them.
-        ids: Every image changed, put or removed.
-        row_ids: Shape ``(n,)``, ``int64``: whose row each of ``rows`` is.
-        rows: Shape ``(n, dim)``: the rows of the images that were put.
-        qualities: Shape ``(n,)``, ``float32``: the quality of each row's feature.
-    """
-
-    seq: int
-    ids: Sequence[ImageId]
-    row_ids: NDArray[np.int64]
-    rows: Rows
-    qualities: NDArray[np.float32]
 
 
 class FeatureStore:
@@ -77,6 +41,9 @@ class FeatureStore:
     Every change has a sequence number, written in the same transaction, so that an
     index can ask for what it missed. Only the latest change of an image is kept; that
     of a removed image stays as a mark, for indexes in other processes to hear of it.
+
+    A feature whose bytes have changed on disk counts as one that is not there, until it
+    is put again; `read_all` finds it.
 
     Args:
         path: The LMDB file.
@@ -97,19 +64,23 @@ class FeatureStore:
         self._lock = ReadWriteLock()  # a map must not be resized under a reader
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            size = path.stat().st_size if path.exists() else 0
+            if size:
+                verification.header(path)
             self._env: Any = lmdb.open(
                 str(path),
                 subdir=False,
-                map_size=max(map_bytes, path.stat().st_size if path.exists() else 0),
+                map_size=max(map_bytes, size),
                 max_dbs=4,
                 max_readers=_MAX_READERS,
             )
-        except _DAMAGE as error:
+        except verification.DAMAGE as error:
             raise self._damaged(error) from error
         except (lmdb.Error, OSError) as error:
             raise self._refused(error) from error
         try:
             self._check()
+            verification.take(path)
             self._env.reader_check()  # those of dead processes keep old pages alive
             self._meta, self._features, self._log = self._write(
                 lambda txn: [
@@ -118,6 +89,9 @@ class FeatureStore:
                 ]
             )
             self.store_id = self._claim()
+        except OSError as error:
+            self._env.close()
+            raise self._refused(error) from error
         except BaseException:
             self._env.close()
             raise
@@ -132,6 +106,8 @@ class FeatureStore:
         """Release the file."""
         with self._lock.write():
             self._env.close()
+        with suppress(OSError):  # it is walked at the next start, and no worse for it
+            verification.leave(self.path)
 
     def __len__(self) -> int:
         with self._reading() as txn:
@@ -141,7 +117,7 @@ class FeatureStore:
         if not isinstance(image_id, int):
             return False
         with self._reading() as txn:
-            value = txn.get(layout.key(image_id), db=self._features)
+            value = self._value(txn, layout.key(image_id))
         return value is not None and bool(layout.rows_part(value))
 
     def last_seq(self) -> int:
@@ -163,14 +139,12 @@ class FeatureStore:
         """Return one feature.
 
         Raises:
-            NotFoundError: If nothing is stored under ``image_id``.
+            NotFoundError: If nothing is stored under ``image_id``, or what is has
+                changed on disk.
         """
         with self._reading() as txn:
-            value = txn.get(layout.key(image_id), db=self._features)
-        try:
-            feature = None if value is None else layout.unpack(value, spec=self.spec)
-        except (ValueError, struct.error) as error:
-            raise self._damaged(error) from error
+            value = self._value(txn, layout.key(image_id))
+        feature = None if value is None else layout.unpack(value, spec=self.spec)
         if feature is None:
             raise NotFoundError(f"image {image_id} has no feature here")
         return feature
@@ -181,17 +155,20 @@ class FeatureStore:
         """Return the rows of many images, for a re-rank.
 
         Args:
-            ids: Image ids; those that are not here are left out.
+            ids: Image ids; those that are not here are left out. Checksums are not
+                looked at: to read them all would double the time of a search.
 
         Returns:
             Whose row each is, shape ``(n,)``, and the rows, shape ``(n, dim)``.
         """
         wanted = np.asarray(ids, dtype=np.int64)
         key, rows_part, features = layout.key, layout.rows_part, self._features
+        row_bytes = self.spec.row_bytes
         # Views of the map, joined before it may change: half the time of copies.
         with self._reading(buffers=True) as txn:
             values = [txn.get(key(i), b"", features) for i in wanted.tolist()]
             parts = [rows_part(value) for value in values]
+            parts = [b"" if len(part) % row_bytes else part for part in parts]
             rows = self._rows(parts)
         counts = np.array([len(part) for part in parts]) // self.spec.row_bytes
         return np.repeat(wanted, counts.astype(np.intp)), rows
@@ -215,10 +192,53 @@ class FeatureStore:
         """Iterate over what changed after a sequence number, oldest first."""
         while True:
             batch = self._changes(since)
-            if not batch.ids:
+            if batch.seq == since:
                 return
             yield batch
             since = batch.seq
+
+    def read_all(self, *, after: ImageId | None = None) -> Iterator[Reading]:
+        """Read every feature, by id, and compare it with its checksum.
+
+        Args:
+            after: Where to go on from.
+        """
+        while reading := self._read_some(layout.key(0 if after is None else after + 1)):
+            yield reading
+            after = reading.last
+
+    def _read_some(self, first: bytes) -> Reading | None:
+        ids: list[ImageId] = []
+        damaged: list[ImageId] = []
+        last = None
+        size = count = without = 0
+        with self._reading() as txn, txn.cursor(db=self._features) as cursor:
+            found = cursor.set_range(first)
+            while found and count < _BATCH and size < _BATCH_BYTES:
+                image, value = cursor.item()
+                last = layout.image_id(image)
+                if layout.rows_part(value):
+                    ids.append(last)
+                intact = layout.is_intact(value, image=image, spec=self.spec)
+                entry = txn.get(layout.key(layout.seq(value)), db=self._log)
+                if not intact or entry != image:
+                    damaged.append(last)
+                without += not layout.has_checksum(value)
+                count, size = count + 1, size + len(value)
+                found = cursor.next()
+        return None if last is None else Reading(last, ids, damaged, without)
+
+    def add_checksums(self, ids: Sequence[ImageId]) -> None:
+        """Give a checksum to those of these features that have none, as they are."""
+
+        def add(txn: _Transaction) -> None:
+            for image in map(layout.key, ids):
+                value = self._value(txn, image)
+                if value is not None and not layout.has_checksum(value):
+                    summed = layout.with_checksum(value, image=image)
+                    txn.put(image, summed, db=self._features)
+
+        self._write(add)
 
     def _changes(self, since: int) -> Changes:
         ids: list[ImageId] = []
@@ -231,17 +251,19 @@ class FeatureStore:
             while found and len(ids) < _BATCH and size < _BATCH_BYTES:
                 since = layout.number(cursor.key())
                 image = cursor.value()
-                value = txn.get(image, db=self._features)
-                if value is None:
-                    raise self._damaged(f"image {layout.number(image)} is missing")
+                found = cursor.next()
+                value = self._value(txn, image)
+                if value is not None and layout.seq(value) != since:
+                    continue  # a later change of a feature that was damaged then
+                ids.append(layout.image_id(image))
+                if value is None:  # damaged: nothing to be searched
+                    continue
                 part = layout.rows_part(value)
                 count = len(part) // self.spec.row_bytes
-                ids.append(layout.image_id(image))
                 owners.extend([ids[-1]] * count)
                 qualities.extend([layout.quality(value)] * count)
                 parts.append(part)
                 size += len(part)
-                found = cursor.next()
         return Changes(
             since,
             ids,
@@ -265,15 +287,32 @@ class FeatureStore:
             elif feature is None:
                 continue
             if old is not None:
-                txn.delete(layout.key(layout.seq(old)), db=self._log)
+                self._strike(txn, image, layout.seq(old))
             seq += 1
-            value = layout.pack(feature, seq=seq, spec=self.spec)
+            value = layout.pack(feature, image=image, seq=seq, spec=self.spec)
             txn.put(image, value, db=self._features)
             txn.put(layout.key(seq), image, db=self._log, append=True)
             count += (feature is not None) - was_there
         txn.put(_LAST_SEQ, layout.key(seq), db=self._meta)
         txn.put(_COUNT, layout.key(count), db=self._meta)
         return known
+
+    def _strike(self, txn: _Transaction, image: bytes, seq: int) -> None:
+        """Take an image's change before out of the order of changes."""
+        at = layout.key(seq)
+        if txn.get(at, db=self._log) == image:
+            txn.delete(at, db=self._log)
+            return
+        with txn.cursor(db=self._log) as cursor:  # its value was damaged
+            for at in [at for at, of in cursor if of == image]:
+                txn.delete(at, db=self._log)
+
+    def _value(self, txn: _Transaction, image: bytes) -> bytes | None:
+        """Return an image's value, None if there is none or it is damaged."""
+        value: bytes | None = txn.get(image, db=self._features)
+        if value is None or not layout.is_intact(value, image=image, spec=self.spec):
+            return None
+        return value
 
     def _counter(self, txn: _Transaction, name: bytes) -> int:
         return layout.number(self._recorded(txn, name))
@@ -328,7 +367,7 @@ class FeatureStore:
                     return
             except lmdb.MapResizedError:  # raised by begin: another process grew it
                 self._resize(0)
-            except _DAMAGE as error:
+            except verification.DAMAGE as error:
                 raise self._damaged(error) from error
 
     def _write(self, act: Callable[[_Transaction], T]) -> T:
@@ -340,28 +379,31 @@ class FeatureStore:
                 self._resize(2 * self._env.info()["map_size"])
             except lmdb.MapResizedError:
                 self._resize(0)
-            except _DAMAGE as error:
+            except verification.DAMAGE as error:
                 raise self._damaged(error) from error
             except lmdb.Error as error:
                 raise self._refused(error) from error
 
     def _check(self) -> None:
-        """Refuse a damaged file before LMDB follows it out of memory.
+        """Refuse a damaged file before LMDB follows it out of memory."""
+        # No writer meanwhile, who would be about to make it longer.
+        self._write(lambda _: verification.complete(self.path))
+        size = self.path.stat().st_size
+        if size <= _CHECKED_BYTES or not verification.is_as_left(self.path):
+            self.verify()
 
-        LMDB trusts its file: one that was cut off or has wrong lengths in it ends the
-        whole process.
+    def verify(self) -> None:
+        """Walk all that LMDB would follow in the file; others may write meanwhile.
+
+        Raises:
+            CorruptDataError: If it makes no sense.
         """
-        pages = self._env.info()["last_pgno"] + 1
-        length = self.path.stat().st_size
-        is_cut = length < pages * self._env.stat()["psize"]
-        if is_cut or length <= _CHECKED_BYTES:
-            walk: Any = verify.verify  # untyped
-            try:
-                problems = self._write(lambda _: walk(str(self.path), subdir=False))
-            except verify.VerifyError as error:
-                raise self._damaged(error) from error
-            if problems:  # none where only free pages were cut off
-                raise self._damaged(problems[0])
+        with self._reading():  # so that no page of this moment is used again
+            problems = verification.walk(self.path)
+        if problems:  # of a change that was just being written?
+            problems = self._write(lambda _: verification.walk(self.path))
+        if problems:
+            raise self._damaged(problems[0])
 
     def _damaged(self, reason: object) -> CorruptDataError:
         name = self.path.parent.name

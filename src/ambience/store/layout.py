@@ -1,15 +1,25 @@
 """How a feature becomes bytes in the store, and back."""
 
 import struct
+import zlib
 
 import numpy as np
 
 from ambience.core.features import Feature, FeatureSpec, ImageId
 
-# A value is the rows, then one byte of quality, then the sequence number of the
-# change that wrote it. Rows come first so that they are aligned as LMDB aligns
-# values. A removed image leaves a value without rows.
+# A value is the rows, then a checksum, then one byte of quality, then the sequence
+# number of the change that wrote it. Rows come first so that they are aligned as LMDB
+# aligns values. A removed image leaves a value without rows.
+#
+# Stores from before there were checksums hold values without one, and both kinds lie
+# side by side. The highest bit of the sequence number, which no count of changes ever
+# reaches, says which it is: that is true of rows of any length, while the length of a
+# value would only tell for some.
 _TRAILER = struct.Struct(">BQ")
+_CHECKSUM = struct.Struct(">I")
+_HAS_CHECKSUM = 2**63
+_END = _TRAILER.size + _CHECKSUM.size
+_FLAG_BYTE, _FLAG_BIT = -8, 0x80  # where `_HAS_CHECKSUM` is in a value
 _QUALITY_STEPS = 255
 _ID = struct.Struct(">Q")  # big-endian, so that keys iterate in order
 
@@ -29,18 +39,33 @@ def image_id(key: bytes) -> ImageId:
     return ImageId(number(key))
 
 
-def pack(feature: Feature | None, *, seq: int, spec: FeatureSpec) -> bytes:
-    """Return the value for a feature; ``None`` marks a removed image."""
-    if feature is None:
-        return _TRAILER.pack(0, seq)
-    rows = np.ascontiguousarray(feature.rows, dtype=spec.dtype)
-    quality = round(feature.quality * _QUALITY_STEPS)
-    return rows.tobytes() + _TRAILER.pack(quality, seq)
+def pack(
+    feature: Feature | None, *, image: bytes, seq: int, spec: FeatureSpec
+) -> bytes:
+    """Return the value for a feature; ``None`` marks a removed image.
+
+    Args:
+        feature: What to keep.
+        image: The key that it is kept under; what is found under another is damaged.
+        seq: Of the change.
+        spec: What the rows are.
+    """
+    rows, quality = b"", 0
+    if feature is not None:
+        rows = np.ascontiguousarray(feature.rows, dtype=spec.dtype).tobytes()
+        quality = round(feature.quality * _QUALITY_STEPS)
+    trailer = _TRAILER.pack(quality, seq | _HAS_CHECKSUM)
+    return rows + _CHECKSUM.pack(_checksum(image, rows, trailer)) + trailer
+
+
+def has_checksum(value: bytes) -> bool:
+    """Whether a value says what its bytes have to add up to."""
+    return len(value) >= _END and bool(value[_FLAG_BYTE] & _FLAG_BIT)
 
 
 def rows_part(value: bytes) -> bytes:
     """Return the rows of a value, empty for a removed image."""
-    return value[: -_TRAILER.size]
+    return value[: -_END if has_checksum(value) else -_TRAILER.size]
 
 
 def quality(value: bytes) -> float:
@@ -49,8 +74,37 @@ def quality(value: bytes) -> float:
 
 
 def seq(value: bytes) -> int:
-    """Return the sequence number in a value."""
-    return int(_TRAILER.unpack(value[-_TRAILER.size :])[1])
+    """Return the sequence number in a value; 0, which is never one, if it has none."""
+    if len(value) < _TRAILER.size:
+        return 0
+    return int(_TRAILER.unpack(value[-_TRAILER.size :])[1]) & ~_HAS_CHECKSUM
+
+
+def is_intact(value: bytes, *, image: bytes, spec: FeatureSpec) -> bool:
+    """Whether a value is as it was written, as far as it can tell.
+
+    Args:
+        value: Whose bytes to look at.
+        image: The key that it was found under.
+        spec: What its rows are.
+    """
+    if not seq(value) or len(rows_part(value)) % spec.row_bytes:
+        return False
+    if not has_checksum(value):
+        return True
+    at = len(value) - _END
+    (said,) = _CHECKSUM.unpack(value[at : -_TRAILER.size])
+    return bool(said == _checksum(image, value[:at], value[-_TRAILER.size :]))
+
+
+def with_checksum(value: bytes, *, image: bytes) -> bytes:
+    """Return a value with a checksum over its bytes as they are."""
+    if has_checksum(value):
+        return value
+    rows = rows_part(value)
+    grade, change = _TRAILER.unpack(value[-_TRAILER.size :])
+    trailer = _TRAILER.pack(grade, change | _HAS_CHECKSUM)
+    return rows + _CHECKSUM.pack(_checksum(image, rows, trailer)) + trailer
 
 
 def unpack(value: bytes, *, spec: FeatureSpec) -> Feature | None:
@@ -60,3 +114,8 @@ def unpack(value: bytes, *, spec: FeatureSpec) -> Feature | None:
         return None
     rows = np.frombuffer(part, dtype=spec.dtype).reshape(-1, spec.dim)
     return Feature(rows, quality(value))
+
+
+def _checksum(image: bytes, rows: bytes, trailer: bytes) -> int:
+    """Return the CRC-32 of all that a value says, and of whom."""
+    return zlib.crc32(trailer, zlib.crc32(rows, zlib.crc32(image)))
