@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ambience.catalog import Catalog, Journal, JournalEntry, Missed, Operation
+from ambience.catalog import Catalog, Claims, Journal, JournalEntry, Missed, Operation
 from ambience.catalog.database import Database
 from ambience.core.errors import (
     BusyError,
@@ -82,7 +82,7 @@ class House:
             sinks=self.sinks,
             limits=Limits(),
         )
-        self.comparison = Comparison(self.catalog, self.missed)
+        self.comparison = Comparison(self.catalog, self.missed, Claims(self.database))
         self.repairer = Repairer(
             catalog=self.catalog,
             missed=self.missed,

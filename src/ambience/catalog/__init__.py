@@ -1,17 +1,21 @@
 """The images we know, the changes under way, and what services missed of them."""
 
 from ambience.catalog.catalog import Catalog
+from ambience.catalog.claims import Claims
 from ambience.catalog.journal import Journal, JournalEntry, Operation
 from ambience.catalog.missed import Missed, Reach
+from ambience.catalog.positions import Positions
 from ambience.catalog.records import ImageRecord, KnownFile
 
 __all__ = [
     "Catalog",
+    "Claims",
     "ImageRecord",
     "Journal",
     "JournalEntry",
     "KnownFile",
     "Missed",
     "Operation",
+    "Positions",
     "Reach",
 ]

@@ -158,6 +158,35 @@ class Catalog:
                 )
             missed.claim(connection, image_id, service)
 
+    def pass_ids(self, ids: Sequence[ImageId]) -> None:
+        """See to it that ids are not given out which others know already.
+
+        A catalog that is gone, or was put back to an earlier state, would give out
+        again what services and originals have under images that it does not know.
+
+        Args:
+            ids: The highest that each of them knows, below `ids.GIVEN_OUT_BELOW`.
+        """
+        query = "SELECT value FROM counters WHERE name = 'next_image_id'"
+        deleted = "SELECT max(image_id) FROM {} WHERE image_id < ?"
+        highest = [*ids]
+        for table in ("trash", "images"):
+            rows = self._database.rows(deleted.format(table), (ids_.GIVEN_OUT_BELOW,))
+            highest += [ImageId(i) for (i,) in rows if i is not None]
+        if max(highest, default=0) >= self._database.rows(query)[0][0]:
+            with self._database.transaction() as connection:
+                ids_.claim(connection, highest)
+
+    def is_changing(self, image_id: ImageId) -> bool:
+        """Whether a change of an image is under way, or was cut short."""
+        query = "SELECT 1 FROM journal WHERE image_id = ?"
+        return bool(self._database.rows(query, (image_id,)))
+
+    def is_in_trash(self, image_id: ImageId) -> bool:
+        """Whether an image of this id was deleted."""
+        query = "SELECT 1 FROM trash WHERE image_id = ?"
+        return bool(self._database.rows(query, (image_id,)))
+
     def put(self, images: Sequence[ImageRecord], reach: Reach = _NOBODY) -> None:
         """Add or replace images, and strike out their journal entries.
 
@@ -171,6 +200,11 @@ class Catalog:
             connection.executemany(
                 "DELETE FROM trash WHERE path = ? AND trashed IS NULL",
                 [(os.fsencode(i.path),) for i in images if i.path is not None],
+            )
+            # What was put to one service alone is now everybody's.
+            connection.executemany(
+                "DELETE FROM claims WHERE image_id = ?",
+                [(image.image_id,) for image in images],
             )
             missed.note(connection, [image.image_id for image in images], reach)
             journal.end(connection, [image.image_id for image in images])
@@ -215,6 +249,17 @@ class Catalog:
             connection.executemany(
                 "UPDATE images SET missing = ? WHERE image_id = ?",
                 [(int(missing), image_id) for image_id in ids],
+            )
+
+    def mark_file(self, image: ImageRecord, *, missing: bool) -> None:
+        """Say that the user's file of an image is gone, or there again.
+
+        Nothing is said where the image has another file by now.
+        """
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE images SET missing = ? WHERE image_id = ? AND path = ?",
+                (int(missing), image.image_id, os.fsencode(image.path or "")),
             )
 
     def move(self, image_id: ImageId, path: Path, *, modified_ns: int) -> None:

@@ -61,7 +61,20 @@ ALTER TABLE trash ADD COLUMN alone INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX trash_by_image ON trash (image_id);
 """
 
-_VERSIONS = (_TABLES, _MISSED)  # the tables of the first one, and each change since
+_CLAIMS = """
+CREATE TABLE claims (          -- ids that callers have put to one service alone
+    service TEXT NOT NULL,
+    image_id INTEGER NOT NULL,
+    PRIMARY KEY (service, image_id)
+) STRICT, WITHOUT ROWID;
+-- A catalog that had images before knows of none that were put to a service alone.
+INSERT INTO counters
+    SELECT 'claims_complete', value = 1 AND NOT EXISTS (SELECT 1 FROM images)
+    FROM counters WHERE name = 'next_image_id';
+"""
+
+# The tables of the first one, and each change since.
+_VERSIONS = (_TABLES, _MISSED, _CLAIMS)
 
 
 class Database:

@@ -7,7 +7,7 @@ from ambience.core.features import ImageId
 
 # Ids that callers choose below this are passed over by those that we give out; one
 # chosen above it does not use up all those in between.
-_OURS = 2**52
+GIVEN_OUT_BELOW = 2**52
 
 
 def reserve(connection: sqlite3.Connection, count: int) -> list[ImageId]:
@@ -20,7 +20,7 @@ def reserve(connection: sqlite3.Connection, count: int) -> list[ImageId]:
 
 def claim(connection: sqlite3.Connection, ids: Sequence[ImageId]) -> None:
     """See to it that ids chosen by callers are not given out later."""
-    below = [image_id for image_id in ids if image_id < _OURS]
+    below = [image_id for image_id in ids if image_id < GIVEN_OUT_BELOW]
     if below:
         _advance(connection, max(below) + 1)
 

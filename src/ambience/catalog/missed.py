@@ -223,6 +223,10 @@ def claim(connection: sqlite3.Connection, image_id: ImageId, service: str) -> No
     if not connection.execute(f"SELECT {_IS_KNOWN}", (image_id,)).fetchone()[0]:
         connection.execute(_CLEAR, (service, image_id))
         connection.execute("UPDATE trash SET alone = 1 WHERE image_id = ?", (image_id,))
+        connection.execute(
+            "INSERT INTO claims VALUES (?, ?) ON CONFLICT DO NOTHING",
+            (service, image_id),
+        )
 
 
 def retry(connection: sqlite3.Connection, image_id: ImageId) -> None:

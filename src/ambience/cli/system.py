@@ -13,8 +13,9 @@ from typing import Self
 import platformdirs
 
 from ambience import registry
-from ambience.catalog import Catalog, Journal, Missed
+from ambience.catalog import Catalog, Claims, Journal, Missed
 from ambience.catalog.database import Database
+from ambience.catalog.ids import GIVEN_OUT_BELOW
 from ambience.core.errors import (
     BadParameterError,
     BusyError,
@@ -22,6 +23,7 @@ from ambience.core.errors import (
     StoredDataError,
     UnavailableError,
 )
+from ambience.core.features import ImageId
 from ambience.core.settings import Settings, load_settings
 from ambience.fusion import Calibration, loaded, shipped
 from ambience.gateway.fetching import Fetcher
@@ -163,6 +165,20 @@ def open_backends(
     return backends
 
 
+def _highest_ids(backends: Sequence[Backend], originals: Originals) -> list[ImageId]:
+    """Return the highest ids that services here and originals know, cheaply."""
+    stores = [b.service.store for b in backends if isinstance(b, LocalBackend)]
+    highest = [
+        known.highest_id(below=GIVEN_OUT_BELOW) for known in (originals, *stores)
+    ]
+    return [image_id for image_id in highest if image_id is not None]
+
+
+def _is_here(backend: Backend) -> bool:
+    """Whether a service is this data folder's own."""
+    return isinstance(backend, LocalBackend | UnavailableBackend)
+
+
 @contextmanager
 def in_use(data: Path, *, alone: bool = False) -> Iterator[tuple[Database, Journal]]:
     """Let other processes know that a data folder is in use; give its catalog.
@@ -193,11 +209,13 @@ class Repairs:
 
     Attributes:
         missed: What they are known to have missed.
+        claims: What was put to one of them alone.
         comparison: Finds what else they lack.
         repairer: Makes up for it.
     """
 
     missed: Missed
+    claims: Claims
     comparison: Comparison
     repairer: Repairer
 
@@ -229,7 +247,9 @@ class Repairs:
             alone=alone,
             limits=limits,
         )
-        return cls(missed, Comparison(catalog, missed), repairer)
+        claims = Claims(database)
+        comparison = Comparison(catalog, missed, claims)
+        return cls(missed, claims, comparison, repairer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +288,7 @@ class System:
         catalog = Catalog(database)
         originals = Originals(data)
         backends = open_backends(settings, data)
+        catalog.pass_ids(_highest_ids(backends, originals))
         writer = Writer(
             catalog=catalog,
             journal=journal,
@@ -291,6 +312,8 @@ class System:
                 originals,
                 calibration=calibration_of(data),
                 limits=limits,
+                claims=repairs.claims,
+                elsewhere={b.name for b in backends if not _is_here(b)},
             ),
             limits=limits,
             fetcher=fetcher,

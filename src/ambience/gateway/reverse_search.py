@@ -1,11 +1,11 @@
 """Asks every service about a query at once, and merges what they say."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeAlias
 
-from ambience.catalog import Catalog
+from ambience.catalog import Catalog, Claims
 from ambience.core.errors import BadParameterError, NotFoundError
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, FusedMatch
@@ -53,9 +53,13 @@ class ReverseSearcher:
         originals: Knows where files are.
         calibration: What distances are worth; may be replaced at any time.
         limits: What the file of a known image may cost, where it is read.
+        claims: Knows which images have no page, as the catalog does not know them:
+            they are not answered. None: all are.
+        elsewhere: Services whose images may be nobody's affair but theirs: what these
+            know is answered in any case.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- its parts, each passed in by name
         self,
         backends: Sequence[Backend],
         catalog: Catalog,
@@ -63,12 +67,16 @@ class ReverseSearcher:
         *,
         calibration: Calibration,
         limits: Limits = DEFAULT_LIMITS,
+        claims: Claims | None = None,
+        elsewhere: Collection[str] = (),
     ) -> None:
         self.calibration = calibration
         self._backends = {backend.name: backend for backend in backends}
         self._catalog = catalog
         self._originals = originals
         self._limits = limits
+        self._claims = claims
+        self._elsewhere = elsewhere
         self._pixels = PixelComparison(catalog, originals, limits=limits)
         self._asker = Asker({backend.name: backend.timeout_s for backend in backends})
 
@@ -159,8 +167,26 @@ class ReverseSearcher:
     ) -> None:
         """Ask services at once; put down what each said, or why it could not."""
         heard = self._asker.ask({name: partial(ask, k=k) for name, ask in asks.items()})
-        said.update(heard.said)
+        said.update(self._with_page(heard.said))
         unavailable.update(heard.unavailable)
+
+    def _with_page(self, said: Mapping[str, ServiceAnswer]) -> dict[str, ServiceAnswer]:
+        """Leave out of answers what the catalog does not know, as after a loss of it.
+
+        What callers have put to one service alone is answered.
+        """
+        ids = {
+            match.image_id
+            for name, heard in said.items()
+            if name not in self._elsewhere
+            for match in heard.answer.matches
+        }
+        if self._claims is None or not (gone := self._claims.without_page(sorted(ids))):
+            return dict(said)
+        return {
+            name: heard if name in self._elsewhere else _without(heard, gone)
+            for name, heard in said.items()
+        }
 
     def _check_known(self, image_id: ImageId, unavailable: Mapping[str, str]) -> None:
         if not self._catalog.find([image_id]):
@@ -217,6 +243,12 @@ class ReverseSearcher:
             record.image_id: {"file": {"sha256": sha256.hex()}}
             for record in self._catalog.with_sha256(sha256)
         }
+
+
+def _without(heard: ServiceAnswer, gone: Collection[ImageId]) -> ServiceAnswer:
+    """Return what a service said, but for some images."""
+    left = tuple(m for m in heard.answer.matches if m.image_id not in gone)
+    return replace(heard, answer=replace(heard.answer, matches=left))
 
 
 def _asks(

@@ -9,6 +9,7 @@ from ambience.ingest.importer import Importer, Progress, Report
 from ambience.ingest.originals import Originals
 from ambience.ingest.repair import MadeUp, Repairer
 from ambience.ingest.sinks import Sink
+from ambience.ingest.strays import StrayReport, Strays
 from ambience.ingest.upkeep import Upkeep
 from ambience.ingest.writer import Writer
 
@@ -28,6 +29,8 @@ __all__ = [
     "Repairer",
     "Report",
     "Sink",
+    "StrayReport",
+    "Strays",
     "Upkeep",
     "Writer",
     "walk",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ambience.catalog import Catalog, Missed
+from ambience.catalog import Catalog, Claims, Missed
 from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.ingest.sinks import Sink
 
@@ -37,11 +37,15 @@ class Differences:
         absent: In the catalog, and not at the service.
         outdated: At the service as they were before a change that it missed.
         left_over: At the service, and deleted.
+        unknown: At the service, and nothing says what they are: see `Claims`.
+        first_unknown: One of those.
     """
 
     absent: int = 0
     outdated: int = 0
     left_over: int = 0
+    unknown: int = 0
+    first_unknown: ImageId | None = None
 
 
 class Comparison:
@@ -52,11 +56,13 @@ class Comparison:
     Args:
         catalog: What there should be.
         missed: Where it is known already that a service is out of step.
+        claims: What was put to one service alone.
     """
 
-    def __init__(self, catalog: Catalog, missed: Missed) -> None:
+    def __init__(self, catalog: Catalog, missed: Missed, claims: Claims) -> None:
         self._catalog = catalog
         self._missed = missed
+        self._claims = claims
 
     def differences(self, service: Held) -> Differences:
         """Count what differs, and change nothing.
@@ -68,13 +74,41 @@ class Comparison:
         known = 0  # of those that are absent: to be so
         for absent, ids in self._pages(service, threading.Event()):
             if absent:
-                really = self._missed.absent(ids)
+                # What is deleted and put again meanwhile was away for a moment.
+                really = _among(service, self._missed.absent(ids), held=False)
+                really = self._missed.absent(really)
                 found.absent += len(really)
                 known += len(self._missed.among(service.name, really))
             else:
                 found.left_over += len(self._missed.left_over(ids))
+                # What is put in vain is there for a moment.
+                unknown = self._claims.unknown(service.name, ids)
+                unknown = _among(service, unknown, held=True)
+                found.unknown += len(unknown)
+                found.first_unknown = found.first_unknown or next(iter(unknown), None)
         found.outdated = max(0, self._missed.outdated(service.name) - known)
         return found
+
+    def unknown(self, service: Held) -> list[ImageId]:
+        """Return what a service holds that nothing explains, by id.
+
+        Raises:
+            UnavailableError: If the service can't say what it has.
+        """
+        return [
+            image_id
+            for absent, ids in self._pages(service, threading.Event())
+            if not absent
+            for image_id in self._claims.unknown(service.name, ids)
+        ]
+
+    def note_damaged(self, service: Held, ids: Sequence[ImageId]) -> None:
+        """Note that a service has to get images again, as their features are damaged.
+
+        Images that are in no record it can't get again; deleted ones it forgets.
+        """
+        self._missed.note_absent(service.name, ids, "its feature there is damaged")
+        self._missed.note_left_over(service.name, ids, "the service still had it")
 
     def note(self, service: Held, *, stop: threading.Event) -> None:
         """Note what differs as missed, and let be tried again what was stuck.
@@ -115,3 +149,15 @@ class Comparison:
                 yield True, sorted(absent)
             if extra := held - known:
                 yield False, sorted(extra)
+
+
+def _among(service: Held, ids: Sequence[ImageId], *, held: bool) -> list[ImageId]:
+    """Return those of a page of ids that a service has now, or has not."""
+    if not ids:
+        return []
+    # Ids are never negative: before the first there is none to come after.
+    after = ImageId(ids[0] - 1) if ids[0] else None
+    now = service.ids(after=after, limit=_PAGE)
+    end = now[-1] if len(now) == _PAGE else MAX_IMAGE_ID
+    there = set(now)
+    return [i for i in ids if i <= end and (i in there) == held]

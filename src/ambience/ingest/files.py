@@ -1,8 +1,9 @@
-"""Looks after the files of images: whether they are there, and their thumbnails."""
+"""Looks after the files of images: whether they are there and whole, and thumbnails."""
 
+import hashlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,13 @@ from ambience.imaging import ImageFile, Limits, thumbnail
 from ambience.ingest.ahead import ahead
 from ambience.ingest.importer import Progress
 from ambience.ingest.originals import Originals
+from ambience.ingest.regular_files import open_regular, read_regular
 
 _PAGE = 500  # images looked at together
+_LOOKS = 20  # at what is being changed all the time, before it is left for next time
+_PAUSE_S = 0.05  # between two of them: an image is put in less
+_AT_ONCE = 2**20  # bytes of a file in memory
+_RIFF_HEADER = 8  # bytes that the length in a WebP's header does not count
 
 
 @dataclass(slots=True)
@@ -29,8 +35,18 @@ class FileReport:
         unmarked: Of which the catalog says otherwise: that it is there, or is not.
         lost: Whose original, our own copy, is not there.
         first_lost: One of those.
+        in_trash: Of the lost, those whose original lies in the trash.
+        restored: Whose original was brought back from the trash.
+        damaged: Whose original has other bytes than it had, or can't be read.
+        first_damaged: One of those.
+        changed: Whose file, one of the user's, has other bytes than it had, and the
+            same size and date; or can't be read.
+        first_changed: One of those.
+        read: Whose file was read from end to end.
         no_thumbnail: Whose file is there, and no thumbnail.
+        bad_thumbnail: Whose thumbnail is damaged.
         remade: Of those, whose thumbnail was made again.
+        busy: That were being changed all the time; nothing is said of those.
     """
 
     images: int = 0
@@ -39,12 +55,48 @@ class FileReport:
     unmarked: int = 0
     lost: int = 0
     first_lost: ImageId | None = None
+    in_trash: int = 0
+    restored: int = 0
+    damaged: int = 0
+    first_damaged: ImageId | None = None
+    changed: int = 0
+    first_changed: ImageId | None = None
+    read: int = 0
     no_thumbnail: int = 0
+    bad_thumbnail: int = 0
     remade: int = 0
+    busy: int = 0
+
+    @property
+    def wrong(self) -> int:
+        """How much there is that should not be so."""
+        thumbnails = self.no_thumbnail + self.bad_thumbnail - self.remade
+        return self.unmarked + self.lost + self.damaged + self.changed + thumbnails
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How the files of an image were found.
+
+    Attributes:
+        there: Its own file is.
+        intact: Its bytes are what they were, as far as they were read.
+        has_thumbnail: There is one.
+        good_thumbnail: It is one, or there is none.
+    """
+
+    there: bool
+    intact: bool = True
+    has_thumbnail: bool = True
+    good_thumbnail: bool = True
 
 
 class FileCheck:
     """Compares the catalog with the files; originals and users' files are only read.
+
+    An image may be changed between reading its record and looking for its file. So
+    whatever looks wrong is looked at again: it counts only if the record is the same
+    before and after, and nobody is at work on the image.
 
     Args:
         catalog: Knows the images.
@@ -63,78 +115,164 @@ class FileCheck:
         self,
         *,
         repair: bool,
+        read: Container[ImageId] = frozenset(),
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> FileReport:
         """Look at the files of all images.
 
         Args:
-            repair: Whether to mark images whose file is gone, or there again, and to
-                make thumbnails; else nothing is changed.
+            repair: Whether to mark images whose file is gone, or there again, to bring
+                originals back from the trash, and to make thumbnails; else nothing is
+                changed.
+            read: Which images' files to read from end to end.
             on_progress: Told after every image.
         """
         report, total, after = FileReport(), len(self._catalog), None
         while page := self._catalog.ids(after=after, limit=_PAGE):
             after = page[-1]
-            records = self._catalog.find(page)
-            if repair:
-                self._mark(records)
-                records = self._catalog.find(page)
-            threads = os.cpu_count() or 1
-            remade = ahead(
-                self._remake if repair else lambda _: False,
-                [record for record in records if self._wants_thumbnail(record)],
-                threads=threads,
+            looks = ahead(
+                lambda record: self._look(record, read=record.image_id in read),
+                self._catalog.find(page),
+                threads=os.cpu_count() or 1,
                 stop=threading.Event(),
             )
-            for _, future in remade:
-                report.no_thumbnail += 1
-                report.remade += _succeeded(future)
-            for record in records:
-                self._count(record, report)
+            without: list[ImageRecord] = []
+            for record, future in looks:
+                found: tuple[ImageRecord, _Look] | None = record, future.result()
+                if _is_wrong(record, future.result()):
+                    found = self._confirmed(record.image_id, report, read=read)
+                if found is not None:
+                    self._count(*found, report, repair=repair)
+                    report.read += record.image_id in read and found[1].there
+                    if found[1].there and not found[1].good_thumbnail:
+                        without.append(found[0])
                 on_progress(Progress(report.images, max(total, report.images)))
+            if repair:
+                report.remade += self._remake_all(without)
         return report
 
-    def _count(self, record: ImageRecord, report: FileReport) -> None:
+    def _confirmed(
+        self, image_id: ImageId, report: FileReport, *, read: Container[ImageId]
+    ) -> tuple[ImageRecord, _Look] | None:
+        """Return an image as nobody is changing it, and how its files are then."""
+        for _ in range(_LOOKS):
+            before = self._catalog.find([image_id])
+            if not before:
+                return None
+            look = self._look(before[0], read=image_id in read)
+            # In this order: a change that ends in between shows in the record.
+            changing = self._catalog.is_changing(image_id)
+            if not changing and self._catalog.find([image_id]) == before:
+                return before[0], look
+            threading.Event().wait(_PAUSE_S)
         report.images += 1
-        there = self._is_there(record)
+        report.busy += 1
+        return None
+
+    def _look(self, record: ImageRecord, *, read: bool) -> _Look:
+        file = self._originals.file_of(record)
+        if file is None or not os.path.exists(file):  # noqa: PTH110 -- never raises
+            return _Look(there=False)
+        shown = self._originals.thumbnail_path(record.sha256)
+        return _Look(
+            there=True,
+            intact=not read or self._is_intact(record, file),
+            has_thumbnail=shown.exists(),
+            good_thumbnail=self._is_thumbnail(shown, decode=read),
+        )
+
+    def _is_intact(self, record: ImageRecord, file: Path) -> bool:
+        """Whether a file has the bytes that it had; the user may change theirs."""
+        try:
+            with open_regular(file) as opened:
+                found = os.fstat(opened.fileno())
+                now = (found.st_size, found.st_mtime_ns)
+                known = (record.byte_count, record.modified_ns)
+                if record.path is not None and now != known:
+                    return True
+                digest = hashlib.sha256()
+                while part := opened.read(_AT_ONCE):
+                    digest.update(part)
+        except OSError:
+            return False
+        return digest.digest() == record.sha256
+
+    def _is_thumbnail(self, path: Path, *, decode: bool) -> bool:
+        try:
+            data = read_regular(path, limits=self._limits, follow=False)
+            length = int.from_bytes(data[4:_RIFF_HEADER], "little") + _RIFF_HEADER
+            if data[:4] != b"RIFF" or length != len(data):
+                return False
+            if decode:
+                _ = ImageFile(data, limits=self._limits).image
+        except (AmbienceError, OSError):
+            return False
+        return True
+
+    def _count(
+        self, record: ImageRecord, look: _Look, report: FileReport, *, repair: bool
+    ) -> None:
+        report.images += 1
         if record.path is not None:
-            report.missing += not there
-            report.unmarked += record.missing == there
+            report.missing += not look.there
+            if record.missing == look.there:
+                if repair:
+                    self._catalog.mark_file(record, missing=not look.there)
+                report.unmarked += not repair
+            if not look.intact:
+                report.changed += 1
+                report.first_changed = report.first_changed or record.image_id
         elif record.original is None:
             report.kept_without += 1
-        elif not there:
-            report.lost += 1
-            report.first_lost = report.first_lost or record.image_id
+        elif not look.there:
+            self._count_lost(record, record.original, report, repair=repair)
+        elif not look.intact:
+            report.damaged += 1
+            report.first_damaged = report.first_damaged or record.image_id
+        report.no_thumbnail += look.there and not look.has_thumbnail
+        report.bad_thumbnail += look.has_thumbnail and not look.good_thumbnail
 
-    def _mark(self, records: list[ImageRecord]) -> None:
-        for there in (True, False):
-            wrong = [
-                record.image_id
-                for record in records
-                if record.path is not None
-                and record.missing == there
-                and self._is_there(record) == there
-            ]
-            if wrong:
-                self._catalog.mark_missing(wrong, missing=not there)
+    def _count_lost(
+        self, record: ImageRecord, original: str, report: FileReport, *, repair: bool
+    ) -> None:
+        trashed = self._originals.in_trash(original)
+        if trashed is not None and self._is_intact(record, trashed):
+            if repair:
+                self._originals.restore(original, trashed)
+                report.restored += 1
+                return
+            report.in_trash += 1
+        report.lost += 1
+        report.first_lost = report.first_lost or record.image_id
 
-    def _wants_thumbnail(self, record: ImageRecord) -> bool:
-        path = self._originals.thumbnail_path(record.sha256)
-        return self._is_there(record) and not path.exists()
+    def _remake_all(self, records: Sequence[ImageRecord]) -> int:
+        """Make thumbnails; return how many could be made."""
+        made = ahead(
+            self._remake,
+            records,
+            threads=os.cpu_count() or 1,
+            stop=threading.Event(),
+        )
+        return sum(_succeeded(future) for _, future in made)
 
     def _remake(self, record: ImageRecord) -> bool:
         """Make a thumbnail; return whether the file is still what it shows."""
         file = self._originals.file_of(record) or Path()
-        self._limits.check_bytes(file.stat().st_size)
-        image = ImageFile(file.read_bytes(), limits=self._limits)
+        image = ImageFile(read_regular(file, limits=self._limits), limits=self._limits)
         if image.sha256 != record.sha256:
             return False
         self._originals.write_thumbnail(record.sha256, thumbnail(image.image))
+        if not self._catalog.with_sha256(record.sha256):  # deleted meanwhile
+            self._originals.remove_thumbnail(record.sha256)
         return True
 
-    def _is_there(self, record: ImageRecord) -> bool:
-        file = self._originals.file_of(record)
-        return file is not None and os.path.exists(file)  # noqa: PTH110 -- never raises
+
+def _is_wrong(record: ImageRecord, look: _Look) -> bool:
+    """Whether anything about an image's files is not as it should be."""
+    if record.path is None and record.original is None:
+        return False
+    marked = record.path is not None and record.missing
+    return not (look.there != marked and look.intact and look.good_thumbnail)
 
 
 def _succeeded(future: Future[bool]) -> bool:

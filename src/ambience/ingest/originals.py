@@ -2,11 +2,13 @@
 
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ambience.catalog import ImageRecord
-from ambience.core.features import ImageId
+from ambience.core.features import MAX_IMAGE_ID, ImageId
 
 _PER_FOLDER = 1000  # images whose originals share a folder
 
@@ -45,6 +47,49 @@ class Originals:
         """Return where the thumbnail of a file with this content is, or would be."""
         name = sha256.hex()
         return self._thumbnails / name[:2] / f"{name}.webp"
+
+    def highest_id(self, *, below: int) -> ImageId | None:
+        """Return the highest id in the name of an original, of those below a bound."""
+        folders = sorted(
+            (int(folder.name) * _PER_FOLDER, folder)
+            for folder in _entries(self._originals)
+            if folder.name.isdecimal() and folder.is_dir()
+        )
+        for first, folder in reversed(folders):
+            if first < below:
+                named = map(image_id_in, (file.name for file in _entries(folder)))
+                ids = [i for i in named if i is not None and i < below]
+                if ids:
+                    return max(ids)
+        return None
+
+    def all_kept(self) -> Iterator[str]:
+        """Iterate over all originals that there are, as `ImageRecord.original` says."""
+        for folder in _entries(self._originals):
+            if folder.is_dir() and not folder.is_symlink():
+                for file in _entries(folder):
+                    if file.is_file() and not file.is_symlink():
+                        yield f"{folder.name}/{file.name}"
+
+    def all_thumbnails(self) -> Iterator[tuple[bytes, Path]]:
+        """Iterate over the thumbnails, with the content that each shows."""
+        for folder in _entries(self._thumbnails):
+            for file in _entries(folder) if folder.is_dir() else ():
+                with suppress(ValueError):
+                    yield bytes.fromhex(file.stem), file
+
+    def in_trash(self, original: str) -> Path | None:
+        """Return where an original lies in the trash, None if it does not."""
+        name = original.rpartition("/")[2]
+        days = (day / name for day in _entries(self._trash))
+        return next((file for file in days if file.is_file()), None)
+
+    def restore(self, original: str, trashed: Path) -> None:
+        """Move an original from the trash to where it was."""
+        target = self.path(original)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        trashed.replace(target)
+        _sync_folder(target.parent)
 
     def stage(self, image_id: ImageId, data: bytes) -> str:
         """Keep an upload until it is clear what becomes of it; return its source."""
@@ -124,6 +169,19 @@ class Originals:
             raise
         if sync:
             _sync_folder(path.parent)
+
+
+def image_id_in(name: str) -> ImageId | None:
+    """Return the image id that an original's name begins with, None without one."""
+    number = name.partition("-")[0]
+    if not number.isascii() or not number.isdecimal() or int(number) > MAX_IMAGE_ID:
+        return None
+    return ImageId(int(number))
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Return what is in a folder, by name, newest first; nothing if it is not there."""
+    return sorted(folder.iterdir(), reverse=True) if folder.is_dir() else []
 
 
 def _folder(image_id: ImageId) -> str:

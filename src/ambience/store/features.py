@@ -188,6 +188,13 @@ class FeatureStore:
             here = (layout.image_id(k) for k, v in cursor if layout.rows_part(v))
             return list(islice(here, limit))
 
+    def highest_id(self, *, below: int) -> ImageId | None:
+        """Return the highest id of an image, removed ones included, below a bound."""
+        with self._reading() as txn, txn.cursor(db=self._features) as cursor:
+            past = cursor.set_range(layout.key(below))
+            found = cursor.prev() if past else cursor.last()
+            return layout.image_id(cursor.key()) if found else None
+
     def changes(self, since: int) -> Iterator[Changes]:
         """Iterate over what changed after a sequence number, oldest first."""
         while True:
