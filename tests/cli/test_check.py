@@ -1,52 +1,18 @@
 """``ambience check`` finds what is out of step, and repairs what can be."""
 
-import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ambience import registry
 from ambience.cli import main
 from ambience.core.features import ImageId
-from ambience.imaging import ImageFile
-from ambience.ingest import Arrival
-from tests.drawing import drawn_image, encode
+from tests.cli.conftest import NEW, Check
 from tests.library import opened_system
 from tests.server import serving
 
 NOWHERE = "http://127.0.0.1:9"
-NEW = encode(drawn_image(50, (60, 80)))
-
-Check = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def data(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    """A library of five files and an upload."""
-    assert main(["import", str(folder)]) == 0
-    with opened_system(tmp_path / "data") as system:
-        writer = system.parts.writer
-        arrival = Arrival(
-            ImageId(1000), writer.prepare(ImageFile(NEW)), upload=NEW, keep=True
-        )
-        writer.put([arrival])
-    capsys.readouterr()
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def check(data: Path, capsys: pytest.CaptureFixture[str]) -> Check:
-    def run(*words: str) -> dict[str, Any]:
-        code = main(["check", *words, "--json", "--data", str(data)])
-        answer: dict[str, Any] = json.loads(capsys.readouterr().out)
-        assert code == (0 if answer["in_step"] else 1)
-        answer["services"] = {one["name"]: one for one in answer["services"]}
-        return answer
-
-    return run
 
 
 def test_all_is_well(
@@ -128,11 +94,28 @@ def test_what_can_not_be_repaired_is_listed_with_its_reason(
     assert check()["in_step"]
 
 
-def test_a_damaged_service_says_what_to_do(data: Path, check: Check) -> None:
+def test_a_damaged_store_is_set_aside_and_filled_again(
+    data: Path, check: Check
+) -> None:
+    nonsense = b"nonsense" * 1000
+    (data / "services" / "phash" / "store.lmdb").write_bytes(nonsense)
+    phash = check()["services"]["phash"]
+    assert "ambience rebuild phash" in phash["unavailable"]
+    answer = check("--repair")
+    assert answer["in_step"]
+    phash = answer["services"]["phash"]
+    assert (phash["repaired"]["put"], phash["count"]) == (6, 6)
+    assert (Path(phash["set_aside"]) / "store.lmdb").read_bytes() == nonsense
+    assert check()["in_step"]
+
+
+def test_beside_others_a_damaged_store_stays_where_it_is(
+    data: Path, check: Check
+) -> None:
     (data / "services" / "phash" / "store.lmdb").write_bytes(b"nonsense" * 1000)
-    for words in ([], ["--repair"]):
-        phash = check(*words)["services"]["phash"]
-        assert "ambience rebuild phash" in phash["unavailable"]
+    with opened_system(data):
+        phash = check("--repair")["services"]["phash"]
+    assert "ambience rebuild phash" in phash["unavailable"]
     assert main(["rebuild", "phash"]) == 0
 
 

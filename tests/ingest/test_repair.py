@@ -358,4 +358,11 @@ def test_pages_follow_each_other_to_the_end(
         del color.held[image_id]
     color.put({ImageId(i): b"alone" for i in range(0, 300, 2) if i not in color.held})
     lost = {i for i in house.catalog.ids() if i not in color.held}
+    alone = sorted(set(color.held) - set(house.catalog.ids()))
+    assert compare(house, color) == Differences(
+        absent=len(lost), unknown=len(alone), first_unknown=alone[0]
+    )
+    assert house.comparison.unknown(color) == alone
+    for image_id in alone:
+        house.catalog.claim_id(image_id, service="color")
     assert compare(house, color) == Differences(absent=len(lost))

@@ -224,8 +224,8 @@ def test_features_from_before_there_were_checksums_are_read(path: Path) -> None:
         db = env.open_db(b"features")
         with env.begin(write=True) as txn:
             for i in (1, 2):
-                rows = feature(i, rows=2).rows.tobytes()
-                txn.put(layout.key(i), rows + old.pack(102, i), db=db)
+                value = feature(i, rows=2).rows.tobytes() + old.pack(102, i)
+                txn.put(layout.key(i), value, db=db)
     with FeatureStore(path, SPEC) as store:
         assert store.get(ImageId(1)).rows[1, 0] == 1
         assert store.get(ImageId(1)).quality == pytest.approx(0.4)

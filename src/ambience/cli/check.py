@@ -1,210 +1,224 @@
 """``ambience check``: compares catalog, services and files, and repairs what it can."""
 
 import argparse
+import math
 import os
 import threading
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Container
+from contextlib import suppress
+from pathlib import Path
 
-from rich.table import Table
-
-from ambience.cli.output import AnswerConsole, print_json, progress_bar
-from ambience.cli.system import System, settings_from
-from ambience.core.errors import AmbienceError
+from ambience import registry
+from ambience.catalog import Claims, Positions, integrity
+from ambience.cli.check_report import Check, ServiceCheck, as_json, show
+from ambience.cli.damaged_stores import set_damaged_aside
+from ambience.cli.output import print_json, progress_bar
+from ambience.cli.system import (
+    CALIBRATION_FILE,
+    System,
+    data_folder,
+    in_use,
+    settings_from,
+)
+from ambience.core.errors import (
+    AmbienceError,
+    BusyError,
+    CorruptDataError,
+    NotFoundError,
+)
 from ambience.core.features import ImageId
-from ambience.ingest import Differences, FileCheck, FileReport, MadeUp
-from ambience.web.backend import Backend
+from ambience.core.settings import Settings
+from ambience.fusion import loaded
+from ambience.ingest import FileCheck, MadeUp, Progress, Strays
+from ambience.store import FeatureStore, distrust
+from ambience.web.backend import Backend, LocalBackend
 
-
-@dataclass(slots=True)
-class _ServiceCheck:
-    """How far one service is from the catalog.
-
-    Attributes:
-        name: Of the service.
-        reason: Why it can't be compared; empty if it can.
-        count: Images that it has.
-        lag: Changes not yet in its index.
-        differences: From the catalog, after repairs.
-        missed: Images that it is known to have missed, after repairs.
-        why: The reasons of those: how many, and the first of them.
-        made: What was repaired.
-    """
-
-    name: str
-    reason: str = ""
-    count: int = 0
-    lag: int = 0
-    differences: Differences = field(default_factory=Differences)
-    missed: int = 0
-    why: dict[str, tuple[int, ImageId]] = field(default_factory=dict)
-    made: MadeUp = field(default_factory=MadeUp)
-
-    @property
-    def in_step(self) -> bool:
-        """Whether nothing is wrong with it."""
-        return not self.reason and not self.missed and not any(self.counts())
-
-    def counts(self) -> tuple[int, int, int]:
-        """Return how many images are absent, outdated, and left over."""
-        found = self.differences
-        return found.absent, found.outdated, found.left_over
-
-
-@dataclass(frozen=True, slots=True)
-class _Check:
-    """All that was found.
-
-    Attributes:
-        services: One each.
-        files: The files of images.
-        cut_short: Changes that a process could not end before it died.
-    """
-
-    services: list[_ServiceCheck]
-    files: FileReport
-    cut_short: int
-
-    @property
-    def in_step(self) -> bool:
-        """Whether all is well."""
-        files = self.files
-        wrong = files.unmarked + files.lost + files.no_thumbnail - files.remade
-        return not (
-            wrong or self.cut_short or any(not one.in_step for one in self.services)
-        )
+_FILES = "files"  # the name of the work of reading them
 
 
 def run(options: argparse.Namespace) -> int:
     """Check, repair if asked to, and say what is out of step."""
-    with System.open(settings_from(options), mend=False) as system:
-        check = _checked(system, repair=options.repair, quiet=options.json)
+    settings = settings_from(options)
+    data = data_folder(settings)
+    _distrust_stores(settings, data)
+    aside: dict[str, Path] = {}
+    if options.repair:
+        # Beside a server, the service is told to be unavailable, with what to do.
+        with suppress(BusyError), in_use(data, alone=True):
+            aside = set_damaged_aside(settings, data)
+    with System.open(settings, mend=False) as system:
+        work = _Work(system, data, options)
+        check = work.checked()
+    for one in check.services:
+        one.set_aside = aside.get(one.name)
     if options.json:
-        print_json(_json(check))
+        print_json(as_json(check))
     else:
-        _print(check, repaired=options.repair)
+        show(check, repaired=options.repair)
     return 0 if check.in_step else 1
 
 
-def _checked(system: System, *, repair: bool, quiet: bool) -> _Check:
-    parts = system.parts
-    if repair:
-        parts.writer.recover()
-    with progress_bar("files", quiet=quiet) as on_progress:
-        files = FileCheck(parts.catalog, parts.originals, limits=parts.limits).run(
-            repair=repair, on_progress=on_progress
+def _distrust_stores(settings: Settings, data: Path) -> None:
+    """Have stores walked even if they were closed in order: disks forget, too."""
+    for name in settings.enabled:
+        distrust(registry.load(name).store_path(data))
+
+
+class _Work:
+    """One check.
+
+    Args:
+        system: What to look at.
+        data: Its folder.
+        options: Whether to repair, how much to read, what to do with what is unknown,
+            and whether to be quiet.
+    """
+
+    def __init__(self, system: System, data: Path, options: argparse.Namespace) -> None:
+        self._system = system
+        self._data = data
+        self._repair: bool = options.repair
+        self._share: float = options.share
+        self._unknown: str | None = options.unknown
+        self._quiet: bool = options.json
+        self._positions = Positions(system.database)
+
+    def checked(self) -> Check:
+        """Look at everything; the catalog first, as all else is compared with it."""
+        parts, database = self._system.parts, self._system.database
+        problems = integrity.problems(database)
+        if problems and self._repair and integrity.mend(database):
+            problems, mended = [], True
+        else:
+            mended = False
+        if self._repair:
+            parts.writer.recover()
+        claims = Claims(database)
+        strays = Strays(parts.writer, claims, self._system.journal)
+        with progress_bar("adopting", quiet=self._quiet) as on_progress:
+            found = strays.run(repair=self._repair, on_progress=on_progress)
+        total = len(parts.catalog)
+        read = self._window(_FILES, total)
+        with progress_bar("files", quiet=self._quiet) as on_progress:
+            files = FileCheck(parts.catalog, parts.originals, limits=parts.limits).run(
+                repair=self._repair, read=read, on_progress=on_progress
+            )
+        services = [self._service(backend) for backend in parts.backends]
+        if self._unknown is not None and not any(one.reason for one in services):
+            claims.complete()
+        return Check(
+            services=services,
+            files=files,
+            strays=found,
+            cut_short=parts.writer.cut_short(),
+            catalog=problems,
+            catalog_mended=mended,
+            calibration=self._calibration(),
+            share=self._share,
         )
-    services = [
-        _service(system, backend, repair=repair, quiet=quiet)
-        for backend in parts.backends
-    ]
-    return _Check(services, files, parts.writer.cut_short())
 
+    def _calibration(self) -> str:
+        """Return why the calibration can't be used; empty if it can."""
+        try:
+            loaded(self._data / CALIBRATION_FILE)
+        except CorruptDataError as error:
+            return str(error)
+        return ""
 
-def _service(
-    system: System, backend: Backend, *, repair: bool, quiet: bool
-) -> _ServiceCheck:
-    repairs, check = system.repairs, _ServiceCheck(backend.name)
-    try:
-        if repair:
-            check.made = _repaired(system, backend, quiet=quiet)
-        check.differences = repairs.comparison.differences(backend)
-    except AmbienceError as error:
-        check.reason = str(error)
-    status = backend.status()
-    if status["available"]:
-        check.count, check.lag = status["count"], status["index"]["lag"]
-    check.missed = repairs.missed.counts().get(backend.name, 0)
-    check.why = repairs.missed.reasons(backend.name)
-    return check
+    def _window(self, work: str, total: int) -> Container[ImageId]:
+        """Return the images whose files are read this time, those that are due next."""
+        wanted = math.ceil(self._share * total)
+        after = self._positions.get(work)
+        catalog = self._system.parts.catalog
+        ids = catalog.ids(after=after, limit=wanted) if wanted else []
+        if ids or not wanted:
+            next_after = ids[-1] if ids else after
+        if len(ids) < wanted:  # on from the first
+            first = catalog.ids(limit=wanted - len(ids))
+            ids += first
+            next_after = first[-1] if first else None
+        if wanted and self._share < 1:
+            self._positions.put(work, next_after)
+        return frozenset(ids)
 
+    def _service(self, backend: Backend) -> ServiceCheck:
+        repairs, check = self._system.repairs, ServiceCheck(backend.name)
+        try:
+            if isinstance(backend, LocalBackend):
+                self._read_features(backend, check)
+            if self._repair:
+                check.made = self._repaired(backend)
+            if isinstance(backend, LocalBackend) and check.damaged:
+                check.damaged = self._still_damaged(backend, check.damaged)
+            if self._unknown is not None:
+                self._decide(backend)
+            check.differences = repairs.comparison.differences(backend)
+        except AmbienceError as error:
+            check.reason = str(error)
+        status = backend.status()
+        if status["available"]:
+            check.count, check.lag = status["count"], status["index"]["lag"]
+        check.missed = repairs.missed.counts().get(backend.name, 0)
+        check.why = repairs.missed.reasons(backend.name)
+        return check
 
-def _repaired(system: System, backend: Backend, *, quiet: bool) -> MadeUp:
-    system.repairs.comparison.note(backend, stop=threading.Event())
-    due = system.repairs.missed.waiting(backend.name, limit=1)
-    with progress_bar(backend.name, quiet=quiet or not due) as on_progress:
-        return system.repairs.repairer.make_up(
-            backend, threads=os.cpu_count() or 1, on_progress=on_progress
-        )
+    def _repaired(self, backend: Backend) -> MadeUp:
+        repairs = self._system.repairs
+        repairs.comparison.note(backend, stop=threading.Event())
+        due = repairs.missed.waiting(backend.name, limit=1)
+        with progress_bar(backend.name, quiet=self._quiet or not due) as on_progress:
+            return repairs.repairer.make_up(
+                backend, threads=os.cpu_count() or 1, on_progress=on_progress
+            )
 
+    def _read_features(self, backend: LocalBackend, check: ServiceCheck) -> None:
+        """Read this time's share of a service's features; note what is damaged."""
+        store, work = backend.service.store, f"features of {backend.name}"
+        wanted = math.ceil(self._share * len(store))
+        after = self._positions.get(work) if self._share < 1 else None
+        with progress_bar(f"reading {backend.name}", quiet=self._quiet) as on_progress:
+            for start in (after, None)[: 1 if after is None else 2]:
+                for reading in store.read_all(after=start):
+                    if self._share < 1 and check.read >= wanted:
+                        break
+                    check.read += len(reading.ids)
+                    check.damaged += reading.damaged
+                    check.without_checksum += reading.without_checksum
+                    after = reading.last
+                    if self._repair and reading.without_checksum:
+                        store.add_checksums(reading.ids)
+                    on_progress(Progress(check.read, max(wanted, check.read)))
+        if wanted and self._share < 1:
+            self._positions.put(work, after)
+        if self._repair:
+            check.without_checksum = 0
+            self._system.repairs.comparison.note_damaged(backend, check.damaged)
 
-def _json(check: _Check) -> dict[str, Any]:
-    return {
-        "in_step": check.in_step,
-        "services": [
-            {
-                "name": one.name,
-                "unavailable": one.reason or None,
-                "count": one.count,
-                "lag": one.lag,
-                **asdict(one.differences),
-                "missed": one.missed,
-                "reasons": [
-                    {"reason": reason, "count": count, "image_id": first}
-                    for reason, (count, first) in one.why.items()
-                ],
-                "repaired": asdict(one.made),
-            }
-            for one in check.services
-        ],
-        "files": asdict(check.files),
-        "cut_short": check.cut_short,
-    }
+    def _still_damaged(
+        self, backend: LocalBackend, damaged: list[ImageId]
+    ) -> list[ImageId]:
+        """Return what could not be extracted again.
 
+        A damaged feature of an image that nobody knows is of no use to anybody; one
+        that was put to the service alone stays, so that it is said again.
+        """
+        store: FeatureStore = backend.service.store
+        left = store.damaged(damaged)
+        if not self._repair:
+            return left
+        known = {r.image_id for r in self._system.parts.catalog.find(left)}
+        mine = known | self._system.repairs.claims.among(left)
+        removed = store.remove_damaged([i for i in left if i not in mine])
+        return [i for i in left if i not in removed]
 
-def _print(check: _Check, *, repaired: bool) -> None:
-    console = AnswerConsole(highlight=False, soft_wrap=True)
-    table = Table("service", box=None)
-    for column in ("images", "absent", "outdated", "left over", "index lag"):
-        table.add_column(column, justify="right")
-    for one in check.services:
-        if not one.reason:
-            table.add_row(one.name, *map(str, (one.count, *one.counts(), one.lag)))
-    console.print(table)
-    for line in _lines(check, repaired=repaired):
-        console.print(line, markup=False)
-
-
-def _lines(check: _Check, *, repaired: bool) -> Iterator[str]:
-    """Iterate over what there is to say besides the table."""
-    for one in check.services:
-        if one.reason:
-            yield f"{one.name} can't be compared: {one.reason}"
-        made = one.made
-        if made.put or made.removed:
-            yield f"{one.name} got {_images(made.put)} and forgot {made.removed}"
-        if made.ended:
-            yield f"{one.name} did not get all it lacks: {made.ended}"
-        for reason, (count, first) in one.why.items():
-            more = f" and {count - 1} more" if count > 1 else ""
-            yield f"{one.name} missed image {first}{more}: {reason}"
-    yield from _file_lines(check.files)
-    if check.cut_short:
-        yield f"{check.cut_short} changes were cut short"
-    if check.in_step:
-        yield "everything is in step"
-    elif repaired:
-        yield "the rest can't be repaired now"
-    else:
-        yield "run `ambience check --repair` to put right what can be"
-
-
-def _file_lines(files: FileReport) -> Iterator[str]:
-    yield f"{_images(files.images)}, {files.kept_without} kept without a file"
-    if files.missing:
-        yield f"{_images(files.missing)} whose file of yours is not there"
-    if files.unmarked:
-        yield f"{_images(files.unmarked)} of which the catalog does not know that yet"
-    if files.lost:
-        more = f" and {files.lost - 1} more" if files.lost > 1 else ""
-        yield (
-            f"the original of image {files.first_lost}{more} is lost: "
-            "restore it from a backup, or send the image again"
-        )
-    if files.no_thumbnail:
-        yield f"{files.no_thumbnail} thumbnails absent, {files.remade} made again"
-
-
-def _images(count: int) -> str:
-    return f"{count} image{'' if count == 1 else 's'}"
+    def _decide(self, backend: Backend) -> None:
+        """Keep or remove what a service holds and nothing explains, as asked for."""
+        writer, claims = self._system.parts.writer, self._system.repairs.claims
+        for image_id in self._system.repairs.comparison.unknown(backend):
+            if self._unknown == "keep":
+                writer.claim(backend.name, image_id)
+            elif claims.among([image_id]):  # another service has it of its own
+                backend.remove([image_id])
+            else:
+                with suppress(NotFoundError):
+                    writer.delete(image_id)

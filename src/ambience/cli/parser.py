@@ -213,3 +213,28 @@ def _add_check(
         action="store_true",
         help="give services what they lack, and put right what else can be",
     )
+    command.add_argument(
+        "--share",
+        type=_share,
+        default=1.0,
+        metavar="SHARE",
+        help=(
+            "read only this share of all bytes, 0 to 1, and go on there the next time "
+            "(default: 1, all of them)"
+        ),
+    )
+    command.add_argument(
+        "--unknown",
+        choices=("keep", "forget"),
+        help=(
+            "what to do with images that services hold and no record knows: keep them "
+            "as put to one service alone, or remove them there"
+        ),
+    )
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError("give a number from 0 to 1")
+    return share

@@ -4,11 +4,11 @@ import argparse
 import os
 import sys
 import threading
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ambience import registry
+from ambience.cli.damaged_stores import set_aside
 from ambience.cli.output import print_json, progress_bar, report_json, report_lines
 from ambience.cli.system import (
     Repairs,
@@ -53,10 +53,7 @@ def _opened(
         return declared.open(own, data), None
     except StoredDataError as error:
         print(f"ambience: {error}", file=sys.stderr)
-    # They are not ours to delete: those of images without a file exist only here.
-    folder = declared.folder(data)
-    aside = folder.with_name(f"{folder.name}.{datetime.now(UTC):%Y%m%dT%H%M%S}")
-    folder.rename(aside)
+    aside = set_aside(declared.folder(data))
     return declared.open(own, data), aside
 
 

@@ -167,9 +167,13 @@ def open_backends(
 
 def _highest_ids(backends: Sequence[Backend], originals: Originals) -> list[ImageId]:
     """Return the highest ids that services here and originals know, cheaply."""
-    stores = [b.service.store for b in backends if isinstance(b, LocalBackend)]
     highest = [
-        known.highest_id(below=GIVEN_OUT_BELOW) for known in (originals, *stores)
+        originals.highest_id(below=GIVEN_OUT_BELOW),
+        *(
+            backend.service.store.highest_id(below=GIVEN_OUT_BELOW)
+            for backend in backends
+            if isinstance(backend, LocalBackend)
+        ),
     ]
     return [image_id for image_id in highest if image_id is not None]
 
@@ -328,6 +332,16 @@ class System:
             repairer=repairs.repairer,
         )
         return cls(parts, importer, repairs, upkeep, database, journal)
+
+    @property
+    def database(self) -> Database:
+        """The catalog's."""
+        return self._database
+
+    @property
+    def journal(self) -> Journal:
+        """What this process has under way."""
+        return self._journal
 
     def close(self) -> None:
         """Write what is to be written, and release everything."""

@@ -85,7 +85,8 @@ class Comparison:
                 unknown = self._claims.unknown(service.name, ids)
                 unknown = _among(service, unknown, held=True)
                 found.unknown += len(unknown)
-                found.first_unknown = found.first_unknown or next(iter(unknown), None)
+                if found.first_unknown is None:
+                    found.first_unknown = next(iter(unknown), None)
         found.outdated = max(0, self._missed.outdated(service.name) - known)
         return found
 

@@ -221,14 +221,14 @@ class FileCheck:
                 report.unmarked += not repair
             if not look.intact:
                 report.changed += 1
-                report.first_changed = report.first_changed or record.image_id
+                report.first_changed = _first(report.first_changed, record)
         elif record.original is None:
             report.kept_without += 1
         elif not look.there:
             self._count_lost(record, record.original, report, repair=repair)
         elif not look.intact:
             report.damaged += 1
-            report.first_damaged = report.first_damaged or record.image_id
+            report.first_damaged = _first(report.first_damaged, record)
         report.no_thumbnail += look.there and not look.has_thumbnail
         report.bad_thumbnail += look.has_thumbnail and not look.good_thumbnail
 
@@ -243,7 +243,7 @@ class FileCheck:
                 return
             report.in_trash += 1
         report.lost += 1
-        report.first_lost = report.first_lost or record.image_id
+        report.first_lost = _first(report.first_lost, record)
 
     def _remake_all(self, records: Sequence[ImageRecord]) -> int:
         """Make thumbnails; return how many could be made."""
@@ -265,6 +265,10 @@ class FileCheck:
         if not self._catalog.with_sha256(record.sha256):  # deleted meanwhile
             self._originals.remove_thumbnail(record.sha256)
         return True
+
+
+def _first(known: ImageId | None, record: ImageRecord) -> ImageId:
+    return record.image_id if known is None else known
 
 
 def _is_wrong(record: ImageRecord, look: _Look) -> bool:

@@ -108,6 +108,10 @@ class Originals:
         """Return the files with staged bytes, and with what was half written."""
         return list(self._staging.iterdir()) if self._staging.is_dir() else []
 
+    def is_kept(self, image_id: ImageId, source: str) -> bool:
+        """Whether staged bytes have become an original."""
+        return bool(self._kept(image_id, source))
+
     def drop(self, image_id: ImageId, source: str) -> None:
         """Remove staged bytes, also if they were kept already; none is no error."""
         if source:

@@ -30,9 +30,10 @@ class Writer:
 
     A change is written to the journal, then to each service, then to the catalog,
     which strikes it out of the journal in the same transaction: from then on it is
-    done. What a process that died left in the journal is undone if the image is new,
-    and done again from its bytes if it replaced another. A service that can't follow
-    is noted in that same transaction, and gets what it missed later, by `Repairer`.
+    done. What a process that died left in the journal is undone if the image is new
+    and its bytes were not kept yet, and done again from its bytes otherwise. A service
+    that can't follow is noted in that same transaction, and gets what it missed later,
+    by `Repairer`.
 
     Args:
         catalog: Knows the images.
@@ -178,7 +179,7 @@ class Writer:
     def _mend_left_over(self) -> int:
         entries = self._journal.left_over()
         with self.alone([entry.image_id for entry in entries]):
-            self._mend(self._journal.still_open(entries))
+            self._mend(self._journal.still_open(entries), died=True)
         return len(entries)
 
     def _delete_alone(self, image_id: ImageId) -> None:
@@ -266,15 +267,21 @@ class Writer:
             self.catalog.forget([image_id], reach)
         return known or bool(records), away.keys()
 
-    def _mend(self, entries: Sequence[JournalEntry]) -> None:
-        """Undo or finish changes that were cut short; what can't be, stays listed."""
+    def _mend(self, entries: Sequence[JournalEntry], *, died: bool = False) -> None:
+        """Undo or finish changes that were cut short; what can't be, stays listed.
+
+        Args:
+            entries: Of the changes.
+            died: Whether the process that made them did, so that nobody was told that
+                they failed.
+        """
         for entry in entries:
             try:
                 match entry.operation:
                     case Operation.DELETE:
                         self._delete(entry.image_id)
                     case Operation.PUT:
-                        self._mend_put(entry)
+                        self._mend_put(entry, died=died)
                     case Operation.REPAIR:  # is still noted as missed
                         self._journal.abandon([entry.image_id])
             except (AmbienceError, OSError) as error:
@@ -284,11 +291,14 @@ class Writer:
                         "image %s waits to be mended: %s", entry.image_id, error
                     )
 
-    def _mend_put(self, entry: JournalEntry) -> None:
+    def _mend_put(self, entry: JournalEntry, *, died: bool) -> None:
         known = self.catalog.find([entry.image_id])
         staged = self.originals.staged(entry.image_id, entry.source)
-        if known and staged is not None:
-            self._finish(entry, staged, known[0])
+        # A new image whose bytes are an original by now was nearly done; it may even
+        # have been acknowledged, where the catalog lost the end of its log.
+        kept = died and self.originals.is_kept(entry.image_id, entry.source)
+        if staged is not None and (known or kept):
+            self._finish(entry, staged, {record.image_id: record for record in known})
             return
         self.originals.drop(entry.image_id, entry.source)
         if known:
@@ -297,15 +307,20 @@ class Writer:
             _, away = self._sinks.remove([entry.image_id])
             self.catalog.forget([entry.image_id], self._sinks.reach(away))
 
-    def _finish(self, entry: JournalEntry, staged: bytes, known: ImageRecord) -> None:
-        """Replace an image by what was staged for it."""
+    def _finish(
+        self,
+        entry: JournalEntry,
+        staged: bytes,
+        known: Mapping[ImageId, ImageRecord],
+    ) -> None:
+        """Make an image of what was staged for it, or replace it by that."""
         arrival = Arrival(
             image_id=entry.image_id,
             prepared=self.prepare(ImageFile(staged, limits=self.limits)),
             upload=staged,
             keep=entry.keep,
         )
-        self._put([arrival], {entry.image_id: entry.source}, {entry.image_id: known})
+        self._put([arrival], {entry.image_id: entry.source}, known)
 
     def _restore(self, known: ImageRecord) -> None:
         """Make every service say again what the image's own file holds.

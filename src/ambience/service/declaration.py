@@ -71,6 +71,10 @@ class ServiceSpec(Generic[S]):
         """Return where the service keeps its files."""
         return data / "services" / self.name
 
+    def store_path(self, data: Path) -> Path:
+        """Return where the service keeps its features."""
+        return self.folder(data) / "store.lmdb"
+
     def open(self, settings: S, data: Path) -> Service[Any]:
         """Assemble the running service from its parts.
 
@@ -81,7 +85,7 @@ class ServiceSpec(Generic[S]):
         """
         extractor = self.make_extractor(settings, data / "models")
         folder = self.folder(data)
-        store = FeatureStore(folder / "store.lmdb", extractor.spec)
+        store = FeatureStore(self.store_path(data), extractor.spec)
         snapshots = Snapshots(folder / "index")
         try:
             return self.assemble(

@@ -2,5 +2,6 @@
 
 from ambience.store.features import FeatureStore
 from ambience.store.readings import Changes, Reading
+from ambience.store.verification import distrust
 
-__all__ = ["Changes", "FeatureStore", "Reading"]
+__all__ = ["Changes", "FeatureStore", "Reading", "distrust"]

@@ -80,7 +80,7 @@ class FeatureStore:
             raise self._refused(error) from error
         try:
             self._check()
-            verification.take(path)
+            verification.distrust(path)
             self._env.reader_check()  # those of dead processes keep old pages alive
             self._meta, self._features, self._log = self._write(
                 lambda txn: [
@@ -226,14 +226,27 @@ class FeatureStore:
                 last = layout.image_id(image)
                 if layout.rows_part(value):
                     ids.append(last)
-                intact = layout.is_intact(value, image=image, spec=self.spec)
-                entry = txn.get(layout.key(layout.seq(value)), db=self._log)
-                if not intact or entry != image:
+                if self._is_damaged(txn, image):
                     damaged.append(last)
                 without += not layout.has_checksum(value)
                 count, size = count + 1, size + len(value)
                 found = cursor.next()
         return None if last is None else Reading(last, ids, damaged, without)
+
+    def remove_damaged(self, ids: Sequence[ImageId]) -> list[ImageId]:
+        """Remove those of these images whose features are damaged; return them."""
+
+        def remove(txn: _Transaction) -> list[ImageId]:
+            damaged = [i for i in ids if self._is_damaged(txn, layout.key(i))]
+            self._apply(txn, dict.fromkeys(damaged))
+            return damaged
+
+        return self._write(remove)
+
+    def damaged(self, ids: Sequence[ImageId]) -> list[ImageId]:
+        """Return those of these images whose features are damaged."""
+        with self._reading() as txn:
+            return [i for i in ids if self._is_damaged(txn, layout.key(i))]
 
     def add_checksums(self, ids: Sequence[ImageId]) -> None:
         """Give a checksum to those of these features that have none, as they are."""
@@ -291,7 +304,7 @@ class FeatureStore:
             was_there = old is not None and bool(layout.rows_part(old))
             if was_there:
                 known.append(image_id)
-            elif feature is None:
+            elif feature is None and (old is None or self._value(txn, image)):
                 continue
             if old is not None:
                 self._strike(txn, image, layout.seq(old))
@@ -313,6 +326,14 @@ class FeatureStore:
         with txn.cursor(db=self._log) as cursor:  # its value was damaged
             for at in [at for at, of in cursor if of == image]:
                 txn.delete(at, db=self._log)
+
+    def _is_damaged(self, txn: _Transaction, image: bytes) -> bool:
+        """Whether what is kept of an image is not what was put."""
+        value = txn.get(image, db=self._features)
+        return value is not None and not (
+            layout.is_intact(value, image=image, spec=self.spec)
+            and txn.get(layout.key(layout.seq(value)), db=self._log) == image
+        )
 
     def _value(self, txn: _Transaction, image: bytes) -> bytes | None:
         """Return an image's value, None if there is none or it is damaged."""

@@ -131,8 +131,11 @@ def leave(path: Path) -> None:
     _mark(path).write_text(json.dumps(_state(path)), "utf-8")
 
 
-def take(path: Path) -> None:
-    """Put down that a file is in use: who does not `leave` it was ended by force."""
+def distrust(path: Path) -> None:
+    """See to it that a file is walked when it is opened next, unless it is left again.
+
+    Also done while it is in use: who does not leave it was ended by force.
+    """
     _mark(path).unlink(missing_ok=True)
 
 

@@ -1,0 +1,265 @@
+"""What ``ambience check`` found, in words and as JSON."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from ambience.cli.output import AnswerConsole
+from ambience.core.features import ImageId
+from ambience.ingest import Differences, FileReport, MadeUp, StrayReport
+
+
+@dataclass(slots=True)
+class ServiceCheck:
+    """How far one service is from the catalog.
+
+    Attributes:
+        name: Of the service.
+        reason: Why it can't be compared; empty if it can.
+        count: Images that it has.
+        lag: Changes not yet in its index.
+        differences: From the catalog, after repairs.
+        missed: Images that it is known to have missed, after repairs.
+        why: The reasons of those: how many, and the first of them.
+        made: What was repaired.
+        read: Features read from end to end.
+        damaged: Images whose features have other bytes than they had, after repairs.
+        without_checksum: Features read that have no checksum, after repairs.
+        set_aside: Where its old features are, if they were damaged and set aside.
+    """
+
+    name: str
+    reason: str = ""
+    count: int = 0
+    lag: int = 0
+    differences: Differences = field(default_factory=Differences)
+    missed: int = 0
+    why: dict[str, tuple[int, ImageId]] = field(default_factory=dict)
+    made: MadeUp = field(default_factory=MadeUp)
+    read: int = 0
+    damaged: list[ImageId] = field(default_factory=list)
+    without_checksum: int = 0
+    set_aside: Path | None = None
+
+    @property
+    def in_step(self) -> bool:
+        """Whether nothing is wrong with it."""
+        wrong = self.reason or self.missed or self.damaged or self.differences.unknown
+        return not wrong and not any(self.counts())
+
+    def counts(self) -> tuple[int, int, int]:
+        """Return how many images are absent, outdated, and left over."""
+        found = self.differences
+        return found.absent, found.outdated, found.left_over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """All that was found.
+
+    Attributes:
+        services: One each.
+        files: The files of images.
+        strays: Files of ours that no image has.
+        cut_short: Changes that a process could not end before it died.
+        catalog: What is wrong within the catalog file, after repairs.
+        catalog_mended: Whether something was, and is no longer.
+        calibration: Why the learned calibration can't be used; empty if it can.
+        share: How much was read of all bytes, 0 to 1.
+    """
+
+    services: list[ServiceCheck]
+    files: FileReport
+    strays: StrayReport
+    cut_short: int
+    catalog: list[str]
+    catalog_mended: bool
+    calibration: str
+    share: float
+
+    @property
+    def in_step(self) -> bool:
+        """Whether all is well."""
+        wrong = self.files.wrong or self.strays.wrong or self.cut_short
+        damaged = self.catalog or self.calibration
+        return not (wrong or damaged or any(not one.in_step for one in self.services))
+
+
+def as_json(check: Check) -> dict[str, Any]:
+    """Return what was found as JSON values."""
+    return {
+        "in_step": check.in_step,
+        "services": [
+            {
+                "name": one.name,
+                "unavailable": one.reason or None,
+                "count": one.count,
+                "lag": one.lag,
+                **asdict(one.differences),
+                "missed": one.missed,
+                "reasons": [
+                    {"reason": reason, "count": count, "image_id": first}
+                    for reason, (count, first) in one.why.items()
+                ],
+                "repaired": asdict(one.made),
+                "read": one.read,
+                "damaged": one.damaged,
+                "without_checksum": one.without_checksum,
+                "set_aside": None if one.set_aside is None else str(one.set_aside),
+            }
+            for one in check.services
+        ],
+        "files": asdict(check.files),
+        "strays": {
+            **asdict(check.strays),
+            "refused": [
+                {"path": str(failure.path), "reason": failure.reason}
+                for failure in check.strays.refused
+            ],
+        },
+        "cut_short": check.cut_short,
+        "catalog": {"problems": check.catalog, "mended": check.catalog_mended},
+        "calibration": check.calibration or None,
+        "share": check.share,
+    }
+
+
+def show(check: Check, *, repaired: bool) -> None:
+    """Print what was found for people.
+
+    Args:
+        check: What was found.
+        repaired: Whether it was to be repaired.
+    """
+    console = AnswerConsole(highlight=False, soft_wrap=True)
+    table = Table("service", box=None)
+    columns = ("images", "absent", "outdated", "left over", "unknown", "index lag")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for one in check.services:
+        if not one.reason:
+            counts = (*one.counts(), one.differences.unknown)
+            table.add_row(one.name, *map(str, (one.count, *counts, one.lag)))
+    console.print(table)
+    for line in _lines(check, repaired=repaired):
+        console.print(line, markup=False)
+
+
+def _lines(check: Check, *, repaired: bool) -> Iterator[str]:
+    """Iterate over what there is to say besides the table."""
+    for problem in check.catalog:
+        yield f"the catalog is damaged: {problem}"
+    if check.catalog and repaired:
+        yield "stop ambience, and restore the catalog from a backup, or move it away"
+    if check.catalog_mended:
+        yield "the catalog's indexes were damaged, and are made anew"
+    for one in check.services:
+        yield from _service_lines(one)
+    yield from _file_lines(check.files)
+    yield from _stray_lines(check.strays)
+    if check.calibration:
+        yield check.calibration
+    if check.cut_short:
+        yield f"{check.cut_short} changes were cut short"
+    if check.share < 1:
+        yield f"{check.share:.0%} of all bytes were read: the next check goes on there"
+    if check.in_step:
+        yield "everything is in step"
+    elif repaired:
+        yield "the rest can't be repaired now"
+    else:
+        yield "run `ambience check --repair` to put right what can be"
+
+
+def _service_lines(one: ServiceCheck) -> Iterator[str]:
+    if one.set_aside is not None:
+        yield (
+            f"the features of {one.name} were damaged: the old ones are in "
+            f"{one.set_aside}: delete them when all is well"
+        )
+    if one.reason:
+        yield f"{one.name} can't be compared: {one.reason}"
+    made = one.made
+    if made.put or made.removed:
+        yield f"{one.name} got {_images(made.put)} and forgot {made.removed}"
+    if made.ended:
+        yield f"{one.name} did not get all it lacks: {made.ended}"
+    for reason, (count, first) in one.why.items():
+        yield f"{one.name} missed {_such(first, count)}: {reason}"
+    if one.damaged:
+        yield (
+            f"the feature of {_such(one.damaged[0], len(one.damaged))} is damaged at "
+            f"{one.name}: it is extracted again from the image's file, if it has one"
+        )
+    if one.without_checksum:
+        yield (
+            f"{one.without_checksum} features of {one.name} are from before there were "
+            "checksums: `ambience check --repair` adds them"
+        )
+    if one.differences.unknown and one.differences.first_unknown is not None:
+        such = _such(one.differences.first_unknown, one.differences.unknown)
+        yield (
+            f"{one.name} holds {such}, which no record knows: the catalog was lost or "
+            "is an older one, or they were put to this service alone long ago. Import "
+            "your folders again; then `ambience check --unknown forget` removes the "
+            "rest from the services, or `--unknown keep` keeps them as they are"
+        )
+
+
+def _file_lines(files: FileReport) -> Iterator[str]:
+    yield f"{_images(files.images)}, {files.kept_without} kept without a file"
+    if files.missing:
+        yield f"{_images(files.missing)} whose file of yours is not there"
+    if files.unmarked:
+        yield f"{_images(files.unmarked)} of which the catalog does not know that yet"
+    if files.restored:
+        yield f"{files.restored} originals were brought back from the trash"
+    if files.first_lost is not None:
+        trash = f" ({files.in_trash} in the trash: `--repair` brings them back)"
+        yield (
+            f"the original of {_such(files.first_lost, files.lost)} is lost"
+            f"{trash if files.in_trash else ''}: "
+            "restore it from a backup, or send the image again"
+        )
+    if files.first_damaged is not None:
+        yield (
+            f"the original of {_such(files.first_damaged, files.damaged)} is damaged: "
+            "restore it from a backup, or send the image again"
+        )
+    if files.first_changed is not None:
+        yield (
+            f"your file of {_such(files.first_changed, files.changed)} has other bytes "
+            "than it had under the same date and size, or can't be read: restore it "
+            "from a backup; if it is as you want it, give it a new date and import its "
+            "folder again"
+        )
+    if absent := files.no_thumbnail + files.bad_thumbnail:
+        yield f"{absent} thumbnails absent or damaged, {files.remade} made again"
+    if files.busy:
+        yield f"{_images(files.busy)} changed all the time and were not looked at"
+
+
+def _stray_lines(strays: StrayReport) -> Iterator[str]:
+    if strays.originals:
+        yield (
+            f"{strays.originals} originals of no image, such as {strays.first}: "
+            f"{strays.adopted} are images again as before, {strays.renumbered} under "
+            f"a new id, {strays.trashed} moved to the trash as copies"
+        )
+    for failure in strays.refused:
+        yield f"  {failure.path}: {failure.reason}"
+    if strays.staging:
+        yield f"{strays.staging} files in staging/ that nobody is writing any more"
+    if strays.thumbnails:
+        yield f"{strays.thumbnails} thumbnails of no image, {strays.removed} removed"
+
+
+def _such(first: ImageId, count: int) -> str:
+    return f"image {first}" + (f" and {count - 1} more" if count > 1 else "")
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'' if count == 1 else 's'}"

@@ -1,0 +1,45 @@
+"""Sets stores aside that can't be used, so that services go on with empty ones."""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ambience import registry
+from ambience.core.errors import CorruptDataError, StoredDataError, UnavailableError
+from ambience.core.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+def set_aside(folder: Path) -> Path:
+    """Rename a service's folder; return how it is called now.
+
+    Its features are not ours to delete: those of images without a file exist only here.
+    """
+    aside = folder.with_name(f"{folder.name}.{datetime.now(UTC):%Y%m%dT%H%M%S}")
+    folder.rename(aside)
+    return aside
+
+
+def set_damaged_aside(settings: Settings, data: Path) -> dict[str, Path]:
+    """Set aside the stores of services in this folder that are damaged.
+
+    Nobody else may use the folder meanwhile.
+
+    Returns:
+        By service, where its old features are.
+    """
+    aside: dict[str, Path] = {}
+    for name in settings.enabled:
+        declared = registry.load(name)
+        own = declared.check(settings.services.get(name, {}))
+        if own.url:
+            continue
+        try:
+            declared.open(own, data).close()
+        except CorruptDataError as error:
+            _log.warning("%s", error)
+            aside[name] = set_aside(declared.folder(data))
+        except (StoredDataError, UnavailableError) as error:
+            _log.info("%s is not available: %s", name, error)  # told by the check
+    return aside
