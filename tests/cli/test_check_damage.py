@@ -153,8 +153,8 @@ def test_damaged_thumbnails_are_made_again(data: Path, check: Check, size: int) 
 
 
 @pytest.mark.parametrize("how", ["an entry", "a page"])
-def test_a_damaged_index_of_the_catalog_is_made_anew(
-    data: Path, check: Check, how: str
+def test_a_damaged_index_of_the_catalog_is_said_and_made_anew(
+    data: Path, check: Check, capsys: pytest.CaptureFixture[str], how: str
 ) -> None:
     file = data / "catalog.sqlite3"
     with closing(sqlite3.connect(file)) as catalog:
@@ -168,9 +168,15 @@ def test_a_damaged_index_of_the_catalog_is_made_anew(
     else:
         content[content.index(sha256(NEW).digest(), first, first + size)] ^= 1
     file.write_bytes(content)
-    if how == "an entry":
-        assert check()["catalog"]["problems"]
+    answer = check()
+    assert answer["catalog"]["problems"]
+    assert not answer["in_step"]
     answer = check("--repair")
+    if how == "a page":
+        assert answer["catalog"]["problems"]
+        assert main(["check", "--repair"]) == 1
+        assert "restore it from a backup" in capsys.readouterr().out
+        return
     assert answer["in_step"]
     assert answer["catalog"] == {"problems": [], "mended": True}
     assert check()["in_step"]

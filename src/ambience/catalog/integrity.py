@@ -21,13 +21,9 @@ def problems(database: Database) -> list[str]:
 def mend(database: Database) -> bool:
     """Make damaged indexes anew from the tables; return whether all is well then.
 
-    Damaged tables can't be mended: nothing else knows what was in them.
+    Damaged tables can't be mended: nothing else knows what was in them. Nor can an
+    index whose pages are no pages any more.
     """
-    # The first is quick, and stumbles over an index of nonsense; the second copies the
-    # tables to fresh pages, indexes made from them.
-    for remedy in ("REINDEX", "VACUUM"):
-        with suppress(CorruptDataError):
-            database.rows(remedy)
-            if not problems(database):
-                return True
-    return False
+    with suppress(CorruptDataError):
+        database.rows("REINDEX")
+    return not problems(database)

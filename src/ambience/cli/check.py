@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ambience import registry
-from ambience.catalog import Claims, Positions, integrity
+from ambience.catalog import Positions, integrity
 from ambience.cli.check_report import Check, ServiceCheck, as_json, show
 from ambience.cli.damaged_stores import set_damaged_aside
 from ambience.cli.output import print_json, progress_bar
@@ -61,7 +61,8 @@ def run(options: argparse.Namespace) -> int:
 def _distrust_stores(settings: Settings, data: Path) -> None:
     """Have stores walked even if they were closed in order: disks forget, too."""
     for name in settings.enabled:
-        distrust(registry.load(name).store_path(data))
+        with suppress(OSError):  # the service says so itself
+            distrust(registry.load(name).store_path(data))
 
 
 class _Work:
@@ -86,36 +87,27 @@ class _Work:
     def checked(self) -> Check:
         """Look at everything; the catalog first, as all else is compared with it."""
         parts, database = self._system.parts, self._system.database
-        problems = integrity.problems(database)
-        if problems and self._repair and integrity.mend(database):
-            problems, mended = [], True
-        else:
-            mended = False
+        check = Check(share=self._share, catalog=integrity.problems(database))
+        if check.catalog and self._repair and integrity.mend(database):
+            check.catalog, check.catalog_mended = [], True
+        if check.catalog:  # nothing can be compared with it
+            return check
         if self._repair:
             parts.writer.recover()
-        claims = Claims(database)
-        strays = Strays(parts.writer, claims, self._system.journal)
+        strays = Strays(parts.writer, self._system.repairs.claims, self._system.journal)
         with progress_bar("adopting", quiet=self._quiet) as on_progress:
-            found = strays.run(repair=self._repair, on_progress=on_progress)
-        total = len(parts.catalog)
-        read = self._window(_FILES, total)
+            check.strays = strays.run(repair=self._repair, on_progress=on_progress)
+        read = self._window(_FILES, len(parts.catalog))
         with progress_bar("files", quiet=self._quiet) as on_progress:
-            files = FileCheck(parts.catalog, parts.originals, limits=parts.limits).run(
-                repair=self._repair, read=read, on_progress=on_progress
-            )
-        services = [self._service(backend) for backend in parts.backends]
-        if self._unknown is not None and not any(one.reason for one in services):
-            claims.complete()
-        return Check(
-            services=services,
-            files=files,
-            strays=found,
-            cut_short=parts.writer.cut_short(),
-            catalog=problems,
-            catalog_mended=mended,
-            calibration=self._calibration(),
-            share=self._share,
-        )
+            check.files = FileCheck(
+                parts.catalog, parts.originals, limits=parts.limits
+            ).run(repair=self._repair, read=read, on_progress=on_progress)
+        check.services = [self._service(backend) for backend in parts.backends]
+        if self._unknown and not any(one.reason for one in check.services):
+            self._system.repairs.claims.complete()
+        check.cut_short = parts.writer.cut_short()
+        check.calibration = self._calibration()
+        return check
 
     def _calibration(self) -> str:
         """Return why the calibration can't be used; empty if it can."""

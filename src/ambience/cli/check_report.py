@@ -56,29 +56,30 @@ class ServiceCheck:
         return found.absent, found.outdated, found.left_over
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class Check:
     """All that was found.
 
     Attributes:
+        share: How much was read of all bytes, 0 to 1.
+        catalog: What is wrong within the catalog file, after repairs; then there is
+            nothing to compare the rest with, which is not looked at.
+        catalog_mended: Whether something was, and is no longer.
         services: One each.
         files: The files of images.
         strays: Files of ours that no image has.
         cut_short: Changes that a process could not end before it died.
-        catalog: What is wrong within the catalog file, after repairs.
-        catalog_mended: Whether something was, and is no longer.
         calibration: Why the learned calibration can't be used; empty if it can.
-        share: How much was read of all bytes, 0 to 1.
     """
 
-    services: list[ServiceCheck]
-    files: FileReport
-    strays: StrayReport
-    cut_short: int
-    catalog: list[str]
-    catalog_mended: bool
-    calibration: str
     share: float
+    catalog: list[str]
+    catalog_mended: bool = False
+    services: list[ServiceCheck] = field(default_factory=list)
+    files: FileReport = field(default_factory=FileReport)
+    strays: StrayReport = field(default_factory=StrayReport)
+    cut_short: int = 0
+    calibration: str = ""
 
     @property
     def in_step(self) -> bool:
@@ -143,22 +144,19 @@ def show(check: Check, *, repaired: bool) -> None:
         if not one.reason:
             counts = (*one.counts(), one.differences.unknown)
             table.add_row(one.name, *map(str, (one.count, *counts, one.lag)))
-    console.print(table)
+    if check.services:
+        console.print(table)
     for line in _lines(check, repaired=repaired):
         console.print(line, markup=False)
 
 
 def _lines(check: Check, *, repaired: bool) -> Iterator[str]:
     """Iterate over what there is to say besides the table."""
-    for problem in check.catalog:
-        yield f"the catalog is damaged: {problem}"
-    if check.catalog and repaired:
-        yield "stop ambience, and restore the catalog from a backup, or move it away"
-    if check.catalog_mended:
-        yield "the catalog's indexes were damaged, and are made anew"
+    yield from _catalog_lines(check, repaired=repaired)
     for one in check.services:
         yield from _service_lines(one)
-    yield from _file_lines(check.files)
+    if not check.catalog:
+        yield from _file_lines(check.files)
     yield from _stray_lines(check.strays)
     if check.calibration:
         yield check.calibration
@@ -172,6 +170,18 @@ def _lines(check: Check, *, repaired: bool) -> Iterator[str]:
         yield "the rest can't be repaired now"
     else:
         yield "run `ambience check --repair` to put right what can be"
+
+
+def _catalog_lines(check: Check, *, repaired: bool) -> Iterator[str]:
+    for problem in check.catalog:
+        yield f"the catalog is damaged: {problem}"
+    if check.catalog and repaired:
+        yield (
+            "it can't be mended: stop ambience, and restore it from a backup; or move "
+            "it away, run `ambience check --repair` and import your folders again"
+        )
+    if check.catalog_mended:
+        yield "the catalog's indexes were damaged, and are made anew"
 
 
 def _service_lines(one: ServiceCheck) -> Iterator[str]:
