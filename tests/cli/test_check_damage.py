@@ -67,6 +67,17 @@ def test_changed_features_are_noticed_and_extracted_again(
     assert check()["in_step"]
 
 
+def test_rebuilding_extracts_changed_features_again(
+    data: Path, check: Check, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = features_of(data, "color")
+    flip_features(data, "color")
+    assert main(["rebuild", "color"]) == 0
+    capsys.readouterr()
+    assert features_of(data, "color") == before
+    assert check()["in_step"]
+
+
 def test_damaged_features_of_images_without_a_file_are_said(
     data: Path, check: Check
 ) -> None:

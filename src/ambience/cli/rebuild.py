@@ -21,6 +21,7 @@ from ambience.core.errors import StoredDataError
 from ambience.core.settings import Settings
 from ambience.ingest import Alone, Report
 from ambience.service import Service, ServiceSpec
+from ambience.store import distrust
 from ambience.web.backend import LocalBackend
 
 
@@ -49,6 +50,7 @@ def _opened(
         The service, and where the features went that can't be used.
     """
     own = declared.check(settings.services.get(declared.name, {}))
+    distrust(declared.store_path(data))  # who rebuilds has a reason to
     try:
         return declared.open(own, data), None
     except StoredDataError as error:
@@ -58,8 +60,13 @@ def _opened(
 
 
 def _extract(service: Service[Any], repairs: Repairs, *, quiet: bool) -> Report:
-    """Extract the features that the catalog's images should have and have not."""
+    """Extract the features that the catalog's images should have and have not.
+
+    What has changed on disk counts as one that the service has not.
+    """
     backend = LocalBackend(service)
+    for reading in service.store.read_all():
+        repairs.comparison.note_damaged(backend, reading.damaged)
     repairs.comparison.note(backend, stop=threading.Event())
     due = repairs.missed.counts().get(service.name, 0)
     with progress_bar("extracting", quiet=quiet or not due) as on_progress:
