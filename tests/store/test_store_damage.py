@@ -181,7 +181,9 @@ def test_a_store_is_walked_while_others_write(path: Path) -> None:
             busy.kill()
 
 
-def test_changed_bytes_of_a_feature_are_noticed(path: Path) -> None:
+def test_changed_bytes_of_a_feature_are_noticed(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with FeatureStore(path, SPEC) as store:
         store.put({ImageId(i): feature(i, rows=1) for i in (1, 2, 3)})
     flip(path, bytes([2]) * SPEC.dim, at=50)
@@ -193,6 +195,7 @@ def test_changed_bytes_of_a_feature_are_noticed(path: Path) -> None:
             store.get(ImageId(2))
         (changes,) = store.changes(0)
         assert (changes.ids, changes.row_ids.tolist()) == ([1, 2, 3], [1, 3])
+        assert "that of image 2: run `ambience check --repair`" in caplog.text
         store.put({ImageId(2): feature(7, rows=1)})
         (reading,) = store.read_all()
         assert reading.damaged == []

@@ -1,38 +1,32 @@
 """One service's features on disk: a transaction a change, numbered in order."""
 
 import json
+import logging
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import Self
 
-import lmdb
 import numpy as np
 from numpy.typing import NDArray
 
 from ambience.core.errors import (
-    CorruptDataError,
     NotFoundError,
     SpecMismatchError,
-    StoredDataError,
 )
 from ambience.core.features import Feature, FeatureSpec, ImageId, Rows
-from ambience.core.rwlock import ReadWriteLock
-from ambience.store import layout, verification
+from ambience.store import layout
+from ambience.store.environment import Environment, Transaction
 from ambience.store.readings import Changes, Reading
 
 _MAP_BYTES = 2**26  # a start; it doubles whenever it is full
-_MAX_READERS = 512  # threads that read at once, over all processes
-_CHECKED_BYTES = 2**25  # the most that is walked at every start: takes 0.9 s
 _BATCH = 4096  # changes read in one transaction while an index catches up
 _BATCH_BYTES = 2**22  # or fewer, where features are large
 
 _SPEC, _STORE_ID, _LAST_SEQ, _COUNT = b"spec", b"store_id", b"last_seq", b"count"
 
-T = TypeVar("T")
-_Transaction: TypeAlias = Any  # its stubs admit memory views, which we never ask for
+_log = logging.getLogger(__name__)
 
 
 class FeatureStore:
@@ -61,39 +55,14 @@ class FeatureStore:
     ) -> None:
         self.path = path
         self.spec = spec
-        self._lock = ReadWriteLock()  # a map must not be resized under a reader
+        self._env = Environment(path, map_bytes=map_bytes)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            size = path.stat().st_size if path.exists() else 0
-            if size:
-                verification.header(path)
-            self._env: Any = lmdb.open(
-                str(path),
-                subdir=False,
-                map_size=max(map_bytes, size),
-                max_dbs=4,
-                max_readers=_MAX_READERS,
-            )
-        except verification.DAMAGE as error:
-            raise self._damaged(error) from error
-        except (lmdb.Error, OSError) as error:
-            raise self._refused(error) from error
-        try:
-            self._check()
-            verification.distrust(path)
-            self._env.reader_check()  # those of dead processes keep old pages alive
-            self._meta, self._features, self._log = self._write(
-                lambda txn: [
-                    self._env.open_db(name, txn)
-                    for name in (b"meta", b"features", b"changes")
-                ]
+            self._meta, self._features, self._log = self._env.databases(
+                (b"meta", b"features", b"changes")
             )
             self.store_id = self._claim()
-        except OSError as error:
-            self._env.close()
-            raise self._refused(error) from error
         except BaseException:
-            self._env.close()
+            self._env.close(in_order=False)
             raise
 
     def __enter__(self) -> Self:
@@ -104,34 +73,39 @@ class FeatureStore:
 
     def close(self) -> None:
         """Release the file."""
-        with self._lock.write():
-            self._env.close()
-        with suppress(OSError):  # it is walked at the next start, and no worse for it
-            verification.leave(self.path)
+        self._env.close()
+
+    def verify(self) -> None:
+        """Walk all that LMDB would follow in the file; others may write meanwhile.
+
+        Raises:
+            CorruptDataError: If it makes no sense.
+        """
+        self._env.verify()
 
     def __len__(self) -> int:
-        with self._reading() as txn:
+        with self._env.reading() as txn:
             return self._counter(txn, _COUNT)
 
     def __contains__(self, image_id: object) -> bool:
         if not isinstance(image_id, int):
             return False
-        with self._reading() as txn:
+        with self._env.reading() as txn:
             value = self._value(txn, layout.key(image_id))
         return value is not None and bool(layout.rows_part(value))
 
     def last_seq(self) -> int:
         """Return the sequence number of the newest change, 0 for a new store."""
-        with self._reading() as txn:
+        with self._env.reading() as txn:
             return self._counter(txn, _LAST_SEQ)
 
     def put(self, features: Mapping[ImageId, Feature]) -> None:
         """Add or replace features in one transaction: all of them, or none."""
-        self._write(lambda txn: self._apply(txn, features))
+        self._env.write(lambda txn: self._apply(txn, features))
 
     def remove(self, ids: Sequence[ImageId]) -> list[ImageId]:
         """Remove features in one transaction; return the ids that were there."""
-        return self._write(
+        return self._env.write(
             lambda txn: self._apply(txn, dict.fromkeys(ids))  # None: removed
         )
 
@@ -142,7 +116,7 @@ class FeatureStore:
             NotFoundError: If nothing is stored under ``image_id``, or what is has
                 changed on disk.
         """
-        with self._reading() as txn:
+        with self._env.reading() as txn:
             value = self._value(txn, layout.key(image_id))
         feature = None if value is None else layout.unpack(value, spec=self.spec)
         if feature is None:
@@ -165,7 +139,7 @@ class FeatureStore:
         key, rows_part, features = layout.key, layout.rows_part, self._features
         row_bytes = self.spec.row_bytes
         # Views of the map, joined before it may change: half the time of copies.
-        with self._reading(buffers=True) as txn:
+        with self._env.reading(buffers=True) as txn:
             values = [txn.get(key(i), b"", features) for i in wanted.tolist()]
             parts = [rows_part(value) for value in values]
             parts = [b"" if len(part) % row_bytes else part for part in parts]
@@ -180,7 +154,7 @@ class FeatureStore:
         first = layout.key(0 if after is None else after + 1)
         # Views of the map: the features themselves are not read.
         with (
-            self._reading(buffers=True) as txn,
+            self._env.reading(buffers=True) as txn,
             txn.cursor(db=self._features) as cursor,
         ):
             if not cursor.set_range(first):
@@ -190,7 +164,7 @@ class FeatureStore:
 
     def highest_id(self, *, below: int) -> ImageId | None:
         """Return the highest id of an image, removed ones included, below a bound."""
-        with self._reading() as txn, txn.cursor(db=self._features) as cursor:
+        with self._env.reading() as txn, txn.cursor(db=self._features) as cursor:
             past = cursor.set_range(layout.key(below))
             found = cursor.prev() if past else cursor.last()
             return layout.image_id(cursor.key()) if found else None
@@ -219,7 +193,7 @@ class FeatureStore:
         damaged: list[ImageId] = []
         last = None
         size = count = without = 0
-        with self._reading() as txn, txn.cursor(db=self._features) as cursor:
+        with self._env.reading() as txn, txn.cursor(db=self._features) as cursor:
             found = cursor.set_range(first)
             while found and count < _BATCH and size < _BATCH_BYTES:
                 image, value = cursor.item()
@@ -236,36 +210,37 @@ class FeatureStore:
     def remove_damaged(self, ids: Sequence[ImageId]) -> list[ImageId]:
         """Remove those of these images whose features are damaged; return them."""
 
-        def remove(txn: _Transaction) -> list[ImageId]:
+        def remove(txn: Transaction) -> list[ImageId]:
             damaged = [i for i in ids if self._is_damaged(txn, layout.key(i))]
             self._apply(txn, dict.fromkeys(damaged))
             return damaged
 
-        return self._write(remove)
+        return self._env.write(remove)
 
     def damaged(self, ids: Sequence[ImageId]) -> list[ImageId]:
         """Return those of these images whose features are damaged."""
-        with self._reading() as txn:
+        with self._env.reading() as txn:
             return [i for i in ids if self._is_damaged(txn, layout.key(i))]
 
     def add_checksums(self, ids: Sequence[ImageId]) -> None:
         """Give a checksum to those of these features that have none, as they are."""
 
-        def add(txn: _Transaction) -> None:
+        def add(txn: Transaction) -> None:
             for image in map(layout.key, ids):
                 value = self._value(txn, image)
                 if value is not None and not layout.has_checksum(value):
                     summed = layout.with_checksum(value, image=image)
                     txn.put(image, summed, db=self._features)
 
-        self._write(add)
+        self._env.write(add)
 
     def _changes(self, since: int) -> Changes:
         ids: list[ImageId] = []
+        damaged: list[ImageId] = []
         owners: list[int] = []
         qualities: list[float] = []
         parts: list[bytes] = []
-        with self._reading() as txn, txn.cursor(db=self._log) as cursor:
+        with self._env.reading() as txn, txn.cursor(db=self._log) as cursor:
             found = cursor.set_range(layout.key(since + 1))
             size = 0
             while found and len(ids) < _BATCH and size < _BATCH_BYTES:
@@ -276,7 +251,8 @@ class FeatureStore:
                 if value is not None and layout.seq(value) != since:
                     continue  # a later change of a feature that was damaged then
                 ids.append(layout.image_id(image))
-                if value is None:  # damaged: nothing to be searched
+                if value is None:  # nothing to be searched
+                    damaged.append(ids[-1])
                     continue
                 part = layout.rows_part(value)
                 count = len(part) // self.spec.row_bytes
@@ -284,6 +260,14 @@ class FeatureStore:
                 qualities.extend([layout.quality(value)] * count)
                 parts.append(part)
                 size += len(part)
+        if damaged:
+            _log.warning(
+                "%s: %s features are damaged and not searched, the first that of image "
+                "%s: run `ambience check --repair`",
+                self.path.parent.name,
+                len(damaged),
+                damaged[0],
+            )
         return Changes(
             since,
             ids,
@@ -293,7 +277,7 @@ class FeatureStore:
         )
 
     def _apply(
-        self, txn: _Transaction, changed: Mapping[ImageId, Feature | None]
+        self, txn: Transaction, changed: Mapping[ImageId, Feature | None]
     ) -> list[ImageId]:
         """Write changes; return the images that had a feature before."""
         seq, count = self._counter(txn, _LAST_SEQ), self._counter(txn, _COUNT)
@@ -317,7 +301,7 @@ class FeatureStore:
         txn.put(_COUNT, layout.key(count), db=self._meta)
         return known
 
-    def _strike(self, txn: _Transaction, image: bytes, seq: int) -> None:
+    def _strike(self, txn: Transaction, image: bytes, seq: int) -> None:
         """Take an image's change before out of the order of changes."""
         at = layout.key(seq)
         if txn.get(at, db=self._log) == image:
@@ -327,7 +311,7 @@ class FeatureStore:
             for at in [at for at, of in cursor if of == image]:
                 txn.delete(at, db=self._log)
 
-    def _is_damaged(self, txn: _Transaction, image: bytes) -> bool:
+    def _is_damaged(self, txn: Transaction, image: bytes) -> bool:
         """Whether what is kept of an image is not what was put."""
         value = txn.get(image, db=self._features)
         return value is not None and not (
@@ -335,25 +319,25 @@ class FeatureStore:
             and txn.get(layout.key(layout.seq(value)), db=self._log) == image
         )
 
-    def _value(self, txn: _Transaction, image: bytes) -> bytes | None:
+    def _value(self, txn: Transaction, image: bytes) -> bytes | None:
         """Return an image's value, None if there is none or it is damaged."""
         value: bytes | None = txn.get(image, db=self._features)
         if value is None or not layout.is_intact(value, image=image, spec=self.spec):
             return None
         return value
 
-    def _counter(self, txn: _Transaction, name: bytes) -> int:
+    def _counter(self, txn: Transaction, name: bytes) -> int:
         return layout.number(self._recorded(txn, name))
 
-    def _recorded(self, txn: _Transaction, name: bytes) -> bytes:
+    def _recorded(self, txn: Transaction, name: bytes) -> bytes:
         value: bytes | None = txn.get(name, db=self._meta)
         if value is None:
-            raise self._damaged(f"it has no {name.decode()}")
+            raise self._env.damaged(f"it has no {name.decode()}")
         return value
 
     def _rows(self, parts: Sequence[bytes]) -> Rows:
         if any(len(part) % self.spec.row_bytes for part in parts):
-            raise self._damaged("a feature has a wrong length")
+            raise self._env.damaged("a feature has a wrong length")
         return np.frombuffer(b"".join(parts), dtype=self.spec.dtype).reshape(
             -1, self.spec.dim
         )
@@ -362,7 +346,7 @@ class FeatureStore:
         """Record our spec in a new store, refuse another's; return the store's id."""
         mine = self.spec.as_dict()
 
-        def claim(txn: _Transaction) -> tuple[bytes, bytes]:
+        def claim(txn: Transaction) -> tuple[bytes, bytes]:
             if not txn.stat(self._meta)["entries"]:
                 txn.put(_SPEC, json.dumps(mine, sort_keys=True).encode(), db=self._meta)
                 txn.put(_STORE_ID, uuid.uuid4().hex.encode(), db=self._meta)
@@ -370,12 +354,12 @@ class FeatureStore:
                 txn.put(_COUNT, layout.key(0), db=self._meta)
             return self._recorded(txn, _STORE_ID), self._recorded(txn, _SPEC)
 
-        store_id, recorded = self._write(claim)
+        store_id, recorded = self._env.write(claim)
         try:
             theirs = dict(json.loads(recorded))
             claimed = store_id.decode("ascii")
         except (TypeError, ValueError) as error:
-            raise self._damaged(error) from error
+            raise self._env.damaged(error) from error
         if theirs != mine:
             name = self.path.parent.name
             changed = sorted(k for k in mine if theirs.get(k) != mine[k])
@@ -385,67 +369,3 @@ class FeatureStore:
                 + f"): run `ambience rebuild {name}` to extract them anew"
             )
         return claimed
-
-    @contextmanager
-    def _reading(self, *, buffers: bool = False) -> Iterator[_Transaction]:
-        while True:
-            try:
-                with self._lock.read(), self._env.begin(buffers=buffers) as txn:
-                    yield txn
-                    return
-            except lmdb.MapResizedError:  # raised by begin: another process grew it
-                self._resize(0)
-            except verification.DAMAGE as error:
-                raise self._damaged(error) from error
-
-    def _write(self, act: Callable[[_Transaction], T]) -> T:
-        while True:
-            try:
-                with self._lock.read(), self._env.begin(write=True) as txn:
-                    return act(txn)
-            except lmdb.MapFullError:
-                self._resize(2 * self._env.info()["map_size"])
-            except lmdb.MapResizedError:
-                self._resize(0)
-            except verification.DAMAGE as error:
-                raise self._damaged(error) from error
-            except lmdb.Error as error:
-                raise self._refused(error) from error
-
-    def _check(self) -> None:
-        """Refuse a damaged file before LMDB follows it out of memory."""
-        # No writer meanwhile, who would be about to make it longer.
-        self._write(lambda _: verification.complete(self.path))
-        size = self.path.stat().st_size
-        if size <= _CHECKED_BYTES or not verification.is_as_left(self.path):
-            self.verify()
-
-    def verify(self) -> None:
-        """Walk all that LMDB would follow in the file; others may write meanwhile.
-
-        Raises:
-            CorruptDataError: If it makes no sense.
-        """
-        with self._reading():  # so that no page of this moment is used again
-            problems = verification.walk(self.path)
-        if problems:  # of a change that was just being written?
-            problems = self._write(lambda _: verification.walk(self.path))
-        if problems:
-            raise self._damaged(problems[0])
-
-    def _damaged(self, reason: object) -> CorruptDataError:
-        name = self.path.parent.name
-        return CorruptDataError(
-            f"the feature store of {name} is damaged ({reason}): stop ambience and run "
-            f"`ambience rebuild {name}`"
-        )
-
-    def _refused(self, reason: object) -> StoredDataError:
-        return StoredDataError(
-            f"the feature store of {self.path.parent.name} can't be written ({reason}):"
-            " see whether the disk is full or read-only"
-        )
-
-    def _resize(self, map_bytes: int) -> None:
-        with self._lock.write():
-            self._env.set_mapsize(map_bytes)
