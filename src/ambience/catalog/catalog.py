@@ -168,14 +168,9 @@ class Catalog:
             ids: The highest that each of them knows, below `ids.GIVEN_OUT_BELOW`.
         """
         query = "SELECT value FROM counters WHERE name = 'next_image_id'"
-        deleted = "SELECT max(image_id) FROM {} WHERE image_id < ?"
-        highest = [*ids]
-        for table in ("trash", "images"):
-            rows = self._database.rows(deleted.format(table), (ids_.GIVEN_OUT_BELOW,))
-            highest += [ImageId(i) for (i,) in rows if i is not None]
-        if max(highest, default=0) >= self._database.rows(query)[0][0]:
+        if max(ids, default=0) >= self._database.rows(query)[0][0]:
             with self._database.transaction() as connection:
-                ids_.claim(connection, highest)
+                ids_.claim(connection, ids)
 
     def is_changing(self, image_id: ImageId) -> bool:
         """Whether a change of an image is under way, or was cut short."""
