@@ -193,6 +193,11 @@ def _add_train(
     command.add_argument(
         "service", metavar="SERVICE", help="a service, or `fusion` for the scores"
     )
+    command.add_argument(
+        "--accept",
+        action="store_true",
+        help="with `fusion`: use what is learned even if it finds less",
+    )
 
 
 def _add_check(

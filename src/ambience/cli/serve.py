@@ -15,11 +15,9 @@ import uvicorn
 
 from ambience import gallery, registry
 from ambience.catalog import Catalog
-from ambience.cli.learning import BackgroundLearning
 from ambience.cli.output import print_json, progress_bar, report_json, report_lines
 from ambience.cli.samples import SAMPLES_FOLDER, sample_photographs
 from ambience.cli.system import (
-    CALIBRATION_FILE,
     System,
     data_folder,
     fetcher_from,
@@ -101,21 +99,17 @@ def _serve_everything(
         legacy = _legacy(settings, system.parts.catalog)
         app = create_gateway(system.parts, legacy=legacy)
         background = _BackgroundImport(system, folders, as_json=options.json)
-        file = data_folder(settings) / CALIBRATION_FILE
-        learning = BackgroundLearning(system.parts, file)
         app.include_router(gallery.pages(background.progress))
         try:
 
             def on_ready() -> None:
                 _say_ready(listener, as_json=options.json)
                 background.start()
-                learning.start()
                 system.upkeep.start()
 
             _serve(_guarded(app, settings, listener), listener, on_ready)
         finally:
             background.stop()
-            learning.stop()
             system.upkeep.stop()
     return 0
 
