@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from rich.progress import Progress as Bar
 from rich.progress import Task as BarTask
 from rich.text import Text
 
-from ambience.ingest import Progress, Report
+from ambience.ingest import Failure, Progress, Report
 
 _PLAIN_EVERY = 1000  # files between two lines where there is no terminal to draw on
 
@@ -83,6 +83,7 @@ def report_lines(report: Report) -> list[str]:
         "missing": report.missing,
         "left out as deleted before": report.deleted,
         "failed": len(report.failed),
+        "unreadable": len(report.unreadable),
     }
     always = ("added", "skipped", "moved", "failed")
     if not any(counts.values()):
@@ -90,7 +91,8 @@ def report_lines(report: Report) -> list[str]:
     lines = [
         ", ".join(f"{n} {what}" for what, n in counts.items() if n or what in always)
     ]
-    lines += [f"  {failure.path}: {failure.reason}" for failure in report.failed]
+    failures = (*report.unreadable, *report.failed)
+    lines += [f"  {failure.path}: {failure.reason}" for failure in failures]
     lines += [
         f"  {name} could not take part: {reason}"
         for name, reason in report.unavailable.items()
@@ -109,7 +111,12 @@ def report_json(report: Report) -> dict[str, Any]:
         "moved": report.moved,
         "missing": report.missing,
         "deleted": report.deleted,
-        "failed": [{"path": str(f.path), "reason": f.reason} for f in report.failed],
+        "failed": _failures(report.failed),
+        "unreadable": _failures(report.unreadable),
         "unavailable": report.unavailable,
         "stopped": report.stopped,
     }
+
+
+def _failures(failures: Sequence[Failure]) -> list[dict[str, str]]:
+    return [{"path": str(f.path), "reason": f.reason} for f in failures]

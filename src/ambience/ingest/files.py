@@ -14,6 +14,7 @@ from ambience.imaging import ImageFile, Limits, thumbnail
 from ambience.ingest.ahead import ahead
 from ambience.ingest.importer import Progress
 from ambience.ingest.originals import Originals
+from ambience.ingest.regular_files import read_regular
 
 _PAGE = 500  # images looked at together
 
@@ -125,8 +126,8 @@ class FileCheck:
     def _remake(self, record: ImageRecord) -> bool:
         """Make a thumbnail; return whether the file is still what it shows."""
         file = self._originals.file_of(record) or Path()
-        self._limits.check_bytes(file.stat().st_size)
-        image = ImageFile(file.read_bytes(), limits=self._limits)
+        data = read_regular(file, limits=self._limits, follow=record.path is not None)
+        image = ImageFile(data, limits=self._limits)
         if image.sha256 != record.sha256:
             return False
         self._originals.write_thumbnail(record.sha256, thumbnail(image.image))

@@ -18,6 +18,7 @@ from ambience.imaging import ImageFile, Limits, thumbnail
 from ambience.ingest.alone import Alone
 from ambience.ingest.arrivals import Arrival, Prepared
 from ambience.ingest.originals import Originals
+from ambience.ingest.regular_files import read_regular
 from ambience.ingest.sinks import Sink, Sinks
 
 _log = logging.getLogger(__name__)
@@ -318,7 +319,8 @@ class Writer:
         try:
             if file is None:
                 raise FileNotFoundError
-            prepared = self.prepare(ImageFile(file.read_bytes(), limits=self.limits))
+            data = read_regular(file, limits=self.limits, follow=known.path is not None)
+            prepared = self.prepare(ImageFile(data, limits=self.limits))
         except (OSError, BadInputError) as error:
             missing = isinstance(error, FileNotFoundError)
             self.catalog.put(
