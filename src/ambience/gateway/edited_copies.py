@@ -8,14 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ambience.catalog import Catalog
-from ambience.core.errors import BadInputError, StoredDataError, UnavailableError
+from ambience.core.errors import (
+    BadInputError,
+    CorruptDataError,
+    NotFoundError,
+    StoredDataError,
+    UnavailableError,
+)
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer
 from ambience.fusion import COPIES, SCALES, Calibration, fuse
+from ambience.gateway.files import ImageFiles
 from ambience.imaging import ImageFile, Limits, png
 from ambience.imaging.edits import EDITS, Edit
 from ambience.ingest import Originals
-from ambience.ingest.regular_files import read_regular
 from ambience.web.backend import Backend
 from ambience.web.schemas import MAX_K
 
@@ -123,18 +129,14 @@ class CopySource:
 
     def _file(self, image_id: ImageId) -> ImageFile | None:
         """Return an image's file, if it can be read."""
-        for record in self.catalog.find([image_id]):
-            path = self.originals.file_of(record)
-            if path is not None:
-                try:
-                    file = ImageFile(
-                        read_regular(path, limits=self.limits), limits=self.limits
-                    )
-                    _ = file.image
-                except (OSError, BadInputError):
-                    return None
-                return file
-        return None
+        files = ImageFiles(self.originals, limits=self.limits)
+        try:
+            data = files.read(self.catalog.get(image_id))
+            file = ImageFile(data, limits=self.limits)
+            _ = file.image
+        except (NotFoundError, CorruptDataError, BadInputError):
+            return None
+        return file
 
 
 def edited_copies(
