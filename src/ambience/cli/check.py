@@ -11,6 +11,7 @@ from rich.table import Table
 
 from ambience.cli.output import AnswerConsole, print_json, progress_bar
 from ambience.cli.system import System, settings_from
+from ambience.cli.terminal_text import shown
 from ambience.core.errors import AmbienceError
 from ambience.core.features import ImageId
 from ambience.ingest import Differences, FileCheck, FileReport, MadeUp
@@ -163,7 +164,7 @@ def _print(check: _Check, *, repaired: bool) -> None:
             table.add_row(one.name, *map(str, (one.count, *one.counts(), one.lag)))
     console.print(table)
     for line in _lines(check, repaired=repaired):
-        console.print(line, markup=False)
+        console.print(shown(line))
 
 
 def _lines(check: _Check, *, repaired: bool) -> Iterator[str]:

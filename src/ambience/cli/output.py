@@ -19,6 +19,7 @@ from rich.progress import Progress as Bar
 from rich.progress import Task as BarTask
 from rich.text import Text
 
+from ambience.cli.terminal_text import shown
 from ambience.ingest import Failure, Progress, Report
 
 _PLAIN_EVERY = 1000  # files between two lines where there is no terminal to draw on
@@ -30,7 +31,19 @@ def print_json(answer: Any) -> None:
 
 
 class AnswerConsole(Console):
-    """Standard output; if nobody reads it any more, that is for `main` to deal with."""
+    """Standard output; if nobody reads it any more, that is for `main` to deal with.
+
+    What is printed is taken as it is: brackets and colons in a name mean nothing.
+
+    Args:
+        highlight: Whether numbers and the like are colored.
+        soft_wrap: Whether long lines are left to the terminal.
+    """
+
+    def __init__(self, *, highlight: bool = True, soft_wrap: bool = False) -> None:
+        super().__init__(
+            markup=False, emoji=False, highlight=highlight, soft_wrap=soft_wrap
+        )
 
     def on_broken_pipe(self) -> None:
         """Let the error through that this is called for."""
@@ -92,9 +105,9 @@ def report_lines(report: Report) -> list[str]:
         ", ".join(f"{n} {what}" for what, n in counts.items() if n or what in always)
     ]
     failures = (*report.unreadable, *report.failed)
-    lines += [f"  {failure.path}: {failure.reason}" for failure in failures]
+    lines += [shown(f"  {failure.path}: {failure.reason}") for failure in failures]
     lines += [
-        f"  {name} could not take part: {reason}"
+        shown(f"  {name} could not take part: {reason}")
         for name, reason in report.unavailable.items()
     ]
     if report.stopped:

@@ -17,6 +17,7 @@ from ambience.cli.system import (
     limits_from,
     settings_from,
 )
+from ambience.cli.terminal_text import shown
 from ambience.core.errors import StoredDataError
 from ambience.core.settings import Settings
 from ambience.ingest import Alone, Report
@@ -52,7 +53,7 @@ def _opened(
     try:
         return declared.open(own, data), None
     except StoredDataError as error:
-        print(f"ambience: {error}", file=sys.stderr)
+        print(f"ambience: {shown(error)}", file=sys.stderr)
     # They are not ours to delete: those of images without a file exist only here.
     folder = declared.folder(data)
     aside = folder.with_name(f"{folder.name}.{datetime.now(UTC):%Y%m%dT%H%M%S}")
@@ -94,5 +95,5 @@ def _say(
     if report.added or report.failed:
         print("\n".join(report_lines(report)))
     if aside is not None:
-        print(f"the old features are in {aside}: delete them when all is well")
+        print(f"the old features are in {shown(aside)}: delete them when all is well")
     print(f"the index of {service.name} holds {rows} rows")

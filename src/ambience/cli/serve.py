@@ -26,6 +26,7 @@ from ambience.cli.system import (
     open_backends,
     settings_from,
 )
+from ambience.cli.terminal_text import ShownFormatter, shown
 from ambience.core.background import Background
 from ambience.core.errors import AmbienceError, BadParameterError
 from ambience.core.settings import Settings
@@ -45,7 +46,9 @@ _log = logging.getLogger(__name__)
 
 def run(options: argparse.Namespace) -> int:
     """Serve until told to stop."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    log = logging.StreamHandler()
+    log.setFormatter(ShownFormatter("%(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[log])
     settings = settings_from(options)
     if options.services:
         return _serve_services(options, settings)
@@ -158,7 +161,7 @@ class _BackgroundImport:
                     self._folders, on_progress=on_progress, stop=stop
                 )
         except (AmbienceError, OSError) as error:
-            print(f"ambience: the import ended early: {error}", file=sys.stderr)
+            print(f"ambience: the import ended early: {shown(error)}", file=sys.stderr)
             return
         if self._as_json:
             print_json({"import": report_json(report)})
