@@ -144,7 +144,7 @@ class Originals:
 def _is_whole_webp(data: bytes) -> bool:
     """Tell by its first bytes, which say how many there are to be (RFC 9649)."""
     size = 8 + int.from_bytes(data[4:8], "little")
-    return data[:4] == b"RIFF" and data[8:12] == b"WEBP" and len(data) >= size
+    return data[:4] == b"RIFF" and data[8:12] == b"WEBP" and len(data) == size
 
 
 def _folder(image_id: ImageId) -> str:
