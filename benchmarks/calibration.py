@@ -35,6 +35,7 @@ from ambience.cli.system import System
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, FusedMatch, Relation
 from ambience.fusion import COPIES, SCALES, Calibration, fuse, shipped
+from ambience.gateway.edited_copies import CopySource
 from ambience.gateway.learning import Learner
 from ambience.gateway.parts import Parts
 from ambience.imaging import ImageFile
@@ -81,9 +82,10 @@ def asked(options: argparse.Namespace) -> list[Asked]:
             tell(f"{where}: learning from {len(part.distractors)} photographs")
             # First only those that no copy is made of: there is nothing else to learn.
             parts = imported(system, [paths[number] for number in part.distractors])
-            learned = Learner(
+            source = CopySource(
                 parts.backends, parts.catalog, parts.originals, parts.limits
-            ).learn(shipped(), stop=threading.Event())
+            )
+            learned = Learner(source).learn(shipped(), stop=threading.Event())
             if learned is None:
                 sys.exit("nothing could be learned")
             imported(system, [paths[number] for number in part.copied])

@@ -1,4 +1,4 @@
-"""Fit the calibration that is shipped, for libraries too small to have their own.
+"""Fit the calibration that is shipped, for libraries that have none of their own.
 
 ``PYTHONPATH=src python -m scripts.fit_calibration`` writes
 src/ambience/fusion/shipped.json. The library that it is fitted to has the photographs
@@ -16,6 +16,7 @@ from ambience.cli.system import System
 from ambience.core.settings import load_settings
 from ambience.fusion import Calibration, Curve, Usual
 from ambience.fusion.calibration import SHIPPED
+from ambience.gateway.edited_copies import CopySource
 from ambience.gateway.learning import Learner
 from tests.drawing import drawn_image, encode
 
@@ -54,9 +55,10 @@ def main() -> None:
     ):
         system.importer.run(library(Path(folder)))
         parts = system.parts
-        learned = Learner(
+        source = CopySource(
             parts.backends, parts.catalog, parts.originals, parts.limits
-        ).learn(
+        )
+        learned = Learner(source).learn(
             BEFORE,
             stop=threading.Event(),
             on_progress=lambda done, total: print(f"\r{done} of {total}", end=""),

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -53,6 +55,25 @@ def photos() -> dict[str, Path]:
     assert package.origin is not None
     folder = Path(package.origin).parent / "data"
     return {name: folder / name for name in PHOTOS}
+
+
+@pytest.fixture
+def unprivileged(tmp_path: Path) -> Iterator[Path]:
+    """A folder of a user for whom permissions count, who runs the test."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("permissions are others there")
+    if os.geteuid() != 0:
+        yield tmp_path
+        return
+    nobody = 65534
+    # Folders of pytest are root's alone.
+    with tempfile.TemporaryDirectory() as folder:
+        os.chown(folder, nobody, nobody)
+        os.seteuid(nobody)
+        try:
+            yield Path(folder)
+        finally:
+            os.seteuid(0)
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,18 @@
 """Training from the shell: what it says, and that searches use what it made."""
 
+import errno
 import json
+import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ambience.cli import main
-from ambience.fusion import shipped
+from ambience.cli.calibration_file import calibration_of
+from ambience.fusion import loaded, shipped
+from tests.drawing import drawn_image, encode
 from tests.library import opened_system
 
 
@@ -79,21 +84,112 @@ def test_a_descriptor_without_its_weights_leaves_the_rest_at_work(
     assert (tmp_path / "data" / "services" / "local_features").is_dir()
 
 
-def test_scores_are_fitted_to_the_library(
+def write_burst(folder: Path, frames: int) -> None:
+    """Write photographs of one scene, each a little further to the side."""
+    width = 80
+    scene = drawn_image(5000, (60, width + 2 * frames))
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(frames):
+        frame = scene[:, 2 * number : 2 * number + width]
+        (folder / f"burst {number}.png").write_bytes(encode(frame))
+
+
+@pytest.fixture
+def only_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what would take a minute."""
+    monkeypatch.setenv("AMBIENCE_ENABLED", '["phash"]')
+
+
+@pytest.mark.usefixtures("only_hashes")
+def test_scores_that_lose_nothing_are_taken_up(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["import", str(folder)])
     capsys.readouterr()
     answer = run_json(capsys, "train", "fusion")
     assert answer["trained"]
+    assert answer["losing"] == []
     assert set(answer["curves"]) == {"phash", "color", "local_features"}
-    assert (tmp_path / "data" / "calibration.json").exists()
+    tried = answer["tried"]["re-encoded"]
+    assert tried["found_before"] == tried["found_after"] > 0
     with opened_system(tmp_path / "data") as system:
         calibration = system.parts.searcher.calibration
     assert calibration.images == 5
     assert calibration.curves["phash"].model_dump() == answer["curves"]["phash"]
+    assert [path.name for path in (tmp_path / "data").glob("calibration*")] == [
+        "calibration.json"
+    ]
     found = run_json(capsys, "search", str(folder / "3.png"))
     assert found["matches"][0]["relation"] == "same_file"
+
+
+@pytest.mark.usefixtures("only_hashes")
+def test_scores_that_lose_copies_are_not_taken_up_unless_that_is_accepted(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A burst teaches that strangers are near, and then nothing is near enough."""
+    write_burst(folder, 12)
+    main(["import", str(folder)])
+    capsys.readouterr()
+    assert main(["train", "fusion"]) == 1
+    said = capsys.readouterr().out
+    assert re.search(r"^ *changed( +\d+){5} *$", said, re.MULTILINE)
+    assert "nothing is changed: what 17 images taught finds fewer copies" in said
+    assert "`ambience train fusion --accept`" in said
+    file = tmp_path / "data" / "calibration.json"
+    assert not file.exists()
+    with opened_system(tmp_path / "data") as system:
+        assert system.parts.searcher.calibration == shipped()
+    answer = run_json(capsys, "train", "fusion", "--accept")
+    assert answer["trained"]
+    assert "changed" in answer["losing"]
+    tried = answer["tried"]["changed"]
+    assert tried["found_after"] < tried["found_before"] <= tried["copies"]
+    assert loaded(file).accepted
+
+
+def test_only_scores_are_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "local_features", "--accept"]) == 1
+    assert "--accept goes with `ambience train fusion`" in capsys.readouterr().err
+
+
+def test_what_a_server_learned_by_itself_is_set_aside_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    narrow = {"seen": 0.5, "middle": 97.0, "width": 9.6}
+    learned = shipped().model_dump(mode="json", exclude={"accepted"})
+    learned["images"] = 1060
+    learned["curves"]["local_features"] = narrow
+    for number in range(2):
+        (data / "calibration.json").write_text(json.dumps(learned))
+        with opened_system(data, enabled=("phash",)) as system:
+            assert system.parts.searcher.calibration == shipped()
+        assert len(caplog.records) == number + 1
+    assert "ambience train fusion" in caplog.text
+    kept = sorted(path.name for path in data.glob("calibration.json*"))
+    assert kept == ["calibration.json.set-aside", "calibration.json.set-aside-2"]
+    assert json.loads((data / kept[0]).read_text()) == learned
+    with opened_system(data, enabled=("phash",)):
+        pass
+    assert len(caplog.records) == 2  # said once
+
+
+def test_a_calibration_that_cannot_be_set_aside_is_not_used_either(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    learned = shipped().model_copy(update={"images": 1060})
+    learned.save(data / "calibration.json")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    assert calibration_of(data) == shipped()
+    assert "can't be renamed (Read-only file system)" in caplog.text
 
 
 def test_without_images_there_are_no_scores_to_fit(

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from ambience.cli.system import System
 from ambience.core.features import ImageId
 from ambience.fusion import Calibration, shipped
-from ambience.gateway.learning import Learner, is_due
+from ambience.gateway.edited_copies import CopySource
+from ambience.gateway.learning import Learner
 from ambience.gateway.queries import ByImage
 from ambience.imaging import ImageFile
 from ambience.web.backend import UnavailableBackend
@@ -27,16 +29,13 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield system
 
 
-def learner(system: System) -> Learner:
+def source(system: System) -> CopySource:
     parts = system.parts
-    return Learner(
-        parts.backends,
-        parts.catalog,
-        parts.originals,
-        parts.limits,
-        sample=4,
-        edits=4,
-    )
+    return CopySource(parts.backends, parts.catalog, parts.originals, parts.limits)
+
+
+def learner(system: System) -> Learner:
+    return Learner(source(system), sample=4, edits=4)
 
 
 def learned(system: System) -> Calibration:
@@ -127,9 +126,7 @@ def test_a_service_that_is_away_keeps_what_was_known(system: System) -> None:
         backend if backend.name == "phash" else UnavailableBackend(backend.name, "away")
         for backend in parts.backends
     ]
-    some = Learner(
-        backends, parts.catalog, parts.originals, parts.limits, sample=2, edits=4
-    )
+    some = Learner(replace(source(system), backends=backends), sample=2, edits=4)
     found = some.learn(shipped(), stop=threading.Event())
     assert found is not None
     assert found.curves["phash"] != shipped().curves["phash"]
@@ -146,11 +143,3 @@ def test_without_a_file_there_is_nothing_to_learn(tmp_path: Path) -> None:
         path.write_bytes(b"no image any more")
         assert system.parts.catalog.ids() == [ImageId(1)]
         assert learner(system).learn(shipped(), stop=threading.Event()) is None
-
-
-def test_learning_is_due_at_a_hundred_images_and_then_tenfold() -> None:
-    assert not is_due(shipped(), 99)
-    assert is_due(shipped(), 100)
-    at = shipped().model_copy(update={"images": 150})
-    assert not is_due(at, 1499)
-    assert is_due(at, 1500)

@@ -10,10 +10,14 @@ import pytest
 from PIL import Image
 
 from ambience.catalog import ImageRecord
+from ambience.cli.importing import exit_code
+from ambience.cli.output import report_lines
 from ambience.cli.system import System
+from ambience.core.errors import BadParameterError
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
-from ambience.ingest import Arrival, Progress, Report
+from ambience.ingest import Arrival, Progress, Report, walk
+from ambience.ingest.folders import absolute
 from ambience.web.backend import LocalBackend
 from tests.drawing import drawn_image, encode
 from tests.library import found_ids, opened_system, write_images
@@ -191,13 +195,116 @@ def test_a_bad_file_is_reported_and_the_others_come_in(
     assert "ends early" in reasons["cut.png"]
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read anything"
-)
-def test_a_file_that_may_not_be_read_is_reported(system: System, folder: Path) -> None:
-    (folder / "0.png").chmod(0)
-    report = run(system, folder)
+def test_a_file_that_may_not_be_read_is_reported(unprivileged: Path) -> None:
+    (path,) = write_images(unprivileged / "photos", 1)
+    path.chmod(0)
+    with opened_system(unprivileged / "data") as system:
+        report = run(system, path)
     assert "Permission denied" in report.failed[0].reason
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o100, 0o400])
+def test_what_can_not_be_looked_at_is_told_and_not_called_missing(
+    unprivileged: Path, mode: int
+) -> None:
+    folder, locked = unprivileged / "photos", unprivileged / "photos" / "locked"
+    write_images(folder, 1)
+    write_images(locked / "below", 1, first=1)
+    write_images(locked, 1, first=2)
+    with opened_system(unprivileged / "data", enabled=("phash",)) as system:
+        run(system, folder)
+        locked.chmod(mode)
+        try:
+            for root in (folder, locked):
+                report = run(system, root)
+                assert report.missing == 0
+                assert report.unreadable
+                for failure in report.unreadable:
+                    assert failure.path.is_relative_to(locked)
+                    assert failure.reason == "can't be read: Permission denied"
+                assert exit_code(report) == 1
+                assert f"{locked}" in "\n".join(report_lines(report))
+        finally:
+            locked.chmod(0o700)
+        assert not any(image.missing for image in everything(system))
+        report = run(system, folder)
+        assert counts(report) == {"skipped": 3}
+        assert report.unreadable == []
+
+
+def test_an_image_in_a_locked_folder_has_not_moved_to_where_its_copy_is(
+    unprivileged: Path,
+) -> None:
+    (path,) = write_images(unprivileged / "locked", 1)
+    with opened_system(unprivileged / "data", enabled=("phash",)) as system:
+        run(system, path)
+        copy = unprivileged / "copy.png"
+        copy.write_bytes(path.read_bytes())
+        path.parent.chmod(0)
+        try:
+            assert counts(run(system, copy)) == {"added": 1}
+        finally:
+            path.parent.chmod(0o700)
+
+
+def test_a_path_below_a_locked_folder_is_no_misspelling(unprivileged: Path) -> None:
+    locked = unprivileged / "locked"
+    locked.mkdir(mode=0)
+    with pytest.raises(BadParameterError, match="can't be read: Permission denied"):
+        absolute([locked / "photos"])
+
+
+def test_a_disk_that_is_not_mounted_makes_nothing_missing(
+    system: System, folder: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    write_images(other, 1, first=50)
+    run(system, folder, other)
+    away = folder.rename(tmp_path / "away")
+    folder.mkdir()  # as the place is that a disk is mounted at
+    report = run(system, folder, other)
+    assert counts(report) == {"skipped": 1}
+    assert not any(image.missing for image in everything(system))
+    (failure,) = report.unreadable
+    assert failure.path == folder
+    assert "holds none of the 5 images that were imported from it" in failure.reason
+    assert exit_code(report) == 1
+    folder.rmdir()
+    away.rename(folder)
+    assert counts(run(system, folder)) == {"skipped": 5}
+
+
+def test_a_folder_all_of_whose_images_moved_is_no_disk_away(
+    system: System, folder: Path, tmp_path: Path
+) -> None:
+    run(system, folder)
+    folder.rename(tmp_path / "new")
+    folder.mkdir()
+    report = run(system, folder, tmp_path / "new")
+    assert counts(report) == {"moved": 5}
+    assert report.unreadable == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes there")
+def test_a_pipe_is_told_and_not_waited_for(system: System, folder: Path) -> None:
+    os.mkfifo(folder / "pipe.png")
+    assert counts(run(system, folder)) == {"added": 5}
+    report = run(system, folder / "pipe.png")
+    (failure,) = report.unreadable
+    assert failure.reason == "can't be read: it is no regular file"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes there")
+def test_a_file_that_becomes_a_pipe_once_it_was_found_fails(
+    system: System, folder: Path
+) -> None:
+    (path,) = write_images(folder.parent / "late", 1, first=70)
+    found = list(walk([path], leave_out=folder))
+    path.unlink()
+    os.mkfifo(path)
+    importer = system.importer
+    with pytest.raises(OSError, match="no regular file"):
+        importer._look_at(found[0], None, again=False)  # noqa: SLF001 -- too quick else
 
 
 def test_a_file_larger_than_the_limit_is_reported(tmp_path: Path) -> None:

@@ -287,6 +287,16 @@ def test_an_image_whose_file_can_not_be_read_now_is_kept(
     assert all(SEVEN in sink.held for sink in house.sinks)
 
 
+def test_a_damaged_copy_of_ours_is_not_taken_for_the_image(house: House) -> None:
+    house.put(OLD)
+    house.journal.begin([JournalEntry(SEVEN, Operation.PUT)])
+    (path,) = (house.data / "originals").rglob("*.png")
+    path.write_bytes(NEW)  # whole, and another image
+    house.restart()
+    assert house.catalog.get(SEVEN).sha256 == ImageFile(OLD).sha256
+    assert house.missed.counts() == {"phash": 1, "color": 1}
+
+
 def test_what_a_killed_process_left_is_mended_when_it_is_in_the_way(
     house: House,
 ) -> None:

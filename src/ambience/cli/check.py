@@ -10,11 +10,11 @@ from pathlib import Path
 
 from ambience import registry
 from ambience.catalog import Positions, integrity
+from ambience.cli.calibration_file import CALIBRATION_FILE
 from ambience.cli.check_report import Check, ServiceCheck, as_json, show
 from ambience.cli.damaged_stores import set_damaged_aside
 from ambience.cli.output import print_json, progress_bar
 from ambience.cli.system import (
-    CALIBRATION_FILE,
     System,
     data_folder,
     in_use,

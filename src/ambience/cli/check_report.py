@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from ambience.cli.output import AnswerConsole
+from ambience.cli.terminal_text import shown
 from ambience.core.features import ImageId
 from ambience.ingest import Differences, FileReport, MadeUp, StrayReport
 
@@ -147,7 +148,7 @@ def show(check: Check, *, repaired: bool) -> None:
     if check.services:
         console.print(table)
     for line in _lines(check, repaired=repaired):
-        console.print(line, markup=False)
+        console.print(shown(line))
 
 
 def _lines(check: Check, *, repaired: bool) -> Iterator[str]:
@@ -242,9 +243,13 @@ def _file_lines(files: FileReport) -> Iterator[str]:
     if files.first_changed is not None:
         yield (
             f"your file of {_such(files.first_changed, files.changed)} has other bytes "
-            "than it had under the same date and size, or can't be read: restore it "
-            "from a backup; if it is as you want it, give it a new date and import its "
-            "folder again"
+            "than it had under the same date and size: restore it from a backup; if it "
+            "is as you want it, give it a new date and import its folder again"
+        )
+    if files.first_unreadable is not None:
+        yield (
+            f"your file of {_such(files.first_unreadable, files.unreadable)} can't be "
+            "opened: let this user read it"
         )
     if absent := files.no_thumbnail + files.bad_thumbnail:
         yield f"{absent} thumbnails absent or damaged, {files.remade} made again"

@@ -6,6 +6,7 @@ from typing import Any
 from ambience.catalog import ImageRecord
 from ambience.cli.output import AnswerConsole, print_json
 from ambience.cli.system import System, settings_from
+from ambience.cli.terminal_text import shown
 from ambience.core.errors import BadParameterError
 from ambience.core.features import ImageId
 from ambience.fusion import summary
@@ -52,10 +53,10 @@ def _print(groups: list[DuplicateGroup], records: dict[ImageId, ImageRecord]) ->
         f"{_count(len(groups), 'group')}, {_count(spare, 'image')} that could go"
     )
     for group in groups:
-        console.print(f"\nkeep {_line(group.keeper)}", markup=False)
+        console.print(f"\nkeep {_line(group.keeper)}")
         for match in group.others:
             line = _line(records[match.image_id])
-            console.print(f"     {line}: {summary(match)}", markup=False)
+            console.print(f"     {line}: {summary(match)}")
 
 
 def _count(number: int, what: str) -> str:
@@ -64,5 +65,5 @@ def _count(number: int, what: str) -> str:
 
 def _line(record: ImageRecord) -> str:
     height, width = record.size
-    where = record.path or "uploaded"
+    where = "uploaded" if record.path is None else shown(record.path)
     return f"{record.image_id}  {width} x {height}  {record.byte_count} bytes  {where}"

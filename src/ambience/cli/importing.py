@@ -35,7 +35,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def exit_code(report: Report) -> int:
-    """Return 1 if nothing at all could be imported, else 0."""
+    """Return 1 if nothing at all could be imported, or not all be looked at, else 0."""
+    if report.unreadable:
+        return 1
     known = report.added + report.changed + report.moved + report.skipped
     return 0 if known or report.deleted or report.stopped else 1
 

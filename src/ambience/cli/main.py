@@ -1,6 +1,7 @@
 """Parses, calls, and turns errors into one line and an exit code."""
 
 import errno
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from importlib import import_module
 from io import TextIOWrapper
 
 from ambience.cli.parser import build_parser
+from ambience.cli.terminal_text import ShownFormatter, shown
 from ambience.core.errors import AmbienceError
 
 # A command's module is imported when it is called: ``--help`` loads nothing heavy.
@@ -46,12 +48,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, TextIOWrapper):
         # A file's name that is no text is shown with its odd bytes spelt out.
         sys.stdout.reconfigure(errors="backslashreplace")
+    if logging.lastResort is not None:  # writes what a command without a log logs
+        logging.lastResort.setFormatter(ShownFormatter())
     command = import_module(_COMMANDS[options.command])
     try:
         code = int(command.run(options))
         sys.stdout.flush()  # while errors can still be told
     except AmbienceError as error:
-        print(f"ambience: {error}", file=sys.stderr)
+        print(f"ambience: {shown(error)}", file=sys.stderr)
         return FAILED
     except BrokenPipeError:
         # As in `ambience search ... | head`. What is left unsaid would fail once more
@@ -61,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         hint = ": see whether the disk is full or read-only"
         print(
-            f"ambience: {error}{hint if error.errno in _NO_ROOM else ''}",
+            f"ambience: {shown(error)}{hint if error.errno in _NO_ROOM else ''}",
             file=sys.stderr,
         )
         return FAILED

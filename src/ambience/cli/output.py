@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -19,7 +19,8 @@ from rich.progress import Progress as Bar
 from rich.progress import Task as BarTask
 from rich.text import Text
 
-from ambience.ingest import Progress, Report
+from ambience.cli.terminal_text import shown
+from ambience.ingest import Failure, Progress, Report
 
 _PLAIN_EVERY = 1000  # files between two lines where there is no terminal to draw on
 
@@ -30,7 +31,19 @@ def print_json(answer: Any) -> None:
 
 
 class AnswerConsole(Console):
-    """Standard output; if nobody reads it any more, that is for `main` to deal with."""
+    """Standard output; if nobody reads it any more, that is for `main` to deal with.
+
+    What is printed is taken as it is: brackets and colons in a name mean nothing.
+
+    Args:
+        highlight: Whether numbers and the like are colored.
+        soft_wrap: Whether long lines are left to the terminal.
+    """
+
+    def __init__(self, *, highlight: bool = True, soft_wrap: bool = False) -> None:
+        super().__init__(
+            markup=False, emoji=False, highlight=highlight, soft_wrap=soft_wrap
+        )
 
     def on_broken_pipe(self) -> None:
         """Let the error through that this is called for."""
@@ -83,6 +96,7 @@ def report_lines(report: Report) -> list[str]:
         "missing": report.missing,
         "left out as deleted before": report.deleted,
         "failed": len(report.failed),
+        "unreadable": len(report.unreadable),
     }
     always = ("added", "skipped", "moved", "failed")
     if not any(counts.values()):
@@ -90,9 +104,10 @@ def report_lines(report: Report) -> list[str]:
     lines = [
         ", ".join(f"{n} {what}" for what, n in counts.items() if n or what in always)
     ]
-    lines += [f"  {failure.path}: {failure.reason}" for failure in report.failed]
+    failures = (*report.unreadable, *report.failed)
+    lines += [shown(f"  {failure.path}: {failure.reason}") for failure in failures]
     lines += [
-        f"  {name} could not take part: {reason}"
+        shown(f"  {name} could not take part: {reason}")
         for name, reason in report.unavailable.items()
     ]
     if report.stopped:
@@ -109,7 +124,12 @@ def report_json(report: Report) -> dict[str, Any]:
         "moved": report.moved,
         "missing": report.missing,
         "deleted": report.deleted,
-        "failed": [{"path": str(f.path), "reason": f.reason} for f in report.failed],
+        "failed": _failures(report.failed),
+        "unreadable": _failures(report.unreadable),
         "unavailable": report.unavailable,
         "stopped": report.stopped,
     }
+
+
+def _failures(failures: Sequence[Failure]) -> list[dict[str, str]]:
+    return [{"path": str(f.path), "reason": f.reason} for f in failures]

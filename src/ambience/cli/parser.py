@@ -2,13 +2,23 @@
 
 import argparse
 from pathlib import Path
+from typing import NoReturn
 
 from ambience import __version__
+from ambience.cli.terminal_text import shown
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that repeats no control characters of what it was given."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and end."""
+        super().error(shown(message))
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of ``ambience``."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="ambience",
         description="Drop in an image, get the originals back with proof.",
         parents=[_shared_options()],
@@ -192,6 +202,11 @@ def _add_train(
     )
     command.add_argument(
         "service", metavar="SERVICE", help="a service, or `fusion` for the scores"
+    )
+    command.add_argument(
+        "--accept",
+        action="store_true",
+        help="with `fusion`: use what is learned even if it finds less",
     )
 
 

@@ -17,6 +17,7 @@ from ambience.cli.system import (
     limits_from,
     settings_from,
 )
+from ambience.cli.terminal_text import shown
 from ambience.core.errors import StoredDataError
 from ambience.core.settings import Settings
 from ambience.ingest import Alone, Report
@@ -54,7 +55,7 @@ def _opened(
     try:
         return declared.open(own, data), None
     except StoredDataError as error:
-        print(f"ambience: {error}", file=sys.stderr)
+        print(f"ambience: {shown(error)}", file=sys.stderr)
     aside = set_aside(declared.folder(data))
     return declared.open(own, data), aside
 
@@ -98,5 +99,5 @@ def _say(
     if report.added or report.failed:
         print("\n".join(report_lines(report)))
     if aside is not None:
-        print(f"the old features are in {aside}: delete them when all is well")
+        print(f"the old features are in {shown(aside)}: delete them when all is well")
     print(f"the index of {service.name} holds {rows} rows")

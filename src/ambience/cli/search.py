@@ -11,6 +11,7 @@ from rich.table import Table
 from ambience.catalog import ImageRecord
 from ambience.cli.output import AnswerConsole, print_json
 from ambience.cli.system import System, fetcher_from, limits_from, settings_from
+from ambience.cli.terminal_text import shown
 from ambience.core.errors import BadParameterError
 from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.core.matches import FusedMatch
@@ -108,7 +109,7 @@ def _print(
 ) -> None:
     console = AnswerConsole()
     for name, reason in found.unavailable.items():
-        console.print(f"{name} is not available: {reason}", style="yellow")
+        console.print(shown(f"{name} is not available: {reason}"), style="yellow")
     if not known:
         console.print("there are no images yet: run `ambience import FOLDER`")
         return
@@ -116,7 +117,7 @@ def _print(
         console.print("nothing like it here")
         notes = {said.answer.note for said in found.services.values()}
         for note in sorted(notes - {""}):
-            console.print(note)
+            console.print(shown(note))
         return
     table = Table(box=None)
     for heading in ("id", "score", "why", "where"):
@@ -129,7 +130,7 @@ def _print(
 def _row(match: FusedMatch, record: ImageRecord | None) -> tuple[str, ...]:
     where = ""
     if record is not None and record.path is not None:
-        where = f"{record.path}{' (missing)' if record.missing else ''}"
+        where = f"{shown(record.path)}{' (missing)' if record.missing else ''}"
     return str(match.image_id), _shown(match.score), summary(match), where
 
 

@@ -15,11 +15,9 @@ import uvicorn
 
 from ambience import gallery, registry
 from ambience.catalog import Catalog
-from ambience.cli.learning import BackgroundLearning
 from ambience.cli.output import print_json, progress_bar, report_json, report_lines
 from ambience.cli.samples import SAMPLES_FOLDER, sample_photographs
 from ambience.cli.system import (
-    CALIBRATION_FILE,
     System,
     data_folder,
     fetcher_from,
@@ -28,6 +26,7 @@ from ambience.cli.system import (
     open_backends,
     settings_from,
 )
+from ambience.cli.terminal_text import ShownFormatter, shown
 from ambience.core.background import Background
 from ambience.core.errors import AmbienceError, BadParameterError
 from ambience.core.settings import Settings
@@ -47,7 +46,9 @@ _log = logging.getLogger(__name__)
 
 def run(options: argparse.Namespace) -> int:
     """Serve until told to stop."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    log = logging.StreamHandler()
+    log.setFormatter(ShownFormatter("%(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[log])
     settings = settings_from(options)
     if options.services:
         return _serve_services(options, settings)
@@ -101,21 +102,17 @@ def _serve_everything(
         legacy = _legacy(settings, system.parts.catalog)
         app = create_gateway(system.parts, legacy=legacy)
         background = _BackgroundImport(system, folders, as_json=options.json)
-        file = data_folder(settings) / CALIBRATION_FILE
-        learning = BackgroundLearning(system.parts, file)
         app.include_router(gallery.pages(background.progress))
         try:
 
             def on_ready() -> None:
                 _say_ready(listener, as_json=options.json)
                 background.start()
-                learning.start()
                 system.upkeep.start()
 
             _serve(_guarded(app, settings, listener), listener, on_ready)
         finally:
             background.stop()
-            learning.stop()
             system.upkeep.stop()
     return 0
 
@@ -164,7 +161,7 @@ class _BackgroundImport:
                     self._folders, on_progress=on_progress, stop=stop
                 )
         except (AmbienceError, OSError) as error:
-            print(f"ambience: the import ended early: {error}", file=sys.stderr)
+            print(f"ambience: the import ended early: {shown(error)}", file=sys.stderr)
             return
         if self._as_json:
             print_json({"import": report_json(report)})

@@ -16,16 +16,15 @@ from ambience import registry
 from ambience.catalog import Catalog, Claims, Journal, Missed
 from ambience.catalog.database import Database
 from ambience.catalog.ids import GIVEN_OUT_BELOW
+from ambience.cli.calibration_file import calibration_of
 from ambience.core.errors import (
     BadParameterError,
     BusyError,
-    CorruptDataError,
     StoredDataError,
     UnavailableError,
 )
 from ambience.core.features import ImageId
 from ambience.core.settings import Settings, load_settings
-from ambience.fusion import Calibration, loaded, shipped
 from ambience.gateway.fetching import Fetcher
 from ambience.gateway.parts import Parts
 from ambience.gateway.remote import connect
@@ -43,8 +42,6 @@ from ambience.ingest import (
 from ambience.web.backend import Backend, LocalBackend, UnavailableBackend
 
 _log = logging.getLogger(__name__)
-
-CALIBRATION_FILE = "calibration.json"
 
 _MEBI = 2**20
 
@@ -86,15 +83,6 @@ def limits_from(settings: Settings) -> Limits:
         max_megapixels=limits.max_megapixels,
         max_frames=limits.max_frames,
     )
-
-
-def calibration_of(data: Path) -> Calibration:
-    """Return what was learned from a library, or what is shipped where that fails."""
-    try:
-        return loaded(data / CALIBRATION_FILE)
-    except CorruptDataError as error:
-        _log.warning("%s; until then the shipped one is used", error)
-        return shipped()
 
 
 def fetcher_from(settings: Settings, *, alone: bool) -> Fetcher | None:

@@ -2,20 +2,22 @@
 
 import argparse
 import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+
+from rich.table import Table
 
 from ambience import registry
-from ambience.cli.output import print_json, progress_bar
-from ambience.cli.system import (
-    CALIBRATION_FILE,
-    System,
-    data_folder,
-    in_use,
-    settings_from,
-)
+from ambience.cli.calibration_file import CALIBRATION_FILE
+from ambience.cli.output import AnswerConsole, print_json, progress_bar
+from ambience.cli.system import System, data_folder, in_use, settings_from
 from ambience.core.errors import BadParameterError
 from ambience.core.settings import Settings
+from ambience.gateway.calibration_trial import Tally, Trial
+from ambience.gateway.edited_copies import CopySource
 from ambience.gateway.learning import Learner
-from ambience.ingest import Progress, Report
+from ambience.ingest import Progress
 from ambience.multivector import MultiVectorService
 
 FUSION = "fusion"  # no service: what their words are worth together
@@ -26,6 +28,8 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_from(options)
     if options.service == FUSION:
         return _train_fusion(options, settings)
+    if options.accept:
+        raise BadParameterError("--accept goes with `ambience train fusion` only")
     return _train_index(options, settings)
 
 
@@ -55,27 +59,78 @@ def _train_index(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _train_fusion(options: argparse.Namespace, settings: Settings) -> int:
-    with (
-        System.open(settings) as system,
-        progress_bar("searching", quiet=options.json) as show,
-    ):
+    stop = threading.Event()
+    with System.open(settings) as system:
         parts = system.parts
-        learner = Learner(parts.backends, parts.catalog, parts.originals, parts.limits)
-        learned = learner.learn(
-            parts.searcher.calibration,
-            stop=threading.Event(),
-            on_progress=lambda done, total: show(Progress(done, total, Report())),
+        source = CopySource(
+            parts.backends, parts.catalog, parts.originals, parts.limits
         )
-        if learned is not None:
-            learned.save(data_folder(settings) / CALIBRATION_FILE)
+        before = parts.searcher.calibration
+        with _progress("learning", options) as on_progress:
+            learned = Learner(source).learn(before, stop=stop, on_progress=on_progress)
+        if learned is None:
+            return _say_nothing_learned(options)
+        with _progress("trying", options) as on_progress:
+            tallies = Trial(source).run(
+                before, learned, stop=stop, on_progress=on_progress
+            )
+        losing = [family for family, tally in tallies.items() if tally.loses]
+        used = options.accept or not losing
+        if used:
+            accepted = learned.model_copy(update={"accepted": True})
+            accepted.save(data_folder(settings) / CALIBRATION_FILE)
     if options.json:
-        curves = {} if learned is None else learned.model_dump(mode="json")["curves"]
-        print_json({"trained": learned is not None, "curves": curves})
-    elif learned is None:
-        print("there is no image whose file can be read: import images first")
-    else:
-        print(
-            f"scores now follow what {learned.images} images taught; a server that "
-            "runs takes it up when it starts again"
+        print_json(
+            {
+                "trained": used,
+                "losing": losing,
+                "tried": {family: asdict(tally) for family, tally in tallies.items()},
+                "curves": learned.model_dump(mode="json")["curves"],
+            }
         )
+    else:
+        _print(tallies)
+        print(_verdict(learned.images, losing, used=used))
+    return 0 if used else 1
+
+
+@contextmanager
+def _progress(
+    what: str, options: argparse.Namespace
+) -> Iterator[Callable[[int, int], None]]:
+    with progress_bar(what, quiet=options.json) as show:
+        yield lambda done, total: show(Progress(done, total))
+
+
+def _say_nothing_learned(options: argparse.Namespace) -> int:
+    if options.json:
+        print_json({"trained": False, "losing": [], "tried": {}, "curves": {}})
+    else:
+        print("there is no image whose file can be read: import images first")
     return 0
+
+
+def _print(tallies: Mapping[str, Tally]) -> None:
+    table = Table("edited copies", box=None)
+    for column in ("tried", "found before", "after", "false before", "after"):
+        table.add_column(column, justify="right")
+    for family, tally in tallies.items():
+        numbers = (
+            *(tally.copies, tally.found_before, tally.found_after),
+            *(tally.false_before, tally.false_after),
+        )
+        table.add_row(family, *map(str, numbers))
+    AnswerConsole(highlight=False, soft_wrap=True).print(table)
+
+
+def _verdict(images: int, losing: Sequence[str], *, used: bool) -> str:
+    if not used:
+        return (
+            f"nothing is changed: what {images} images taught finds fewer copies, or "
+            f"claims more that are none ({', '.join(losing)}). To use it all the same, "
+            "run `ambience train fusion --accept`"
+        )
+    return (
+        f"scores now follow what {images} images taught; a server that runs takes it "
+        "up when it starts again"
+    )

@@ -52,6 +52,8 @@ class Calibration(BaseModel):
         version: Of the rules that they follow.
         images: In the library that they were fitted to; 0 if that was none of the
             user's own.
+        accepted: Whether somebody put it in use who was told what it finds and loses;
+            of a library's own, one that was not accepted is not used.
         curves: By service.
         usual: By service, where distances are read against a background.
     """
@@ -60,6 +62,7 @@ class Calibration(BaseModel):
 
     version: Literal[1] = 1
     images: int = Field(ge=0)
+    accepted: bool = False
     curves: Mapping[str, Curve]
     usual: Mapping[str, Usual]
 

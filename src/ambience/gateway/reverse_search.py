@@ -11,7 +11,7 @@ from ambience.core.features import ImageId
 from ambience.core.matches import Answer, FusedMatch
 from ambience.fusion import COPIES, MIN_SCORE, Calibration, fuse
 from ambience.gateway.asking import Asker, ServiceAnswer
-from ambience.gateway.files import file_of
+from ambience.gateway.files import ImageFiles
 from ambience.gateway.image_parts import ImagePart
 from ambience.gateway.queries import ById, ByImage, ByWords, Query
 from ambience.gateway.same_pixels import PixelComparison
@@ -73,11 +73,11 @@ class ReverseSearcher:
         self.calibration = calibration
         self._backends = {backend.name: backend for backend in backends}
         self._catalog = catalog
-        self._originals = originals
+        self._files = ImageFiles(originals, limits=limits)
         self._limits = limits
         self._claims = claims
         self._elsewhere = elsewhere
-        self._pixels = PixelComparison(catalog, originals, limits=limits)
+        self._pixels = PixelComparison(catalog, self._files, limits=limits)
         self._asker = Asker({backend.name: backend.timeout_s for backend in backends})
 
     def close(self) -> None:
@@ -105,7 +105,8 @@ class ReverseSearcher:
         Raises:
             NotFoundError: If one of ``services`` does not exist, if nobody knows the
                 image that is searched with, or if a region is given and its file is
-                not there.
+                not there or has changed.
+            CorruptDataError: If a region is given and our copy is damaged.
             BadInputError: If the image can't be decoded.
             BadParameterError: If the region is empty or not within the image, or
                 nobody reads words.
@@ -152,8 +153,7 @@ class ReverseSearcher:
                 record = self._catalog.get(image_id)
                 if region.is_all_of(record.size):
                     return ById(image_id)
-                data = file_of(record, self._originals).read_bytes()
-                whole = ImageFile(data, limits=self._limits)
+                whole = ImageFile(self._files.read(record), limits=self._limits)
                 return ImagePart.cut(whole, region, of=image_id)
             case ByWords():
                 return query

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from ambience.catalog import Catalog, ImageRecord
-from ambience.core.errors import BadInputError
+from ambience.core.errors import BadInputError, CorruptDataError, NotFoundError
 from ambience.core.features import ImageId
 from ambience.core.geometry import Size
 from ambience.core.matches import Answer
 from ambience.core.orientation import Orientation
+from ambience.gateway.files import ImageFiles
 from ambience.imaging import ImageFile, Limits, full_pixels
-from ambience.ingest import Originals
 
 # Equal pixels hash alike, but for a scaled decode of one and not of the other.
 _NEAR = 16
@@ -26,15 +26,13 @@ class PixelComparison:
 
     Args:
         catalog: Knows their sizes.
-        originals: Knows where their files are.
-        limits: What reading one of those may cost.
+        files: Reads their files.
+        limits: What decoding one of those may cost.
     """
 
-    def __init__(
-        self, catalog: Catalog, originals: Originals, *, limits: Limits
-    ) -> None:
+    def __init__(self, catalog: Catalog, files: ImageFiles, *, limits: Limits) -> None:
         self._catalog = catalog
-        self._originals = originals
+        self._files = files
         self._limits = limits
 
     def equal(self, image: ImageFile, near: Answer) -> list[ImageId]:
@@ -89,10 +87,7 @@ class PixelComparison:
 
     def _pixels(self, record: ImageRecord) -> np.ndarray | None:
         """Return what an image's file holds, ``None`` where there is no proof of it."""
-        file = self._originals.file_of(record)
-        if file is None:
-            return None
         try:
-            return full_pixels(file.read_bytes(), limits=self._limits)
-        except (OSError, BadInputError):  # gone or changed
+            return full_pixels(self._files.read(record), limits=self._limits)
+        except (NotFoundError, CorruptDataError, BadInputError):  # gone or changed
             return None

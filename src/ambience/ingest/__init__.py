@@ -5,7 +5,7 @@ from ambience.ingest.arrivals import Arrival
 from ambience.ingest.comparison import Comparison, Differences, Held
 from ambience.ingest.files import FileCheck, FileReport
 from ambience.ingest.folders import FoundFile, walk
-from ambience.ingest.importer import Importer, Progress, Report
+from ambience.ingest.importer import Failure, Importer, Progress, Report
 from ambience.ingest.originals import Originals
 from ambience.ingest.repair import MadeUp, Repairer
 from ambience.ingest.sinks import Sink
@@ -18,6 +18,7 @@ __all__ = [
     "Arrival",
     "Comparison",
     "Differences",
+    "Failure",
     "FileCheck",
     "FileReport",
     "FoundFile",

@@ -13,6 +13,7 @@ from ambience.core.errors import AmbienceError
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, Limits, thumbnail
 from ambience.ingest.ahead import ahead
+from ambience.ingest.folders import is_gone
 from ambience.ingest.importer import Progress
 from ambience.ingest.originals import Originals
 from ambience.ingest.regular_files import open_regular, read_regular
@@ -21,7 +22,6 @@ _PAGE = 500  # images looked at together
 _LOOKS = 20  # at what is being changed all the time, before it is left for next time
 _PAUSE_S = 0.05  # between two of them: an image is put in less
 _AT_ONCE = 2**20  # bytes of a file in memory
-_RIFF_HEADER = 8  # bytes that the length in a WebP's header does not count
 
 
 @dataclass(slots=True)
@@ -40,8 +40,10 @@ class FileReport:
         damaged: Whose original has other bytes than it had, or can't be read.
         first_damaged: One of those.
         changed: Whose file, one of the user's, has other bytes than it had, and the
-            same size and date; or can't be read.
+            same size and date.
         first_changed: One of those.
+        unreadable: Whose file, one of the user's, may not be opened.
+        first_unreadable: One of those.
         read: Whose file was read from end to end.
         no_thumbnail: Whose file is there, and no thumbnail.
         bad_thumbnail: Whose thumbnail is damaged.
@@ -61,6 +63,8 @@ class FileReport:
     first_damaged: ImageId | None = None
     changed: int = 0
     first_changed: ImageId | None = None
+    unreadable: int = 0
+    first_unreadable: ImageId | None = None
     read: int = 0
     no_thumbnail: int = 0
     bad_thumbnail: int = 0
@@ -71,7 +75,8 @@ class FileReport:
     def wrong(self) -> int:
         """How much there is that should not be so."""
         thumbnails = self.no_thumbnail + self.bad_thumbnail - self.remade
-        return self.unmarked + self.lost + self.damaged + self.changed + thumbnails
+        bytes_ = self.lost + self.damaged + self.changed + self.unreadable
+        return self.unmarked + bytes_ + thumbnails
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +84,15 @@ class _Look:
     """How the files of an image were found.
 
     Attributes:
-        there: Its own file is.
+        there: Its own file is, as far as one can tell.
+        readable: It can be opened.
         intact: Its bytes are what they were, as far as they were read.
         has_thumbnail: There is one.
         good_thumbnail: It is one, or there is none.
     """
 
     there: bool
+    readable: bool = True
     intact: bool = True
     has_thumbnail: bool = True
     good_thumbnail: bool = True
@@ -171,14 +178,16 @@ class FileCheck:
 
     def _look(self, record: ImageRecord, *, read: bool) -> _Look:
         file = self._originals.file_of(record)
-        if file is None or not os.path.exists(file):  # noqa: PTH110 -- never raises
+        if file is None or is_gone(file) or _leads_nowhere(file):
             return _Look(there=False)
         shown = self._originals.thumbnail_path(record.sha256)
+        readable = _is_readable(file)
         return _Look(
             there=True,
-            intact=not read or self._is_intact(record, file),
+            readable=readable,
+            intact=not (read and readable) or self._is_intact(record, file),
             has_thumbnail=shown.exists(),
-            good_thumbnail=self._is_thumbnail(shown, decode=read),
+            good_thumbnail=self._is_thumbnail(record.sha256, decode=read),
         )
 
     def _is_intact(self, record: ImageRecord, file: Path) -> bool:
@@ -197,15 +206,14 @@ class FileCheck:
             return False
         return digest.digest() == record.sha256
 
-    def _is_thumbnail(self, path: Path, *, decode: bool) -> bool:
+    def _is_thumbnail(self, sha256: bytes, *, decode: bool) -> bool:
+        data = self._originals.thumbnail(sha256)
+        if data is None:
+            return False
         try:
-            data = read_regular(path, limits=self._limits, follow=False)
-            length = int.from_bytes(data[4:_RIFF_HEADER], "little") + _RIFF_HEADER
-            if data[:4] != b"RIFF" or length != len(data):
-                return False
             if decode:
                 _ = ImageFile(data, limits=self._limits).image
-        except (AmbienceError, OSError):
+        except AmbienceError:
             return False
         return True
 
@@ -219,6 +227,9 @@ class FileCheck:
                 if repair:
                     self._catalog.mark_file(record, missing=not look.there)
                 report.unmarked += not repair
+            if not look.readable:
+                report.unreadable += 1
+                report.first_unreadable = _first(report.first_unreadable, record)
             if not look.intact:
                 report.changed += 1
                 report.first_changed = _first(report.first_changed, record)
@@ -226,7 +237,7 @@ class FileCheck:
             report.kept_without += 1
         elif not look.there:
             self._count_lost(record, record.original, report, repair=repair)
-        elif not look.intact:
+        elif not look.intact or not look.readable:
             report.damaged += 1
             report.first_damaged = _first(report.first_damaged, record)
         report.no_thumbnail += look.there and not look.has_thumbnail
@@ -258,7 +269,8 @@ class FileCheck:
     def _remake(self, record: ImageRecord) -> bool:
         """Make a thumbnail; return whether the file is still what it shows."""
         file = self._originals.file_of(record) or Path()
-        image = ImageFile(read_regular(file, limits=self._limits), limits=self._limits)
+        data = read_regular(file, limits=self._limits, follow=record.path is not None)
+        image = ImageFile(data, limits=self._limits)
         if image.sha256 != record.sha256:
             return False
         self._originals.write_thumbnail(record.sha256, thumbnail(image.image))
@@ -276,7 +288,21 @@ def _is_wrong(record: ImageRecord, look: _Look) -> bool:
     if record.path is None and record.original is None:
         return False
     marked = record.path is not None and record.missing
-    return not (look.there != marked and look.intact and look.good_thumbnail)
+    sound = look.readable and look.intact and look.good_thumbnail
+    return not (look.there != marked and sound)
+
+
+def _leads_nowhere(file: Path) -> bool:
+    """Whether a file is a link to nothing."""
+    return file.is_symlink() and is_gone(file.parent / file.readlink())
+
+
+def _is_readable(file: Path) -> bool:
+    try:
+        open_regular(file).close()
+    except OSError:
+        return False
+    return True
 
 
 def _succeeded(future: Future[bool]) -> bool:

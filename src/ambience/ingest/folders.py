@@ -1,17 +1,29 @@
 """Finds the image files in folders, without going in circles or into hidden places."""
 
+import errno
 import os
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from ambience.core.errors import BadParameterError
 from ambience.imaging import EXTENSIONS
 
 # Folders in which storage servers keep thumbnails and deleted files of their own.
-_NOT_OURS = frozenset({"@eadir", "#recycle", "$recycle.bin", "__macosx"})
+# The last is what file systems put at their root, where only the system may look.
+_NOT_OURS = frozenset({"@eadir", "#recycle", "$recycle.bin", "__macosx", "lost+found"})
+
+# What looking at a path fails with if nothing is there, a link to itself included.
+_NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 _LATEST_NS = 2**63 - 1  # in the year 2262
+
+
+OnUnreadable: TypeAlias = Callable[[Path, OSError], object]
+"""Told of a folder or file that can't be looked at, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +45,39 @@ def absolute(paths: Sequence[Path]) -> list[Path]:
     """Return paths from the root, each once.
 
     Raises:
-        BadParameterError: If one of them does not exist.
+        BadParameterError: If one of them does not exist, or can't be looked at.
     """
     # Not resolved: a link that the user names stays the name of what it leads to.
     roots = list(dict.fromkeys(Path(os.path.abspath(path)) for path in paths))  # noqa: PTH100
     for root in roots:
-        if not root.exists():
-            raise BadParameterError(f"{root} does not exist: check the spelling")
+        try:
+            root.stat()
+        except OSError as error:
+            if error.errno in _NOTHING_THERE:
+                raise BadParameterError(
+                    f"{root} does not exist: check the spelling"
+                ) from error
+            raise BadParameterError(
+                f"{root} can't be read: {error.strerror}: let this user read it"
+            ) from error
     return roots
 
 
-def walk(roots: Sequence[Path], *, leave_out: Path) -> Iterator[FoundFile]:
+def is_gone(path: Path) -> bool:
+    """Whether nothing is at a path; not so where nobody lets us look."""
+    try:
+        path.lstat()
+    except OSError as error:
+        return error.errno in _NOTHING_THERE
+    return False
+
+
+def walk(
+    roots: Sequence[Path],
+    *,
+    leave_out: Path,
+    on_unreadable: OnUnreadable = lambda *_: None,
+) -> Iterator[FoundFile]:
     """Iterate over the image files at and below some paths, in a fixed order.
 
     Hidden files and folders are left out, and so is what has no image's extension; a
@@ -53,60 +87,97 @@ def walk(roots: Sequence[Path], *, leave_out: Path) -> Iterator[FoundFile]:
     Args:
         roots: Files and folders, absolute.
         leave_out: A folder not to go into, by whatever name: our own data.
+        on_unreadable: Told what else could hold images.
     """
-    seen: set[tuple[int, int]] = set()
-    _is_new(leave_out, seen)
+    walker = _Walker(on_unreadable)
+    walker.leave_out(leave_out)
     for root in roots:
-        if root.is_dir():
-            yield from _walk_folder(root, seen)
+        yield from walker.walk(root)
+
+
+class _Walker:
+    """Goes through folders, each once."""
+
+    def __init__(self, on_unreadable: OnUnreadable) -> None:
+        self._on_unreadable = on_unreadable
+        self._seen: set[tuple[int, int]] = set()
+
+    def leave_out(self, folder: Path) -> None:
+        with suppress(OSError):  # what is not there is not walked into
+            self._is_new(folder.stat())
+
+    def walk(self, root: Path) -> Iterator[FoundFile]:
+        status = self._status(root)
+        if status is None:
+            return
+        if stat.S_ISREG(status.st_mode):
+            yield _found(root, status)
+        elif stat.S_ISDIR(status.st_mode):
+            yield from self._walk_folder(root, status)
         else:
-            yield from _file(root)
+            self._on_unreadable(root, OSError(errno.EINVAL, "it is no regular file"))
 
-
-def _walk_folder(folder: Path, seen: set[tuple[int, int]]) -> Iterator[FoundFile]:
-    pending = [folder]
-    while pending:
-        here = pending.pop()
-        if not _is_new(here, seen):
-            continue
-        try:
-            with os.scandir(here) as scan:
-                entries = sorted(scan, key=lambda entry: entry.name)
-        except OSError:  # no permission, or gone meanwhile: its files are not seen
-            continue
-        below: list[Path] = []
-        for entry in entries:
-            if entry.name.startswith(".") or entry.name.lower() in _NOT_OURS:
+    def _walk_folder(self, folder: Path, own: os.stat_result) -> Iterator[FoundFile]:
+        pending = [(folder, own)]
+        while pending:
+            here, own = pending.pop()
+            if not self._is_new(own):
                 continue
-            path = Path(entry.path)
-            if path.is_dir():  # of a link that leads to itself, False; entry's raises
-                below.append(path)
-            elif path.suffix.lower() in EXTENSIONS and (
-                not path.is_symlink() or _is_new(path, seen)
-            ):
-                yield from _file(path)
-        pending.extend(reversed(below))
+            below: list[tuple[Path, os.stat_result]] = []
+            for entry in self._entries(here):
+                path = Path(entry.path)
+                status = self._status(path) if _may_hold_images(entry) else None
+                if status is None:
+                    continue
+                if stat.S_ISDIR(status.st_mode):
+                    below.append((path, status))
+                elif (
+                    stat.S_ISREG(status.st_mode)
+                    and path.suffix.lower() in EXTENSIONS
+                    and (not path.is_symlink() or self._is_new(status))
+                ):
+                    yield _found(path, status)
+            pending.extend(reversed(below))
+
+    def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as scan:
+                return sorted(scan, key=lambda entry: entry.name)
+        except OSError as error:
+            if error.errno not in _NOTHING_THERE:
+                self._on_unreadable(folder, error)
+            return []
+
+    def _status(self, path: Path) -> os.stat_result | None:
+        """Return what is at a path, links followed; ``None`` if that can't be told."""
+        try:
+            return path.stat()
+        except OSError as error:
+            if error.errno not in _NOTHING_THERE:
+                self._on_unreadable(path, error)
+            return None
+
+    def _is_new(self, status: os.stat_result) -> bool:
+        """Whether this was not seen yet; from now on it was."""
+        identity = (status.st_dev, status.st_ino)
+        if identity in self._seen:
+            return False
+        self._seen.add(identity)
+        return True
 
 
-def _is_new(path: Path, seen: set[tuple[int, int]]) -> bool:
-    """Whether what a path leads to was not seen yet; from now on it was."""
-    try:
-        stat = path.stat()
-    except OSError:
+def _may_hold_images(entry: os.DirEntry[str]) -> bool:
+    """Tell by its name, and by whether it is a plain file, what is not looked at."""
+    if entry.name.startswith(".") or entry.name.lower() in _NOT_OURS:
         return False
-    identity = (stat.st_dev, stat.st_ino)
-    if identity in seen:
-        return False
-    seen.add(identity)
-    return True
-
-
-def _file(path: Path) -> Iterator[FoundFile]:
     try:
-        stat = path.stat()
-    except OSError:
-        return
-    if path.is_file():
-        # Some file systems keep dates that no 64 bits of nanoseconds hold.
-        modified_ns = max(-_LATEST_NS, min(stat.st_mtime_ns, _LATEST_NS))
-        yield FoundFile(path, stat.st_size, modified_ns)
+        is_plain = entry.is_file(follow_symlinks=False)
+    except OSError:  # looking at it says why
+        return True
+    return not is_plain or Path(entry.name).suffix.lower() in EXTENSIONS
+
+
+def _found(path: Path, status: os.stat_result) -> FoundFile:
+    # Some file systems keep dates that no 64 bits of nanoseconds hold.
+    modified_ns = max(-_LATEST_NS, min(status.st_mtime_ns, _LATEST_NS))
+    return FoundFile(path, status.st_size, modified_ns)

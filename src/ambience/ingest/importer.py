@@ -14,7 +14,8 @@ from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
 from ambience.ingest.ahead import ahead
 from ambience.ingest.arrivals import Arrival, Prepared
-from ambience.ingest.folders import FoundFile, absolute, walk
+from ambience.ingest.folders import FoundFile, absolute, is_gone, walk
+from ambience.ingest.regular_files import read_regular
 from ambience.ingest.writer import Writer
 
 _BATCH = 64  # images a transaction: its cost is shared, and little is lost by a stop
@@ -53,6 +54,8 @@ class Report:
         deleted: Files left out because the user deleted their image before.
         gone: Images whose file is gone since the last import.
         failed: Files that could not be imported.
+        unreadable: Folders and files that could not be looked at: what they hold was
+            not imported, and is not marked as gone.
         unavailable: By service name, why it could not take part.
         stopped: Whether the import was stopped before its end.
     """
@@ -64,6 +67,7 @@ class Report:
     deleted: int = 0
     gone: set[ImageId] = field(default_factory=set)
     failed: list[Failure] = field(default_factory=list)
+    unreadable: list[Failure] = field(default_factory=list)
     unavailable: dict[str, str] = field(default_factory=dict)
     stopped: bool = False
 
@@ -140,13 +144,17 @@ class Importer:
         for root in roots:
             known |= self._catalog.files_in(root)
         found: list[FoundFile] = []
-        for file in walk(roots, leave_out=self._data):
+
+        def note_unreadable(path: Path, error: OSError) -> None:
+            report.unreadable.append(Failure.of(path, error))
+
+        for file in walk(roots, leave_out=self._data, on_unreadable=note_unreadable):
             if stop.is_set():
                 return Report(stopped=True)
             found.append(file)
         fresh = [file for file in found if not self._is_unchanged(file, known)]
         report.skipped = len(found) - len(fresh)
-        self._mark_missing(found, known, report)
+        emptied = self._mark_missing(roots, found, known, report)
         batch = _Batch(self._writer, report)
         done = len(found) - len(fresh)
 
@@ -163,6 +171,8 @@ class Importer:
             on_progress(Progress(done, len(found), report))
         batch.write()
         report.stopped = stop.is_set() and done < len(found)
+        if not report.stopped:
+            report.unreadable += filter(None, map(self._emptied, emptied))
         on_progress(Progress(done, len(found), report))
         return report
 
@@ -171,22 +181,68 @@ class Importer:
         return record is not None and _is_same(record, file)
 
     def _mark_missing(
-        self, found: Sequence[FoundFile], known: dict[Path, KnownFile], report: Report
-    ) -> None:
+        self,
+        roots: Sequence[Path],
+        found: Sequence[FoundFile],
+        known: dict[Path, KnownFile],
+        report: Report,
+    ) -> list[Path]:
+        """Mark images whose file is gone, where all could be looked at.
+
+        Returns:
+            Roots of which every file is gone at once, as when a disk is not mounted:
+            of those nothing is marked.
+        """
         seen = {file.path for file in found}
-        gone = [
-            record.image_id
+        hidden = {failure.path for failure in report.unreadable}
+        gone = {
+            path: record.image_id
             for path, record in known.items()
-            if path not in seen and not record.missing and not os.path.lexists(path)
+            if path not in seen
+            and not record.missing
+            and hidden.isdisjoint((path, *path.parents))
+            and is_gone(path)
+        }
+        there = seen | {
+            path
+            for path, record in known.items()
+            if path not in gone and not record.missing
+        }
+        emptied = [
+            root
+            for root in roots
+            if any(path.is_relative_to(root) for path in gone)
+            and not any(path.is_relative_to(root) for path in there)
         ]
-        self._catalog.mark_missing(gone, missing=True)
-        report.gone = set(gone)
+        marked = {
+            image_id
+            for path, image_id in gone.items()
+            if not any(path.is_relative_to(root) for root in emptied)
+        }
+        self._catalog.mark_missing(list(marked), missing=True)
+        report.gone = marked
+        return emptied
+
+    def _emptied(self, root: Path) -> Failure | None:
+        """Return what is wrong with a root all of whose files are gone, and not moved.
+
+        Which they are, if they were found elsewhere.
+        """
+        left = [one for one in self._catalog.files_in(root).values() if not one.missing]
+        if not left:
+            return None
+        return Failure(
+            root,
+            f"holds none of the {len(left)} images that were imported from it: mount "
+            "its disk and import it again, or, if they are gone, run `ambience check "
+            "--repair`",
+        )
 
     def _look_at(
         self, file: FoundFile, known: KnownFile | None, *, again: bool
     ) -> _Outcome:
         self._writer.limits.check_bytes(file.byte_count)
-        image = ImageFile(file.path.read_bytes(), limits=self._writer.limits)
+        image = self._read(file)
         same = self._catalog.with_sha256(image.sha256)
         if known is not None:
             if any(record.image_id == known.image_id for record in same):
@@ -195,7 +251,7 @@ class Importer:
             if not again and self._catalog.was_deleted(file.path, image.sha256):
                 return _Outcome(file, deleted=True)
             for record in same:
-                if record.path is not None and not os.path.lexists(record.path):
+                if record.path is not None and is_gone(record.path):
                     return _Outcome(file, moved=record)
         return _Outcome(file, prepared=self._writer.prepare(image))
 
@@ -225,13 +281,16 @@ class Importer:
         # Two new files may hold the content of one that is gone: the first is its new
         # place, the other a new image.
         before = self._catalog.get(before.image_id)
-        if before.path is not None and not os.path.lexists(before.path):
+        if before.path is not None and is_gone(before.path):
             self._catalog.move(before.image_id, file.path, modified_ns=file.modified_ns)
             report.moved += 1
             report.gone.discard(before.image_id)
         else:
-            data = ImageFile(file.path.read_bytes(), limits=self._writer.limits)
-            batch.append(file, self._writer.prepare(data), None)
+            batch.append(file, self._writer.prepare(self._read(file)), None)
+
+    def _read(self, file: FoundFile) -> ImageFile:
+        limits = self._writer.limits
+        return ImageFile(read_regular(file.path, limits=limits), limits=limits)
 
 
 _Waiting: TypeAlias = tuple[FoundFile, Prepared, ImageId | None]

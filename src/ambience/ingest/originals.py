@@ -9,8 +9,10 @@ from pathlib import Path
 
 from ambience.catalog import ImageRecord
 from ambience.core.features import MAX_IMAGE_ID, ImageId
+from ambience.ingest.regular_files import open_regular
 
 _PER_FOLDER = 1000  # images whose originals share a folder
+_MAX_THUMBNAIL_BYTES = 2**22  # more than 512 x 512 pixels take uncompressed
 
 
 class Originals:
@@ -90,6 +92,19 @@ class Originals:
         target.parent.mkdir(parents=True, exist_ok=True)
         trashed.replace(target)
         _sync_folder(target.parent)
+
+    def thumbnail(self, sha256: bytes) -> bytes | None:
+        """Return the thumbnail of a file with this content.
+
+        Returns:
+            ``None`` if there is none, or what is there is no whole one.
+        """
+        try:
+            with open_regular(self.thumbnail_path(sha256), follow=False) as file:
+                data = file.read(_MAX_THUMBNAIL_BYTES)
+        except OSError:  # not there, or unreadable: it is made again
+            return None
+        return data if _is_whole_webp(data) else None
 
     def stage(self, image_id: ImageId, data: bytes) -> str:
         """Keep an upload until it is clear what becomes of it; return its source."""
@@ -186,6 +201,12 @@ def image_id_in(name: str) -> ImageId | None:
 def _entries(folder: Path) -> list[Path]:
     """Return what is in a folder, by name, newest first; nothing if it is not there."""
     return sorted(folder.iterdir(), reverse=True) if folder.is_dir() else []
+
+
+def _is_whole_webp(data: bytes) -> bool:
+    """Tell by its first bytes, which say how many there are to be (RFC 9649)."""
+    size = 8 + int.from_bytes(data[4:8], "little")
+    return data[:4] == b"RIFF" and data[8:12] == b"WEBP" and len(data) == size
 
 
 def _folder(image_id: ImageId) -> str:

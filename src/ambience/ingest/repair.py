@@ -21,6 +21,7 @@ from ambience.ingest.ahead import ahead
 from ambience.ingest.alone import Alone
 from ambience.ingest.importer import Failure, Progress
 from ambience.ingest.originals import Originals
+from ambience.ingest.regular_files import read_regular
 from ambience.ingest.sinks import Sink
 
 _PAGE = 500  # entries read at once
@@ -184,8 +185,8 @@ class Repairer:
         file = self._originals.file_of(record)
         if file is None:
             raise NotFoundError("the image was not kept: send it again")
-        self._limits.check_bytes(file.stat().st_size)
-        image = ImageFile(file.read_bytes(), limits=self._limits)
+        data = read_regular(file, limits=self._limits, follow=record.path is not None)
+        image = ImageFile(data, limits=self._limits)
         if image.sha256 != record.sha256:
             raise BadInputError("the file has changed: import its folder again")
         return _Ready(record, service.extract(image), len(image.data))

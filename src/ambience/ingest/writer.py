@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 from ambience.catalog import Catalog, ImageRecord, Journal, JournalEntry, Operation
@@ -18,6 +19,7 @@ from ambience.imaging import ImageFile, Limits, thumbnail
 from ambience.ingest.alone import Alone
 from ambience.ingest.arrivals import Arrival, Prepared
 from ambience.ingest.originals import Originals
+from ambience.ingest.regular_files import read_regular
 from ambience.ingest.sinks import Sink, Sinks
 
 _log = logging.getLogger(__name__)
@@ -327,13 +329,11 @@ class Writer:
 
         A file that can't be read now (a disk that is not there, or what the user put
         in its place is no image) is looked at again by the next import: without a date
-        it counts as changed.
+        it counts as changed. A copy of ours that is damaged is not taken for the image.
         """
-        file = self.originals.file_of(known)
         try:
-            if file is None:
-                raise FileNotFoundError
-            prepared = self.prepare(ImageFile(file.read_bytes(), limits=self.limits))
+            file, image = self._own_file(known)
+            prepared = self.prepare(image)
         except (OSError, BadInputError) as error:
             missing = isinstance(error, FileNotFoundError)
             self.catalog.put(
@@ -352,6 +352,23 @@ class Writer:
         self.catalog.put(
             [replace(record, original=known.original)], self._sinks.reach(away)
         )
+
+    def _own_file(self, known: ImageRecord) -> tuple[Path, ImageFile]:
+        """Return the file of an image, and what it holds.
+
+        Raises:
+            OSError: If it is not there, or can't be read.
+            BadInputError: If it is larger than allowed, or a damaged copy of ours.
+        """
+        file = self.originals.file_of(known)
+        if file is None:
+            raise FileNotFoundError
+        ours = known.path is None
+        data = read_regular(file, limits=self.limits, follow=not ours)
+        image = ImageFile(data, limits=self.limits)
+        if ours and image.sha256 != known.sha256:
+            raise BadInputError("our copy is damaged: restore it from a backup")
+        return file, image
 
     def _drop_thumbnail(self, sha256: bytes) -> None:
         if not self.catalog.with_sha256(sha256):
