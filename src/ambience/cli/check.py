@@ -78,7 +78,8 @@ class _Check:
 
 def run(options: argparse.Namespace) -> int:
     """Check, repair if asked to, and say what is out of step."""
-    with System.open(settings_from(options), mend=False) as system:
+    settings = settings_from(options)
+    with System.open(settings, mend=False, to_write=options.repair) as system:
         check = _checked(system, repair=options.repair, quiet=options.json)
     if options.json:
         print_json(_json(check))

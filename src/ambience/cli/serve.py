@@ -24,6 +24,7 @@ from ambience.cli.system import (
     data_folder,
     fetcher_from,
     in_use,
+    is_readonly,
     limits_from,
     open_backends,
     settings_from,
@@ -67,7 +68,8 @@ def _serve_services(options: argparse.Namespace, settings: Settings) -> int:
     port = options.port
     if port is None:
         port = registry.load(options.services[0]).port
-    data = data_folder(settings)
+    data = data_folder(settings, to_write=False)
+    _warn_if_readonly(data)
     limits = limits_from(settings)
     with (
         _bound(settings.host, port) as listener,
@@ -94,23 +96,27 @@ def _serve_services(options: argparse.Namespace, settings: Settings) -> int:
 def _serve_everything(
     options: argparse.Namespace, settings: Settings, folders: Sequence[Path]
 ) -> int:
+    data = data_folder(settings, to_write=bool(folders))
+    _warn_if_readonly(data)
     with (
         _bound(settings.host, settings.port) as listener,
-        System.open(settings, fetcher=_fetcher(settings, listener)) as system,
+        System.open(
+            settings, fetcher=_fetcher(settings, listener), to_write=False
+        ) as system,
     ):
         legacy = _legacy(settings, system.parts.catalog)
         app = create_gateway(system.parts, legacy=legacy)
         background = _BackgroundImport(system, folders, as_json=options.json)
-        file = data_folder(settings) / CALIBRATION_FILE
-        learning = BackgroundLearning(system.parts, file)
+        learning = BackgroundLearning(system.parts, data / CALIBRATION_FILE)
         app.include_router(gallery.pages(background.progress))
         try:
 
             def on_ready() -> None:
                 _say_ready(listener, as_json=options.json)
                 background.start()
-                learning.start()
-                system.upkeep.start()
+                if not system.readonly:
+                    learning.start()
+                    system.upkeep.start()
 
             _serve(_guarded(app, settings, listener), listener, on_ready)
         finally:
@@ -118,6 +124,15 @@ def _serve_everything(
             learning.stop()
             system.upkeep.stop()
     return 0
+
+
+def _warn_if_readonly(data: Path) -> None:
+    if is_readonly(data):
+        _log.warning(
+            "the data folder %s is read-only: images are found and shown, and none can "
+            "be added, replaced or deleted",
+            data,
+        )
 
 
 def _legacy(settings: Settings, catalog: Catalog) -> FileNames | None:

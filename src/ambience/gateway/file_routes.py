@@ -43,7 +43,11 @@ def file_routes(parts: Parts) -> APIRouter:
         path = originals.thumbnail_path(record.sha256)
         if not path.exists():
             file = ImageFile(file_of(record, originals).read_bytes(), limits=limits)
-            originals.write_thumbnail(record.sha256, thumbnail(file.image))
+            made = thumbnail(file.image)
+            try:
+                originals.write_thumbnail(record.sha256, made)
+            except OSError:  # full or read-only: it is made again the next time
+                return Response(made, media_type="image/webp", headers=headers)
         return FileResponse(path, media_type="image/webp", headers=headers)
 
     @router.get("/file")

@@ -71,8 +71,13 @@ class ServiceSpec(Generic[S]):
         """Return where the service keeps its files."""
         return data / "services" / self.name
 
-    def open(self, settings: S, data: Path) -> Service[Any]:
+    def open(self, settings: S, data: Path, *, readonly: bool = False) -> Service[Any]:
         """Assemble the running service from its parts.
+
+        Args:
+            settings: Its own.
+            data: The data folder.
+            readonly: Whether nothing may be written there.
 
         Raises:
             StoredDataError: If what is on disk can't be used; the sentence says how to
@@ -81,7 +86,7 @@ class ServiceSpec(Generic[S]):
         """
         extractor = self.make_extractor(settings, data / "models")
         folder = self.folder(data)
-        store = FeatureStore(folder / "store.lmdb", extractor.spec)
+        store = FeatureStore(folder / "store.lmdb", extractor.spec, readonly=readonly)
         snapshots = Snapshots(folder / "index")
         try:
             return self.assemble(

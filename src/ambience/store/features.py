@@ -82,28 +82,31 @@ class FeatureStore:
         path: The LMDB file.
         spec: What its features are; a new store records it.
         map_bytes: How large the memory map starts; it grows by itself.
+        readonly: Whether nothing may be written, not even the file with the locks.
+            Where that can't be opened, what other processes write meanwhile may be
+            read half: nobody should.
 
     Raises:
         SpecMismatchError: If the store holds features of another specification.
         CorruptDataError: If the file is damaged.
-        StoredDataError: If it can't be written to.
+        StoredDataError: If it can't be written to, or, with ``readonly``, if it is
+            not there.
     """
 
     def __init__(
-        self, path: Path, spec: FeatureSpec, *, map_bytes: int = _MAP_BYTES
+        self,
+        path: Path,
+        spec: FeatureSpec,
+        *,
+        map_bytes: int = _MAP_BYTES,
+        readonly: bool = False,
     ) -> None:
         self.path = path
         self.spec = spec
+        self.readonly = readonly
         self._lock = ReadWriteLock()  # a map must not be resized under a reader
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._env: Any = lmdb.open(
-                str(path),
-                subdir=False,
-                map_size=max(map_bytes, path.stat().st_size if path.exists() else 0),
-                max_dbs=4,
-                max_readers=_MAX_READERS,
-            )
+            self._env = self._opened(map_bytes)
         except _DAMAGE as error:
             raise self._damaged(error) from error
         except (lmdb.Error, OSError) as error:
@@ -111,12 +114,7 @@ class FeatureStore:
         try:
             self._check()
             self._env.reader_check()  # those of dead processes keep old pages alive
-            self._meta, self._features, self._log = self._write(
-                lambda txn: [
-                    self._env.open_db(name, txn)
-                    for name in (b"meta", b"features", b"changes")
-                ]
-            )
+            self._meta, self._features, self._log = self._tables()
             self.store_id = self._claim()
         except BaseException:
             self._env.close()
@@ -291,6 +289,42 @@ class FeatureStore:
             -1, self.spec.dim
         )
 
+    def _opened(self, map_bytes: int) -> Any:
+        """Open the file; without its locks if that is the only way to read it."""
+        if not self.readonly:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        elif not self.path.exists():
+            raise StoredDataError(
+                f"there are no features of {self.path.parent.name} at {self.path}, and "
+                "none can be made there, as the data folder is read-only"
+            )
+        size = self.path.stat().st_size if self.path.exists() else 0
+        how: dict[str, Any] = {
+            "subdir": False,
+            "map_size": max(map_bytes, size),
+            "max_dbs": 4,
+            "max_readers": _MAX_READERS,
+            "readonly": self.readonly,
+        }
+        try:
+            return lmdb.open(str(self.path), **how)
+        except lmdb.Error:
+            if not self.readonly:
+                raise
+            return lmdb.open(str(self.path), **how, lock=False)
+
+    def _tables(self) -> list[Any]:
+        """Open the tables, and make them in a new store."""
+        names = (b"meta", b"features", b"changes")
+        if not self.readonly:
+            return self._write(
+                lambda txn: [self._env.open_db(name, txn) for name in names]
+            )
+        try:  # each in a transaction of its own, as LMDB keeps those of none to read
+            return [self._env.open_db(name, create=False) for name in names]
+        except (lmdb.NotFoundError, *_DAMAGE) as error:
+            raise self._damaged(error) from error
+
     def _claim(self) -> str:
         """Record our spec in a new store, refuse another's; return the store's id."""
         mine = self.spec.as_dict()
@@ -303,7 +337,12 @@ class FeatureStore:
                 txn.put(_COUNT, layout.key(0), db=self._meta)
             return self._recorded(txn, _STORE_ID), self._recorded(txn, _SPEC)
 
-        store_id, recorded = self._write(claim)
+        if self.readonly:
+            with self._reading() as txn:
+                store_id = self._recorded(txn, _STORE_ID)
+                recorded = self._recorded(txn, _SPEC)
+        else:
+            store_id, recorded = self._write(claim)
         try:
             theirs = dict(json.loads(recorded))
             claimed = store_id.decode("ascii")
@@ -332,6 +371,11 @@ class FeatureStore:
                 raise self._damaged(error) from error
 
     def _write(self, act: Callable[[_Transaction], T]) -> T:
+        if self.readonly:
+            raise StoredDataError(
+                f"the features of {self.path.parent.name} can't be changed, as the "
+                "data folder is read-only"
+            )
         while True:
             try:
                 with self._lock.read(), self._env.begin(write=True) as txn:
@@ -357,7 +401,11 @@ class FeatureStore:
         if is_cut or length <= _CHECKED_BYTES:
             walk: Any = verify.verify  # untyped
             try:
-                problems = self._write(lambda _: walk(str(self.path), subdir=False))
+                if self.readonly:
+                    with self._reading():  # so that what it walks through stays
+                        problems = walk(str(self.path), subdir=False)
+                else:
+                    problems = self._write(lambda _: walk(str(self.path), subdir=False))
             except verify.VerifyError as error:
                 raise self._damaged(error) from error
             if problems:  # none where only free pages were cut off
