@@ -6,6 +6,7 @@ import logging
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +16,9 @@ import uvicorn
 
 from ambience import gallery, registry
 from ambience.catalog import Catalog
+from ambience.cli.descriptors import raise_limit
 from ambience.cli.learning import BackgroundLearning
+from ambience.cli.logs import set_up_logs
 from ambience.cli.output import print_json, progress_bar, report_json, report_lines
 from ambience.cli.samples import SAMPLES_FOLDER, sample_photographs
 from ambience.cli.system import (
@@ -48,7 +51,9 @@ _log = logging.getLogger(__name__)
 
 def run(options: argparse.Namespace) -> int:
     """Serve until told to stop."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    set_up_logs()
+    raise_limit()
+    tempfile.gettempdir()  # is looked for once: better while files can be opened
     settings = settings_from(options)
     if options.services:
         return _serve_services(options, settings)
@@ -221,7 +226,11 @@ class _Server(uvicorn.Server):
 
 def _serve(app: Any, listener: socket.socket, on_ready: Callable[[], object]) -> None:
     config = uvicorn.Config(
-        app, log_level="warning", timeout_graceful_shutdown=_STOP_S, lifespan="on"
+        app,
+        log_config=None,  # its own handlers repeat without bound
+        log_level="warning",
+        timeout_graceful_shutdown=_STOP_S,
+        lifespan="on",
     )
     server = _Server(config, on_ready)
     # Once the server has stopped, it sends itself the signal again, for this handler:

@@ -3,10 +3,10 @@
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse
 
 from ambience.catalog import ImageRecord
 from ambience.core.features import ImageId
+from ambience.gateway.file_answer import FileAnswer
 from ambience.gateway.files import file_of
 from ambience.gateway.parts import Parts
 from ambience.gateway.schemas import image_answer
@@ -48,13 +48,13 @@ def file_routes(parts: Parts) -> APIRouter:
                 originals.write_thumbnail(record.sha256, made)
             except OSError:  # full or read-only: it is made again the next time
                 return Response(made, media_type="image/webp", headers=headers)
-        return FileResponse(path, media_type="image/webp", headers=headers)
+        return FileAnswer(path, media_type="image/webp", headers=headers)
 
     @router.get("/file")
     def show_file(image_id: ImageIdPath) -> Response:
         """Send the image's file as it is."""
         record = catalog.get(ImageId(image_id))
-        return FileResponse(
+        return FileAnswer(
             file_of(record, originals),
             media_type=Format(record.format).media_type,
             headers=_SAFE,
@@ -69,7 +69,7 @@ def file_routes(parts: Parts) -> APIRouter:
         file = file_of(record, originals)
         kind, headers = Format(record.format), _headers(record)
         if kind.in_browsers and max(record.size) <= _VIEW_SIDE:
-            return FileResponse(file, media_type=kind.media_type, headers=headers)
+            return FileAnswer(file, media_type=kind.media_type, headers=headers)
         shown = rendition(file.read_bytes(), longest_side=_VIEW_SIDE, limits=limits)
         return Response(shown, media_type=sniff(shown).media_type, headers=headers)
 

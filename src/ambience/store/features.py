@@ -24,9 +24,9 @@ from ambience.core.errors import (
 from ambience.core.features import Feature, FeatureSpec, ImageId, Rows
 from ambience.core.rwlock import ReadWriteLock
 from ambience.store import layout
+from ambience.store.environment import open_environment
 
 _MAP_BYTES = 2**26  # a start; it doubles whenever it is full
-_MAX_READERS = 512  # threads that read at once, over all processes
 _CHECKED_BYTES = 2**25  # the most that is checked at every start: takes 0.9 s
 _BATCH = 4096  # changes read in one transaction while an index catches up
 _BATCH_BYTES = 2**22  # or fewer, where features are large
@@ -82,15 +82,12 @@ class FeatureStore:
         path: The LMDB file.
         spec: What its features are; a new store records it.
         map_bytes: How large the memory map starts; it grows by itself.
-        readonly: Whether nothing may be written, not even the file with the locks.
-            Where that can't be opened, what other processes write meanwhile may be
-            read half: nobody should.
+        readonly: Whether nothing may be written; see `open_environment`.
 
     Raises:
         SpecMismatchError: If the store holds features of another specification.
         CorruptDataError: If the file is damaged.
-        StoredDataError: If it can't be written to, or, with ``readonly``, if it is
-            not there.
+        StoredDataError: If it can't be written to; with ``readonly``: is not there.
     """
 
     def __init__(
@@ -106,7 +103,7 @@ class FeatureStore:
         self.readonly = readonly
         self._lock = ReadWriteLock()  # a map must not be resized under a reader
         try:
-            self._env = self._opened(map_bytes)
+            self._env = open_environment(path, map_bytes=map_bytes, readonly=readonly)
         except _DAMAGE as error:
             raise self._damaged(error) from error
         except (lmdb.Error, OSError) as error:
@@ -289,30 +286,6 @@ class FeatureStore:
             -1, self.spec.dim
         )
 
-    def _opened(self, map_bytes: int) -> Any:
-        """Open the file; without its locks if that is the only way to read it."""
-        if not self.readonly:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        elif not self.path.exists():
-            raise StoredDataError(
-                f"there are no features of {self.path.parent.name} at {self.path}, and "
-                "none can be made there, as the data folder is read-only"
-            )
-        size = self.path.stat().st_size if self.path.exists() else 0
-        how: dict[str, Any] = {
-            "subdir": False,
-            "map_size": max(map_bytes, size),
-            "max_dbs": 4,
-            "max_readers": _MAX_READERS,
-            "readonly": self.readonly,
-        }
-        try:
-            return lmdb.open(str(self.path), **how)
-        except lmdb.Error:
-            if not self.readonly:
-                raise
-            return lmdb.open(str(self.path), **how, lock=False)
-
     def _tables(self) -> list[Any]:
         """Open the tables, and make them in a new store."""
         names = (b"meta", b"features", b"changes")
@@ -320,7 +293,7 @@ class FeatureStore:
             return self._write(
                 lambda txn: [self._env.open_db(name, txn) for name in names]
             )
-        try:  # each in a transaction of its own, as LMDB keeps those of none to read
+        try:
             return [self._env.open_db(name, create=False) for name in names]
         except (lmdb.NotFoundError, *_DAMAGE) as error:
             raise self._damaged(error) from error
@@ -330,7 +303,7 @@ class FeatureStore:
         mine = self.spec.as_dict()
 
         def claim(txn: _Transaction) -> tuple[bytes, bytes]:
-            if not txn.stat(self._meta)["entries"]:
+            if not (self.readonly or txn.stat(self._meta)["entries"]):
                 txn.put(_SPEC, json.dumps(mine, sort_keys=True).encode(), db=self._meta)
                 txn.put(_STORE_ID, uuid.uuid4().hex.encode(), db=self._meta)
                 txn.put(_LAST_SEQ, layout.key(0), db=self._meta)
@@ -339,8 +312,7 @@ class FeatureStore:
 
         if self.readonly:
             with self._reading() as txn:
-                store_id = self._recorded(txn, _STORE_ID)
-                recorded = self._recorded(txn, _SPEC)
+                store_id, recorded = claim(txn)
         else:
             store_id, recorded = self._write(claim)
         try:
@@ -373,8 +345,7 @@ class FeatureStore:
     def _write(self, act: Callable[[_Transaction], T]) -> T:
         if self.readonly:
             raise StoredDataError(
-                f"the features of {self.path.parent.name} can't be changed, as the "
-                "data folder is read-only"
+                f"the data folder is read-only: {self.path.parent.name} takes no change"
             )
         while True:
             try:
