@@ -221,7 +221,8 @@ def test_a_file_that_is_no_catalog_is_a_clear_error(tmp_path: Path) -> None:
 def test_a_catalog_of_a_later_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "catalog.sqlite3"
     database = Database(path)
-    database.connection.execute("PRAGMA user_version = 99")
+    with database.transaction() as connection:
+        connection.execute("PRAGMA user_version = 99")
     database.close()
     with pytest.raises(CorruptDataError, match="newer ambience"):
         Database(path)

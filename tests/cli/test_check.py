@@ -154,8 +154,11 @@ def test_a_change_that_was_cut_short_is_counted_and_ended(
     data: Path, check: Check
 ) -> None:
     with opened_system(data) as system:
-        connection = system._database.connection  # noqa: SLF001 -- as a dead process
-        connection.execute("INSERT INTO journal VALUES (1000, 'dead', 'delete', '', 0)")
+        database = system._database  # noqa: SLF001 -- as a dead process
+        with database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO journal VALUES (1000, 'dead', 'delete', '', 0)"
+            )
         assert system.parts.writer.cut_short() == 1
     for _ in range(2):
         assert check()["cut_short"] == 1

@@ -333,13 +333,21 @@ def test_a_full_disk_is_said_and_what_is_there_is_found(tmp_path: Path) -> None:
 # -- closed --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["serve", "import", "search", "rebuild"])
-def test_a_folder_that_can_not_be_written_to_is_said(data: Path, command: str) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["serve", "--port", "0", "--import", "."],
+        ["import", "."],
+        ["rebuild", "phash"],
+        ["train", "phash"],
+        ["train", "fusion"],
+        ["check", "--repair"],
+    ],
+    ids=" ".join,
+)
+def test_what_has_to_write_says_that_it_can_not(data: Path, words: list[str]) -> None:
     data.chmod(0o500)
-    file = str(data.parent / "photo.png")
-    Path(file).write_bytes(image(1))
-    options = {"serve": ["--port", "0"], "rebuild": ["phash"]}.get(command, [file])
-    done = run(command, *options, "--data", str(data), code=NO_PRIVILEGES)
+    done = run(*words, "--data", str(data), code=NO_PRIVILEGES)
     data.chmod(0o700)
     assert done.returncode == 1
     assert done.stderr.startswith(f"ambience: the data folder {data} can't be written")

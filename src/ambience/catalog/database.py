@@ -1,12 +1,20 @@
-"""The SQLite file behind the catalog: its tables, and a connection per thread."""
+"""The SQLite file behind the catalog: its tables, and how it is read and written."""
 
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from ambience.core.errors import BusyError, CorruptDataError, StoredDataError
+from ambience.catalog.connections import READERS, Connections
+from ambience.catalog.unwritable import UnwritableFile
+from ambience.core.errors import (
+    BusyError,
+    CorruptDataError,
+    StoredDataError,
+    UnavailableError,
+)
+from ambience.core.shortage import NO_DESCRIPTORS, descriptors_are_gone
 
 _BUSY_S = 30  # how long a write waits for another process's
 
@@ -80,66 +88,72 @@ _VERSIONS = (_TABLES, _MISSED, _CLAIMS)
 class Database:
     """Transactions on one SQLite file in WAL mode, from any thread.
 
+    Args:
+        path: The file.
+        readonly: Whether nothing may be written, not even beside the file.
+
     Raises:
         CorruptDataError: If the file is no database, damaged, or of a later version.
-        StoredDataError: If it can't be written to.
+        StoredDataError: If it can't be written to, or, with ``readonly``, if it is
+            not there or of an older version.
+        UnavailableError: If there are no file descriptors for it.
     """
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, path: Path, *, readonly: bool = False) -> None:
         self._path = path
         self._local = threading.local()
-        self._all: list[sqlite3.Connection] = []
-        self._lock = threading.Lock()
-        try:
-            self._migrate()
-        except BaseException:
-            self.close()
-            raise
+        self._unwritable: UnwritableFile | None = None
+        with self._translated(), ExitStack() as opened:
+            if readonly:
+                self._unwritable = UnwritableFile(path)
+                opened.callback(self._unwritable.close)
+                self._check_version()
+            else:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._writer = Connections(self._connect, 1)  # SQLite admits one
+                opened.callback(self._writer.close)
+                self._migrate()
+                self._readers = Connections(self._connect, READERS)
+                opened.callback(self._readers.close)
+            self._opened = opened.pop_all()
 
     def close(self) -> None:
-        """Close the connections of all threads."""
-        with self._lock:
-            while self._all:
-                self._all.pop().close()
-        self._local = threading.local()
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """This thread's connection; each statement on it is its own transaction."""
-        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if found is None:
-            found = sqlite3.connect(
-                self._path,
-                timeout=_BUSY_S,
-                isolation_level=None,
-                check_same_thread=False,  # only so that close() may close them all
-            )
-            found.row_factory = sqlite3.Row
-            found.execute("PRAGMA journal_mode = WAL")
-            found.execute("PRAGMA synchronous = FULL")  # a commit survives power loss
-            with self._lock:
-                self._all.append(found)
-            self._local.connection = found
-        return found
+        """Close all connections."""
+        self._opened.close()
 
     def rows(self, query: str, parameters: Sequence[object] = ()) -> list[sqlite3.Row]:
-        """Return what a query finds."""
-        with self._translated():
-            return self.connection.execute(query, parameters).fetchall()
-
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Write everything inside, or nothing.
+        """Return what a query finds; within a transaction of this thread, in that.
 
         Raises:
-            BusyError: If another process is in the way.
-            StoredDataError: If the disk refuses.
+            UnavailableError: If too many threads ask at once.
+            StoredDataError: If it can't be read.
             CorruptDataError: If the file is damaged.
         """
         with self._translated():
-            connection = self.connection
+            if self._unwritable is not None:
+                return self._unwritable.rows(query, parameters)
+            within: sqlite3.Connection | None = getattr(self._local, "connection", None)
+            if within is not None:
+                return within.execute(query, parameters).fetchall()
+            with self._readers.lent() as connection:
+                return connection.execute(query, parameters).fetchall()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write everything inside, or nothing; there is none within another.
+
+        Raises:
+            BusyError: If another process is in the way.
+            UnavailableError: If other threads are, for too long.
+            StoredDataError: If the disk refuses, or the catalog is read-only.
+            CorruptDataError: If the file is damaged.
+        """
+        self.check_writable()
+        if getattr(self._local, "connection", None) is not None:
+            raise RuntimeError("a transaction was begun within another")
+        with self._translated(), self._writer.lent() as connection:
             connection.execute("BEGIN IMMEDIATE")
+            self._local.connection = connection
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -147,6 +161,40 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            finally:
+                self._local.connection = None
+
+    def check_writable(self) -> None:
+        """Raise what `transaction` would, before more is done for one.
+
+        Raises:
+            StoredDataError: If the catalog is read-only.
+        """
+        if self._unwritable is not None:
+            raise StoredDataError(
+                f"the data folder {self._path.parent} is read-only: images can be "
+                "found and shown, but not added, replaced or deleted"
+            )
+
+    def _connect(self) -> sqlite3.Connection:
+        """Return a connection; each statement on it is its own transaction."""
+        connection = sqlite3.connect(
+            self._path,
+            timeout=_BUSY_S,
+            isolation_level=None,
+            check_same_thread=False,  # it is lent to one at a time
+        )
+        connection.row_factory = sqlite3.Row
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")  # survives power loss
+            connection.execute("PRAGMA temp_store = MEMORY")  # no file for a long sort
+            # What it opens late otherwise, it opens now, while there are descriptors.
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -168,6 +216,13 @@ class Database:
                         f"the catalog {self._path} is damaged ({error}): restore it "
                         "from a backup, or move it away and import your folders again"
                     ) from error
+                case _ if descriptors_are_gone():  # SQLite doesn't say why
+                    raise UnavailableError(NO_DESCRIPTORS) from error
+                case _ if self._unwritable is not None:
+                    raise StoredDataError(
+                        f"the catalog {self._path} can't be read ({error}): see "
+                        "whether you may read it and all beside it"
+                    ) from error
                 case _:
                     raise StoredDataError(
                         f"the catalog {self._path} can't be written ({error}): see "
@@ -177,14 +232,29 @@ class Database:
     def _migrate(self) -> None:
         with self.transaction() as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version > len(_VERSIONS):
-                raise CorruptDataError(
-                    f"the catalog {self._path} was written by a newer ambience "
-                    f"(version {version}, this one knows {len(_VERSIONS)}): update "
-                    "ambience"
-                )
+            self._refuse_newer(version)
             for statements in _VERSIONS[version:]:
                 for statement in statements.split(";\n"):
                     connection.execute(statement)
             if version < len(_VERSIONS):  # no write to a disk that may refuse it
                 connection.execute(f"PRAGMA user_version = {len(_VERSIONS)}")
+
+    def _check_version(self) -> None:
+        """Refuse what only a migration could make readable."""
+        ((version,),) = self.rows("PRAGMA user_version")
+        self._refuse_newer(version)
+        if version < len(_VERSIONS):
+            raise StoredDataError(
+                f"the catalog {self._path} was written by an older ambience (version "
+                f"{version}, this one needs {len(_VERSIONS)}) and can't be brought up "
+                "to date, as the data folder is read-only: run `ambience check` once "
+                "where it can be written"
+            )
+
+    def _refuse_newer(self, version: int) -> None:
+        if version > len(_VERSIONS):
+            raise CorruptDataError(
+                f"the catalog {self._path} was written by a newer ambience "
+                f"(version {version}, this one knows {len(_VERSIONS)}): update "
+                "ambience"
+            )

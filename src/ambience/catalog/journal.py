@@ -1,5 +1,6 @@
 """Changes under way, so that one cut short is finished or undone at the next start."""
 
+import os
 import sqlite3
 import uuid
 from collections.abc import Sequence
@@ -13,6 +14,11 @@ from ambience.catalog import ids
 from ambience.catalog.database import Database
 from ambience.core.errors import BusyError
 from ambience.core.features import ImageId
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 _ENTRY = "image_id, operation, source, keep"
 _BEGIN = (
@@ -61,20 +67,31 @@ class Journal:
     Args:
         database: Holds the entries.
         locks: A folder for the lock files.
+        readonly: Whether nothing may be written: this process then begins no change,
+            and needs no lock.
     """
 
-    def __init__(self, database: Database, locks: Path) -> None:
-        locks.mkdir(parents=True, exist_ok=True)
+    def __init__(
+        self, database: Database, locks: Path, *, readonly: bool = False
+    ) -> None:
         self._database = database
         self._locks = locks
         self._owner = uuid.uuid4().hex
+        self._readonly = readonly
         self._lock = FileLock(self._lock_path(self._owner))
-        self._lock.acquire()
+        if not readonly:
+            locks.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
 
     def close(self) -> None:
         """Give up this process's lock."""
-        self._lock.release()
-        self._lock_path(self._owner).unlink(missing_ok=True)
+        if not self._readonly:
+            self._lock.release()
+            self._lock_path(self._owner).unlink(missing_ok=True)
+
+    def check_writable(self) -> None:
+        """See `Database.check_writable`."""
+        self._database.check_writable()
 
     def begin(
         self, entries: Sequence[JournalEntry], *, new: Sequence[ImageId] = ()
@@ -180,6 +197,8 @@ class Journal:
         return {path.stem for path in self._locks.glob("*.lock")} - {self._owner}
 
     def _is_gone(self, owner: str) -> bool:
+        if self._readonly:
+            return not _is_held(self._lock_path(owner))
         lock = FileLock(self._lock_path(owner))
         try:
             lock.acquire(timeout=0)
@@ -191,6 +210,25 @@ class Journal:
 
     def _lock_path(self, owner: str) -> Path:
         return self._locks / f"{owner}.lock"
+
+
+def _is_held(path: Path) -> bool:
+    """Whether a process has a lock, as far as can be seen without writing to it."""
+    if not path.exists():
+        return False
+    if fcntl is None:
+        return True
+    try:
+        number = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        return True
+    try:
+        fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)  # let go with the file
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(number)
+    return False
 
 
 def _entries(rows: Sequence[sqlite3.Row]) -> list[JournalEntry]:

@@ -39,14 +39,15 @@ _FILES = "files"  # the name of the work of reading them
 def run(options: argparse.Namespace) -> int:
     """Check, repair if asked to, and say what is out of step."""
     settings = settings_from(options)
-    data = data_folder(settings)
+    to_write = options.repair or options.unknown is not None
+    data = data_folder(settings, to_write=to_write)
     _distrust_stores(settings, data)
     aside: dict[str, Path] = {}
     if options.repair:
         # Beside a server, the service is told to be unavailable, with what to do.
         with suppress(BusyError), in_use(data, alone=True):
             aside = set_damaged_aside(settings, data)
-    with System.open(settings, mend=False) as system:
+    with System.open(settings, mend=False, to_write=to_write) as system:
         work = _Work(system, data, options)
         check = work.checked()
     for one in check.services:
@@ -129,7 +130,7 @@ class _Work:
             first = catalog.ids(limit=wanted - len(ids))
             ids += first
             next_after = first[-1] if first else None
-        if wanted and self._share < 1:
+        if wanted and self._share < 1 and not self._system.readonly:
             self._positions.put(work, next_after)
         return frozenset(ids)
 
@@ -180,7 +181,7 @@ class _Work:
                     if self._repair and reading.without_checksum:
                         store.add_checksums(reading.ids)
                     on_progress(Progress(check.read, max(wanted, check.read)))
-        if wanted and self._share < 1:
+        if wanted and self._share < 1 and not self._system.readonly:
             self._positions.put(work, after)
         if self._repair:
             check.without_checksum = 0

@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
     """Find the groups and print them."""
     if not 0 <= options.radius <= _MAX_RADIUS:
         raise BadParameterError(f"--radius must be between 0 and {_MAX_RADIUS}")
-    with System.open(settings_from(options)) as system:
+    with System.open(settings_from(options), to_write=False) as system:
         finder = DuplicateFinder(
             system.parts.backends,
             system.parts.catalog,

@@ -11,6 +11,7 @@ from io import TextIOWrapper
 from ambience.cli.parser import build_parser
 from ambience.cli.terminal_text import ShownFormatter, shown
 from ambience.core.errors import AmbienceError
+from ambience.core.shortage import is_shortage
 
 # A command's module is imported when it is called: ``--help`` loads nothing heavy.
 _COMMANDS = {
@@ -63,12 +64,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
     except OSError as error:
-        hint = ": see whether the disk is full or read-only"
-        print(
-            f"ambience: {shown(error)}{hint if error.errno in _NO_ROOM else ''}",
-            file=sys.stderr,
-        )
+        print(f"ambience: {shown(error)}{_hint(error)}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return STOPPED
     return code
+
+
+def _hint(error: OSError) -> str:
+    """Return what to do about an error of the system, where that is known."""
+    if error.errno in _NO_ROOM:
+        return ": see whether the disk is full or read-only"
+    if is_shortage(error):
+        return ": raise the limit of file descriptors (ulimit -n)"
+    return ""

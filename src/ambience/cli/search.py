@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         raise BadParameterError("--min-score must be between 0 and 1")
     settings = settings_from(options)
     query = _query(options, settings)
-    with System.open(settings) as system:
+    with System.open(settings, to_write=False) as system:
         found = system.parts.searcher.search(
             query, k=options.k, services=options.service, min_score=min_score
         )

@@ -6,6 +6,7 @@ import logging
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ import uvicorn
 
 from ambience import gallery, registry
 from ambience.catalog import Catalog
+from ambience.cli.descriptors import raise_limit
+from ambience.cli.logs import set_up_logs
 from ambience.cli.output import print_json, progress_bar, report_json, report_lines
 from ambience.cli.samples import SAMPLES_FOLDER, sample_photographs
 from ambience.cli.system import (
@@ -22,11 +25,12 @@ from ambience.cli.system import (
     data_folder,
     fetcher_from,
     in_use,
+    is_readonly,
     limits_from,
     open_backends,
     settings_from,
 )
-from ambience.cli.terminal_text import ShownFormatter, shown
+from ambience.cli.terminal_text import shown
 from ambience.core.background import Background
 from ambience.core.errors import AmbienceError, BadParameterError
 from ambience.core.settings import Settings
@@ -46,9 +50,9 @@ _log = logging.getLogger(__name__)
 
 def run(options: argparse.Namespace) -> int:
     """Serve until told to stop."""
-    log = logging.StreamHandler()
-    log.setFormatter(ShownFormatter("%(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[log])
+    set_up_logs()
+    raise_limit()
+    tempfile.gettempdir()  # is looked for once: better while files can be opened
     settings = settings_from(options)
     if options.services:
         return _serve_services(options, settings)
@@ -68,7 +72,8 @@ def _serve_services(options: argparse.Namespace, settings: Settings) -> int:
     port = options.port
     if port is None:
         port = registry.load(options.services[0]).port
-    data = data_folder(settings)
+    data = data_folder(settings, to_write=False)
+    _warn_if_readonly(data)
     limits = limits_from(settings)
     with (
         _bound(settings.host, port) as listener,
@@ -95,9 +100,13 @@ def _serve_services(options: argparse.Namespace, settings: Settings) -> int:
 def _serve_everything(
     options: argparse.Namespace, settings: Settings, folders: Sequence[Path]
 ) -> int:
+    data = data_folder(settings, to_write=bool(folders))
+    _warn_if_readonly(data)
     with (
         _bound(settings.host, settings.port) as listener,
-        System.open(settings, fetcher=_fetcher(settings, listener)) as system,
+        System.open(
+            settings, fetcher=_fetcher(settings, listener), to_write=False
+        ) as system,
     ):
         legacy = _legacy(settings, system.parts.catalog)
         app = create_gateway(system.parts, legacy=legacy)
@@ -108,13 +117,23 @@ def _serve_everything(
             def on_ready() -> None:
                 _say_ready(listener, as_json=options.json)
                 background.start()
-                system.upkeep.start()
+                if not system.readonly:
+                    system.upkeep.start()
 
             _serve(_guarded(app, settings, listener), listener, on_ready)
         finally:
             background.stop()
             system.upkeep.stop()
     return 0
+
+
+def _warn_if_readonly(data: Path) -> None:
+    if is_readonly(data):
+        _log.warning(
+            "the data folder %s is read-only: images are found and shown, and none can "
+            "be added, replaced or deleted",
+            data,
+        )
 
 
 def _legacy(settings: Settings, catalog: Catalog) -> FileNames | None:
@@ -203,7 +222,11 @@ class _Server(uvicorn.Server):
 
 def _serve(app: Any, listener: socket.socket, on_ready: Callable[[], object]) -> None:
     config = uvicorn.Config(
-        app, log_level="warning", timeout_graceful_shutdown=_STOP_S, lifespan="on"
+        app,
+        log_config=None,  # its own handlers repeat without bound
+        log_level="warning",
+        timeout_graceful_shutdown=_STOP_S,
+        lifespan="on",
     )
     server = _Server(config, on_ready)
     # Once the server has stopped, it sends itself the signal again, for this handler:

@@ -52,11 +52,15 @@ def settings_from(options: argparse.Namespace) -> Settings:
     return load_settings(**given)
 
 
-def data_folder(settings: Settings) -> Path:
+def data_folder(settings: Settings, *, to_write: bool = True) -> Path:
     """Return the one folder that ambience writes to, made if it is not there.
 
+    Args:
+        settings: The configuration.
+        to_write: Whether it must be possible to write there; else to read is enough.
+
     Raises:
-        BadParameterError: If it can't be made or written to.
+        BadParameterError: If it can't be made, read or written to.
     """
     data = settings.data or Path(platformdirs.user_data_path("ambience"))
     data = data.expanduser().absolute()
@@ -67,12 +71,22 @@ def data_folder(settings: Settings) -> Path:
             f"the data folder {data} can't be made ({error.strerror}): name another "
             "with --data"
         ) from error
-    if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
+    if not os.access(data, os.R_OK | os.X_OK):
+        raise BadParameterError(
+            f"the data folder {data} can't be read: allow it, or name another with "
+            "--data"
+        )
+    if to_write and is_readonly(data):
         raise BadParameterError(
             f"the data folder {data} can't be written to: allow it, or name another "
             "with --data"
         )
     return data
+
+
+def is_readonly(data: Path) -> bool:
+    """Whether nothing can be written to a data folder: by its rights, or its disk."""
+    return not os.access(data, os.W_OK)
 
 
 def limits_from(settings: Settings) -> Limits:
@@ -138,7 +152,7 @@ def open_backends(
             )
             continue
         try:
-            service = declared.open(own, data)
+            service = declared.open(own, data, readonly=is_readonly(data))
             backends.append(LocalBackend(service, timeout_s=own.timeout_s))
         except (StoredDataError, UnavailableError) as error:
             _log.warning("%s is not available: %s", name, error)
@@ -182,8 +196,7 @@ def in_use(data: Path, *, alone: bool = False) -> Iterator[tuple[Database, Journ
     Raises:
         BusyError: If ``alone`` is asked for, and another process uses it.
     """
-    database = Database(data / "catalog.sqlite3")
-    journal = Journal(database, data / "locks")
+    database, journal = _opened(data)
     try:
         if alone and journal.others_live():
             raise BusyError(
@@ -193,6 +206,12 @@ def in_use(data: Path, *, alone: bool = False) -> Iterator[tuple[Database, Journ
     finally:
         journal.close()
         database.close()
+
+
+def _opened(data: Path) -> tuple[Database, Journal]:
+    readonly = is_readonly(data)
+    database = Database(data / "catalog.sqlite3", readonly=readonly)
+    return database, Journal(database, data / "locks", readonly=readonly)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,34 +272,45 @@ class System:
         importer: Brings folders in.
         repairs: Puts services in step.
         upkeep: Keeps them so while it runs; not started yet.
+        readonly: Whether the data folder can only be read.
+        database: The catalog's.
+        journal: What this process has under way.
     """
 
     parts: Parts
     importer: Importer
     repairs: Repairs
     upkeep: Upkeep
-    _database: Database
-    _journal: Journal
+    readonly: bool
+    database: Database
+    journal: Journal
 
     @classmethod
     def open(
-        cls, settings: Settings, *, fetcher: Fetcher | None = None, mend: bool = True
+        cls,
+        settings: Settings,
+        *,
+        fetcher: Fetcher | None = None,
+        mend: bool = True,
+        to_write: bool = True,
     ) -> Self:
         """Open the catalog and the services.
 
         Args:
             settings: The configuration.
             fetcher: See `Parts`.
-            mend: Whether to mend what a crash left half done.
+            mend: Whether to mend what a crash left half done, if that can be written.
+            to_write: See `data_folder`.
         """
-        data = data_folder(settings)
+        data = data_folder(settings, to_write=to_write)
         limits = limits_from(settings)
-        database = Database(data / "catalog.sqlite3")
-        journal = Journal(database, data / "locks")
+        database, journal = _opened(data)
         catalog = Catalog(database)
         originals = Originals(data)
         backends = open_backends(settings, data)
-        catalog.pass_ids(_highest_ids(backends, originals))
+        readonly = is_readonly(data)
+        if not readonly:
+            catalog.pass_ids(_highest_ids(backends, originals))
         writer = Writer(
             catalog=catalog,
             journal=journal,
@@ -288,7 +318,7 @@ class System:
             sinks=backends,
             limits=limits,
         )
-        if mend:
+        if mend and not readonly:
             writer.recover()
         repairs = Repairs.of(
             database, journal, data=data, limits=limits, alone=writer.alone
@@ -319,25 +349,15 @@ class System:
             comparison=repairs.comparison,
             repairer=repairs.repairer,
         )
-        return cls(parts, importer, repairs, upkeep, database, journal)
-
-    @property
-    def database(self) -> Database:
-        """The catalog's."""
-        return self._database
-
-    @property
-    def journal(self) -> Journal:
-        """What this process has under way."""
-        return self._journal
+        return cls(parts, importer, repairs, upkeep, readonly, database, journal)
 
     def close(self) -> None:
         """Write what is to be written, and release everything."""
         self.parts.searcher.close()
         for backend in self.parts.backends:
             backend.close()
-        self._journal.close()
-        self._database.close()
+        self.journal.close()
+        self.database.close()
 
     def __enter__(self) -> Self:
         return self

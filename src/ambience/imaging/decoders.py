@@ -26,6 +26,7 @@ from ambience.core.errors import (
     TruncatedImageError,
     UnsupportedImageError,
 )
+from ambience.core.shortage import is_shortage
 from ambience.imaging.formats import Format
 
 Decoder: TypeAlias = ImageFile.ImageFile
@@ -68,6 +69,8 @@ def damage_translated(kind: Format) -> Iterator[None]:
         )
         raise TooLargeError(message) from error
     except Exception as error:  # decoders raise nearly anything on hostile bytes
+        if is_shortage(error):  # it says nothing of the bytes
+            raise
         if isinstance(error.__cause__, KeyError) or _CAN_NOT_WORDS.search(str(error)):
             message = (
                 f"this variant of {kind.label} can't be read here: "

@@ -16,6 +16,7 @@ from ambience.core.errors import (
     UnavailableError,
 )
 from ambience.core.features import ImageId
+from ambience.core.shortage import NO_DESCRIPTORS, is_shortage
 from ambience.imaging import ImageFile, Limits
 from ambience.ingest.ahead import ahead
 from ambience.ingest.alone import Alone
@@ -171,6 +172,8 @@ class Repairer:
             except NotFoundError as error:
                 self._forget(service, record, error, made)
             except (AmbienceError, OSError) as error:
+                if is_shortage(error):  # it says nothing of the image
+                    raise UnavailableError(NO_DESCRIPTORS) from error
                 self._stick(service, record, error, made)
             else:
                 batch += [] if ready is None else [ready]

@@ -90,6 +90,7 @@ class Writer:
         return self._once_mended(lambda: self._put_alone(arrivals))
 
     def _put_alone(self, arrivals: Sequence[Arrival]) -> dict[str, str]:
+        self._journal.check_writable()  # before anything is staged
         ids = [arrival.image_id for arrival in arrivals]
         with self.alone(ids):
             known = {record.image_id: record for record in self.catalog.find(ids)}

@@ -75,8 +75,13 @@ class ServiceSpec(Generic[S]):
         """Return where the service keeps its features."""
         return self.folder(data) / "store.lmdb"
 
-    def open(self, settings: S, data: Path) -> Service[Any]:
+    def open(self, settings: S, data: Path, *, readonly: bool = False) -> Service[Any]:
         """Assemble the running service from its parts.
+
+        Args:
+            settings: Its own.
+            data: The data folder.
+            readonly: Whether nothing may be written there.
 
         Raises:
             StoredDataError: If what is on disk can't be used; the sentence says how to
@@ -85,7 +90,7 @@ class ServiceSpec(Generic[S]):
         """
         extractor = self.make_extractor(settings, data / "models")
         folder = self.folder(data)
-        store = FeatureStore(self.store_path(data), extractor.spec)
+        store = FeatureStore(self.store_path(data), extractor.spec, readonly=readonly)
         snapshots = Snapshots(folder / "index")
         try:
             return self.assemble(

@@ -116,7 +116,9 @@ class Following(Generic[IndexT]):
         return True
 
     def snapshot(self) -> None:
-        """Write the index to disk if it changed since the last time."""
+        """Write the index to disk if it changed since the last time, and may be."""
+        if self.store.readonly:
+            return
         with self._snapshotting:
             seq, index = self._seq, self.index
             if seq != self._saved_seq:

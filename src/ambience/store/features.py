@@ -43,19 +43,26 @@ class FeatureStore:
         path: The LMDB file.
         spec: What its features are; a new store records it.
         map_bytes: How large the memory map starts; it grows by itself.
+        readonly: Whether nothing may be written; see `Environment`.
 
     Raises:
         SpecMismatchError: If the store holds features of another specification.
         CorruptDataError: If the file is damaged.
-        StoredDataError: If it can't be written to.
+        StoredDataError: If it can't be written to; with ``readonly``: is not there.
     """
 
     def __init__(
-        self, path: Path, spec: FeatureSpec, *, map_bytes: int = _MAP_BYTES
+        self,
+        path: Path,
+        spec: FeatureSpec,
+        *,
+        map_bytes: int = _MAP_BYTES,
+        readonly: bool = False,
     ) -> None:
         self.path = path
         self.spec = spec
-        self._env = Environment(path, map_bytes=map_bytes)
+        self.readonly = readonly
+        self._env = Environment(path, map_bytes=map_bytes, readonly=readonly)
         try:
             self._meta, self._features, self._log = self._env.databases(
                 (b"meta", b"features", b"changes")
@@ -347,14 +354,18 @@ class FeatureStore:
         mine = self.spec.as_dict()
 
         def claim(txn: Transaction) -> tuple[bytes, bytes]:
-            if not txn.stat(self._meta)["entries"]:
+            if not (self.readonly or txn.stat(self._meta)["entries"]):
                 txn.put(_SPEC, json.dumps(mine, sort_keys=True).encode(), db=self._meta)
                 txn.put(_STORE_ID, uuid.uuid4().hex.encode(), db=self._meta)
                 txn.put(_LAST_SEQ, layout.key(0), db=self._meta)
                 txn.put(_COUNT, layout.key(0), db=self._meta)
             return self._recorded(txn, _STORE_ID), self._recorded(txn, _SPEC)
 
-        store_id, recorded = self._env.write(claim)
+        if self.readonly:
+            with self._env.reading() as txn:
+                store_id, recorded = claim(txn)
+        else:
+            store_id, recorded = self._env.write(claim)
         try:
             theirs = dict(json.loads(recorded))
             claimed = store_id.decode("ascii")

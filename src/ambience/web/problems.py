@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from ambience.core import errors
+from ambience.core.shortage import NO_DESCRIPTORS, is_shortage
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -65,6 +66,8 @@ def status_of(error: Exception) -> int:
             return STATUS[kind]
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         return HTTPStatus.INSUFFICIENT_STORAGE
+    if is_shortage(error):
+        return HTTPStatus.SERVICE_UNAVAILABLE
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
@@ -103,6 +106,8 @@ def _wrong(item: Mapping[str, Any]) -> str:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
+    if is_shortage(error.__cause__):  # as "there was an error parsing the body"
+        return await _unexpected(request, error.__cause__ or error)
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             detail = f"there is nothing at {request.url.path}: see /docs"
@@ -115,9 +120,12 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     return response
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+async def _unexpected(request: Request, error: BaseException) -> JSONResponse:
+    if is_shortage(error):
+        _log.error("%s %s: %s", request.method, request.url.path, NO_DESCRIPTORS)
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, NO_DESCRIPTORS)
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    if status_of(error) == HTTPStatus.INSUFFICIENT_STORAGE:
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
         return problem(
             HTTPStatus.INSUFFICIENT_STORAGE,
             "the data folder can't be written to: see whether the disk is full or "

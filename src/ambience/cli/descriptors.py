@@ -1,0 +1,19 @@
+"""Lets a server open as many files and connections as the system allows."""
+
+try:
+    import resource
+except ImportError:  # Windows has no such limit
+    resource = None  # type: ignore[assignment]
+
+_WANTED = 65_536  # far more than the files and connections of any server of ours
+
+
+def raise_limit() -> None:
+    """Raise the soft limit of file descriptors towards the hard one, within reason."""
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    wanted = _WANTED if hard == unlimited else min(_WANTED, hard)
+    if soft != unlimited and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
