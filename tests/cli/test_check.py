@@ -154,7 +154,7 @@ def test_a_change_that_was_cut_short_is_counted_and_ended(
     data: Path, check: Check
 ) -> None:
     with opened_system(data) as system:
-        database = system._database  # noqa: SLF001 -- as a dead process
+        database = system.database  # as a dead process
         with database.transaction() as connection:
             connection.execute(
                 "INSERT INTO journal VALUES (1000, 'dead', 'delete', '', 0)"
