@@ -14,6 +14,7 @@ OWNERS = {
     "faiss": "index/faiss_*.py",
     "fastapi": "web/* gateway/* gallery/*",
     "filelock": "ingest/* cli/* service/* store/* catalog/*",
+    "h11": "cli/connections.py",
     "httpx2": (
         "gateway/remote.py gateway/transport.py gateway/proxy.py gateway/upstream.py "
         "gateway/fetching.py"

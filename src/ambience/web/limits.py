@@ -1,15 +1,13 @@
 """Refuses request bodies that are too large, while they arrive."""
 
-import asyncio
 import contextlib
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ambience.web.problems import problem
+from ambience.web.refusal import Refusal
 
 _FORM_BYTES = 2**16  # what a multipart form adds around its file
-_LINGER_S = 5.0  # as long as nginx waits for a client to hear that it is refused
 
 
 class UploadLimit:
@@ -23,9 +21,10 @@ class UploadLimit:
     def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
         self._app = app
         self._max_bytes = max_bytes + _FORM_BYTES
-        self._sentence = (
+        self._refuse = Refusal(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"the upload is larger than the limit of {max_bytes / 2**20:g} MiB: send "
-            "a smaller file, or raise limits.max_file_mib"
+            "a smaller file, or raise limits.max_file_mib",
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,29 +47,6 @@ class UploadLimit:
             await self._app(scope, body.receive, answer)
         if body.too_large:
             await self._refuse(scope, receive, send)
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._sentence)
-        response.headers["connection"] = "close"
-
-        async def send_and_wait(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                await send({**message, "more_body": True})
-                await _let_go(scope, receive)
-                message = {"type": "http.response.body"}
-            await send(message)
-
-        await response(scope, receive, send_and_wait)
-
-
-async def _let_go(scope: Scope, receive: Receive) -> None:
-    """Let a body pass for a while: a client cut off while sending sees no answer."""
-    if b"expect" in dict(scope["headers"]):  # it has not begun, and will not
-        return
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_LINGER_S):
-            while (await receive()).get("more_body", False):
-                pass
 
 
 class _TooLargeError(Exception):
