@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 OWNERS = {
-    "anyio": "gateway/transport.py gateway/proxy.py gateway/upstream.py",
+    "anyio": (
+        "gateway/transport.py gateway/proxy.py gateway/upstream.py web/every_answer.py"
+    ),
     "PIL": "imaging/* imaging/edits/*",
     "pillow_heif": "imaging/*",
     "cv2": "services/local_features/opencv.py",

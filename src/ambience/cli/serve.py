@@ -69,7 +69,8 @@ def _serve_services(options: argparse.Namespace, settings: Settings) -> int:
     ):
         backends = open_backends(settings, data, options.services)
         try:
-            app = create_app(backends, limits=limits)
+            origins = settings.allowed_origins
+            app = create_app(backends, limits=limits, allowed_origins=origins)
             names = _legacy(settings, Catalog(database))
             if names is not None:
                 app.include_router(
@@ -96,7 +97,8 @@ def _serve_everything(
         System.open(settings, fetcher=_fetcher(settings, listener)) as system,
     ):
         legacy = _legacy(settings, system.parts.catalog)
-        app = create_gateway(system.parts, legacy=legacy)
+        origins = settings.allowed_origins
+        app = create_gateway(system.parts, legacy=legacy, allowed_origins=origins)
         background = _BackgroundImport(system, folders, as_json=options.json)
         file = data_folder(settings) / CALIBRATION_FILE
         learning = BackgroundLearning(system.parts, file)

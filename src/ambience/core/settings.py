@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
@@ -18,6 +18,9 @@ SETTINGS_FILE = Path("ambience.toml")
 _PREFIX, _NESTED = "AMBIENCE_", "__"  # of environment variables
 
 TIMEOUT_S = 30.0  # the slowest search of a large library takes a few seconds
+
+Origin = Annotated[str, Field(pattern=r"^https?://[^/?#\s]+$")]
+"""Where a page is from, as browsers say it: scheme, host, and port if it is unusual."""
 
 S = TypeVar("S", bound="ServiceSettings")
 
@@ -132,7 +135,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=44444, ge=0, le=65_535)
     allowed_hosts: tuple[str, ...] = ()
-    allowed_origins: tuple[str, ...] = ()
+    allowed_origins: tuple[Origin, ...] = ()
     enabled: tuple[str, ...] = ("phash", "color", "local_features")
     services: dict[str, dict[str, Any]] = Field(default_factory=dict)
     limits: LimitSettings = LimitSettings()

@@ -1,6 +1,6 @@
 """The one public face: every service's routes, the images, and the merged search."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
@@ -22,12 +22,18 @@ from ambience.web.app import create_app
 from ambience.web.backend import Backend
 
 
-def create_gateway(parts: Parts, *, legacy: FileNames | None = None) -> FastAPI:
+def create_gateway(
+    parts: Parts,
+    *,
+    legacy: FileNames | None = None,
+    allowed_origins: Sequence[str] = (),
+) -> FastAPI:
     """Return the application that serves the gateway.
 
     Args:
         parts: What it is made of.
         legacy: How the original's routes name images; without, they are not served.
+        allowed_origins: See `create_app`.
     """
     claim = parts.writer.claim
     proxies = {
@@ -52,6 +58,7 @@ def create_gateway(parts: Parts, *, legacy: FileNames | None = None) -> FastAPI:
         claim=claim,
         missed=parts.missed,
         route_class=route_class,
+        allowed_origins=allowed_origins,
     )
     app.include_router(APIRouter(lifespan=closing))
     app.include_router(image_routes(parts))

@@ -11,20 +11,23 @@ from ambience import __version__
 from ambience.imaging import Limits
 from ambience.web.backend import Backend
 from ambience.web.documents import documents
+from ambience.web.every_answer import AnswerHead, OwnPagesOnly
 from ambience.web.limits import UploadLimit
 from ambience.web.metrics import MeasureRequests, Metrics
+from ambience.web.origins import KnownOrigins
 from ambience.web.problems import handle_problems
 from ambience.web.schemas import JSON
 from ambience.web.service_routes import Claim, service_routes
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 -- each is told by name
     backends: Sequence[Backend],
     *,
     limits: Limits,
     claim: Claim = lambda _, __: None,
     missed: Callable[[], Mapping[str, int]] | None = None,
     route_class: Callable[[Backend], type[APIRoute]] = lambda _: APIRoute,
+    allowed_origins: Sequence[str] = (),
 ) -> FastAPI:
     """Serve each service under ``/{its name}``, with health and metrics.
 
@@ -34,6 +37,7 @@ def create_app(
         claim: See `Claim`; nobody gives out ids where services run alone.
         route_class: Returns the class of a service's routes.
         missed: Says how many images each service missed, where that is known.
+        allowed_origins: Of pages elsewhere that may send requests.
     """
     app = FastAPI(
         title="ambience",
@@ -46,6 +50,9 @@ def create_app(
     metrics = Metrics(backends, missed)
     app.add_middleware(MeasureRequests, metrics=metrics)
     app.add_middleware(UploadLimit, max_bytes=limits.max_bytes)
+    app.add_middleware(AnswerHead)
+    app.add_middleware(KnownOrigins, allowed=allowed_origins)
+    app.add_middleware(OwnPagesOnly)  # the outermost: refusals are answers, too
     for backend in backends:
         routes = service_routes(
             backend, limits, claim=claim, route_class=route_class(backend)
