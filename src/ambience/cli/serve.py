@@ -35,6 +35,7 @@ from ambience.gateway.legacy import legacy_service_routes
 from ambience.gateway.legacy_schemas import FileNames
 from ambience.ingest import Progress
 from ambience.ingest.folders import absolute
+from ambience.web.admission import admission_from
 from ambience.web.app import create_app
 from ambience.web.hosts import KnownHosts
 
@@ -69,8 +70,8 @@ def _serve_services(options: argparse.Namespace, settings: Settings) -> int:
     ):
         backends = open_backends(settings, data, options.services)
         try:
-            origins = settings.allowed_origins
-            app = create_app(backends, limits=limits, allowed_origins=origins)
+            admission = admission_from(settings)
+            app = create_app(backends, limits=limits, admission=admission)
             names = _legacy(settings, Catalog(database))
             if names is not None:
                 app.include_router(
@@ -97,8 +98,8 @@ def _serve_everything(
         System.open(settings, fetcher=_fetcher(settings, listener)) as system,
     ):
         legacy = _legacy(settings, system.parts.catalog)
-        origins = settings.allowed_origins
-        app = create_gateway(system.parts, legacy=legacy, allowed_origins=origins)
+        admission = admission_from(settings)
+        app = create_gateway(system.parts, legacy=legacy, admission=admission)
         background = _BackgroundImport(system, folders, as_json=options.json)
         file = data_folder(settings) / CALIBRATION_FILE
         learning = BackgroundLearning(system.parts, file)

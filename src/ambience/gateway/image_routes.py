@@ -13,9 +13,10 @@ from ambience.gateway.parts import Parts
 from ambience.gateway.schemas import ImageAnswer, ImagePage, PutAnswer, image_answer
 from ambience.imaging import ImageFile
 from ambience.ingest import Arrival
-from ambience.web.forms import only_fields
+from ambience.web.forms import FormRoute, only_fields
 from ambience.web.problems import PROBLEMS
-from ambience.web.schemas import ImageIdPath, ImageUpload
+from ambience.web.schemas import ImageIdPath
+from ambience.web.uploads import ImageData
 
 _PAGE = 100
 _MAX_PAGE = 1000
@@ -23,7 +24,9 @@ _MAX_PAGE = 1000
 
 def image_routes(parts: Parts) -> APIRouter:
     """Return the routes under ``/images``."""
-    router = APIRouter(prefix="/images", tags=["images"], responses=PROBLEMS)
+    router = APIRouter(
+        prefix="/images", tags=["images"], responses=PROBLEMS, route_class=FormRoute
+    )
     catalog, writer = parts.catalog, parts.writer
 
     @router.get("")
@@ -49,18 +52,17 @@ def image_routes(parts: Parts) -> APIRouter:
     @router.put("/{image_id}", dependencies=[only_fields("image", "keep")])
     def put(
         image_id: ImageIdPath,
-        image: ImageUpload,
+        image: ImageData,
         *,
         keep: Annotated[
             bool, Form(description="Whether to keep the file too, to show it.")
         ] = True,
     ) -> PutAnswer:
         """Add an image to every service, or replace it; when answered, it is safe."""
-        data = image.file.read()
         arrival = Arrival(
             image_id=ImageId(image_id),
-            prepared=writer.prepare(ImageFile(data, limits=parts.limits)),
-            upload=data,
+            prepared=writer.prepare(ImageFile(image, limits=parts.limits)),
+            upload=image,
             keep=keep,
         )
         unavailable = writer.put([arrival])

@@ -8,11 +8,11 @@ import contextlib
 import math
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Response
+from fastapi import APIRouter, Depends, File, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from ambience.core.errors import (
@@ -43,10 +43,11 @@ from ambience.imaging import ImageFile, Limits
 from ambience.ingest import Arrival
 from ambience.multivector import MultiVectorOptions
 from ambience.web.backend import Backend
-from ambience.web.forms import only_fields
+from ambience.web.forms import FormRoute, only_fields
 from ambience.web.problems import PROBLEMS
 from ambience.web.schemas import JSON, MAX_K
 from ambience.web.service_routes import Claim
+from ambience.web.uploads import read
 
 _TAG = "legacy"
 _SHOWN = 20  # images in each list of a reverse search
@@ -76,7 +77,7 @@ def legacy_service_routes(
         names: How images are called.
         claim: See `Claim`; nobody gives out ids where services run alone.
     """
-    router = APIRouter(tags=[_TAG], responses=PROBLEMS)
+    router = APIRouter(tags=[_TAG], responses=PROBLEMS, route_class=FormRoute)
     for backend in backends:
         router.include_router(_change_routes(backend, limits, names, claim))
         router.include_router(_search_routes(backend, limits, names))
@@ -86,7 +87,7 @@ def legacy_service_routes(
 def _change_routes(
     backend: Backend, limits: Limits, names: FileNames, claim: Claim
 ) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(route_class=FormRoute)
     features = _features(backend.name)
     # Of several with one id at once, one is taken; those with others needn't wait.
     adding = [threading.Lock() for _ in range(_LOCKS)]
@@ -96,9 +97,12 @@ def _change_routes(
         response_class=Response,
         dependencies=[only_fields(*LegacyNew.model_fields)],
     )
-    def calculate(new: Annotated[LegacyNew, File()]) -> Response:
+    def calculate(
+        told: Annotated[tuple[LegacyNew, bytes], Depends(_new, scope="function")],
+    ) -> Response:
         """Add an image to this service alone; 500 if the id is there already."""
-        file = ImageFile(new.image.file.read(), limits=limits)
+        new, data = told
+        file = ImageFile(data, limits=limits)
         image_id = ImageId(new.image_id)
         extracted = backend.extract(file)
         with adding[image_id % _LOCKS]:
@@ -125,7 +129,7 @@ def _change_routes(
 
 
 def _search_routes(backend: Backend, limits: Limits, names: FileNames) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(route_class=FormRoute)
     similar = _SEARCHED_AS.get(backend.name, backend.name) + "_get_similar_images_by"
 
     @router.post(
@@ -133,9 +137,14 @@ def _search_routes(backend: Backend, limits: Limits, names: FileNames) -> APIRou
         response_model_exclude_none=True,
         dependencies=[only_fields(*LegacySearchByImage.model_fields)],
     )
-    def by_image(asked: Annotated[LegacySearchByImage, File()]) -> list[LegacyMatch]:
+    def by_image(
+        told: Annotated[
+            tuple[LegacySearchByImage, bytes], Depends(_query, scope="function")
+        ],
+    ) -> list[LegacyMatch]:
         """Find images like the one sent."""
-        file = ImageFile(asked.image.file.read(), limits=limits)
+        asked, data = told
+        file = ImageFile(data, limits=limits)
         found = _found(backend, asked, lambda **how: backend.search(file, **how))
         return names.put_on(found)
 
@@ -173,7 +182,7 @@ def _search_routes(backend: Backend, limits: Limits, names: FileNames) -> APIRou
 
 def legacy_image_routes(parts: Parts) -> APIRouter:
     """Return the original's routes of the gateway: all services at once."""
-    router = APIRouter(tags=[_TAG], responses=PROBLEMS)
+    router = APIRouter(tags=[_TAG], responses=PROBLEMS, route_class=FormRoute)
     backends = sorted(
         parts.backends,
         key=lambda b: _ORDER.index(b.name) if b.name in _ORDER else len(_ORDER),
@@ -184,9 +193,14 @@ def legacy_image_routes(parts: Parts) -> APIRouter:
         response_model_exclude_none=True,
         dependencies=[only_fields(*LegacyNewForAll.model_fields)],
     )
-    def calculate_all(new: Annotated[LegacyNewForAll, File()]) -> list[LegacyOutcome]:
+    def calculate_all(
+        told: Annotated[
+            tuple[LegacyNewForAll, bytes], Depends(_new_for_all, scope="function")
+        ],
+    ) -> list[LegacyOutcome]:
         """Add an image to every service that has none of this id; keep no file."""
-        file = ImageFile(new.image.file.read(), limits=parts.limits)
+        new, data = told
+        file = ImageFile(data, limits=parts.limits)
         _ = file.info  # whatever is wrong with it is wrong for every service
         reasons = _added(parts, ImageId(new.image_id), file)
         return [_outcome(b, reasons.get(b.name, ""), value="") for b in backends]
@@ -204,6 +218,27 @@ def legacy_image_routes(parts: Parts) -> APIRouter:
         ]
 
     return router
+
+
+async def _new(
+    request: Request, new: Annotated[LegacyNew, File()]
+) -> AsyncIterator[tuple[LegacyNew, bytes]]:
+    async with read(request, new.image) as data:
+        yield new, data
+
+
+async def _new_for_all(
+    request: Request, new: Annotated[LegacyNewForAll, File()]
+) -> AsyncIterator[tuple[LegacyNewForAll, bytes]]:
+    async with read(request, new.image) as data:
+        yield new, data
+
+
+async def _query(
+    request: Request, asked: Annotated[LegacySearchByImage, File()]
+) -> AsyncIterator[tuple[LegacySearchByImage, bytes]]:
+    async with read(request, asked.image) as data:
+        yield asked, data
 
 
 def legacy_lists(names: FileNames) -> Also:

@@ -9,15 +9,18 @@ from fastapi.routing import APIRoute
 
 from ambience import __version__
 from ambience.imaging import Limits
+from ambience.web.admission import DEFAULT_ADMISSION, Admission
 from ambience.web.backend import Backend
 from ambience.web.documents import documents
 from ambience.web.every_answer import AnswerHead, OwnPagesOnly
+from ambience.web.forms import FormRoute
 from ambience.web.limits import UploadLimit
 from ambience.web.metrics import MeasureRequests, Metrics
 from ambience.web.origins import KnownOrigins
 from ambience.web.problems import handle_problems
 from ambience.web.schemas import JSON
 from ambience.web.service_routes import Claim, service_routes
+from ambience.web.uploads import UploadBudget
 
 
 def create_app(  # noqa: PLR0913 -- each is told by name
@@ -26,8 +29,8 @@ def create_app(  # noqa: PLR0913 -- each is told by name
     limits: Limits,
     claim: Claim = lambda _, __: None,
     missed: Callable[[], Mapping[str, int]] | None = None,
-    route_class: Callable[[Backend], type[APIRoute]] = lambda _: APIRoute,
-    allowed_origins: Sequence[str] = (),
+    route_class: Callable[[Backend], type[APIRoute]] = lambda _: FormRoute,
+    admission: Admission = DEFAULT_ADMISSION,
 ) -> FastAPI:
     """Serve each service under ``/{its name}``, with health and metrics.
 
@@ -37,7 +40,7 @@ def create_app(  # noqa: PLR0913 -- each is told by name
         claim: See `Claim`; nobody gives out ids where services run alone.
         route_class: Returns the class of a service's routes.
         missed: Says how many images each service missed, where that is known.
-        allowed_origins: Of pages elsewhere that may send requests.
+        admission: What clients may do.
     """
     app = FastAPI(
         title="ambience",
@@ -46,12 +49,15 @@ def create_app(  # noqa: PLR0913 -- each is told by name
         docs_url=None,  # both load scripts from elsewhere
         redoc_url=None,
     )
+    app.state.uploads = UploadBudget(
+        admission.upload_bytes, wait_s=admission.upload_wait_s
+    )
     handle_problems(app)
     metrics = Metrics(backends, missed)
     app.add_middleware(MeasureRequests, metrics=metrics)
     app.add_middleware(UploadLimit, max_bytes=limits.max_bytes)
     app.add_middleware(AnswerHead)
-    app.add_middleware(KnownOrigins, allowed=allowed_origins)
+    app.add_middleware(KnownOrigins, allowed=admission.allowed_origins)
     app.add_middleware(OwnPagesOnly)  # the outermost: refusals are answers, too
     for backend in backends:
         routes = service_routes(

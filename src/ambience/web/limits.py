@@ -8,10 +8,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ambience.web.refusal import Refusal
 
 _FORM_BYTES = 2**16  # what a multipart form adds around its file
+_OTHER_BYTES = 2**20  # of bodies that carry no file, and are held in memory
+_WITH_FILES = b"multipart/form-data"
 
 
 class UploadLimit:
     """ASGI middleware that ends a request with 413 once its body is too large.
+
+    Forms with files go to a temporary file; other bodies have to be small.
 
     Args:
         app: What it guards.
@@ -21,10 +25,14 @@ class UploadLimit:
     def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
         self._app = app
         self._max_bytes = max_bytes + _FORM_BYTES
-        self._refuse = Refusal(
+        self._upload_refused = Refusal(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"the upload is larger than the limit of {max_bytes / 2**20:g} MiB: send "
             "a smaller file, or raise limits.max_file_mib",
+        )
+        self._other_refused = Refusal(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            "a body of this type has at most 1 MiB: send images as multipart/form-data",
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,11 +40,16 @@ class UploadLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self._max_bytes:
-            await self._refuse(scope, receive, send)
+        headers = dict(scope["headers"])
+        if headers.get(b"content-type", b"").lower().startswith(_WITH_FILES):
+            max_bytes, refused = self._max_bytes, self._upload_refused
+        else:
+            max_bytes, refused = _OTHER_BYTES, self._other_refused
+        declared = headers.get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > max_bytes:
+            await refused(scope, receive, send)
             return
-        body = _Body(receive, self._max_bytes)
+        body = _Body(receive, max_bytes)
 
         async def answer(message: Message) -> None:
             # Whatever the application makes of a body cut short, 413 is said instead.
@@ -46,7 +59,7 @@ class UploadLimit:
         with contextlib.suppress(_TooLargeError):
             await self._app(scope, body.receive, answer)
         if body.too_large:
-            await self._refuse(scope, receive, send)
+            await refused(scope, receive, send)
 
 
 class _TooLargeError(Exception):

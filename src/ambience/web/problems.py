@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import tempfile
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -103,6 +104,11 @@ def _wrong(item: Mapping[str, Any]) -> str:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
+    broken = error.status_code == HTTPStatus.BAD_REQUEST
+    if broken and isinstance(
+        error.__cause__, OSError
+    ):  # FastAPI takes it for a broken form
+        return await _unwritable(request, error.__cause__)
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             detail = f"there is nothing at {request.url.path}: see /docs"
@@ -113,6 +119,20 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     response = problem(error.status_code, detail)
     response.headers.update(error.headers or {})
     return response
+
+
+async def _unwritable(request: Request, error: OSError) -> JSONResponse:
+    """Answer where the body of a request can't be put into a temporary file."""
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    status = status_of(error)
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:  # whatever it is, it is the folder
+        status = HTTPStatus.INSUFFICIENT_STORAGE
+    return problem(
+        status,
+        "the upload can't be put into the temporary folder "
+        f"{tempfile.tempdir or 'of the system'} ({error.strerror or error}): make room "
+        "there, or name another in TMPDIR",
+    )
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -13,7 +13,7 @@ from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.core.matches import Answer
 from ambience.imaging import ImageFile, Limits
 from ambience.web.backend import Backend
-from ambience.web.forms import only_fields
+from ambience.web.forms import FormRoute, only_fields
 from ambience.web.options import Told, asked
 from ambience.web.problems import PROBLEMS
 from ambience.web.schemas import (
@@ -23,7 +23,6 @@ from ambience.web.schemas import (
     Depth,
     HeldImages,
     ImageIdPath,
-    ImageUpload,
     KQuery,
     RadiusQuery,
     SearchAnswer,
@@ -31,6 +30,7 @@ from ambience.web.schemas import (
     exactly_one,
     search_answer,
 )
+from ambience.web.uploads import ImageData, ImageDataIfAny
 
 Claim = Callable[[str, ImageId], None]
 """Called with a service's name and an id that a caller chose for it alone, before the
@@ -42,7 +42,7 @@ def service_routes(
     limits: Limits,
     *,
     claim: Claim,
-    route_class: type[APIRoute] = APIRoute,
+    route_class: type[APIRoute] = FormRoute,
 ) -> APIRouter:
     """Return the routes of one service, under ``/{its name}``.
 
@@ -94,9 +94,9 @@ def _add_changes(
         status_code=HTTPStatus.NO_CONTENT,
         dependencies=[only_fields("image")],
     )
-    def put(image_id: ImageIdPath, image: ImageUpload) -> None:
+    def put(image_id: ImageIdPath, image: ImageData) -> None:
         """Add an image to this service alone, or replace it."""
-        file = ImageFile(image.file.read(), limits=limits)
+        file = ImageFile(image, limits=limits)
         extracted = backend.extract(file)
         claim(backend.name, ImageId(image_id))
         backend.put({ImageId(image_id): extracted})
@@ -126,19 +126,19 @@ def _add_searches(router: APIRouter, backend: Backend, limits: Limits) -> None:
         return _nearest(answer)
 
     def search(
-        image: ImageUpload,
+        image: ImageData,
         depth: Annotated[Depth, Depends()],
         told: Annotated[Told, Depends(asked(backend.options, form=True))],
     ) -> SearchAnswer:
         """Find images like the one sent: the nearest k, or all within a radius."""
-        file = ImageFile(image.file.read(), limits=limits)
+        file = ImageFile(image, limits=limits)
         answer = backend.search(file, k=depth.k, radius=depth.radius, options=told)
         return _nearest(answer)
 
     def search_either_way(
         depth: Annotated[Depth, Depends()],
         told: Annotated[Told, Depends(asked(backend.options, form=True))],
-        image: ImageUpload | None = None,
+        image: ImageDataIfAny,
         text: Words = None,
     ) -> SearchAnswer:
         """Find images like the one sent, or those that words describe."""
