@@ -3,7 +3,6 @@
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse
 
 from ambience.catalog import ImageRecord
 from ambience.core.features import ImageId
@@ -11,8 +10,9 @@ from ambience.gateway.files import file_of
 from ambience.gateway.parts import Parts
 from ambience.gateway.schemas import image_answer
 from ambience.imaging import Format, ImageFile, rendition, sniff, thumbnail
-from ambience.web.problems import PROBLEMS
-from ambience.web.schemas import ImageIdPath
+from ambience.web.file_answers import FileAnswer
+from ambience.web.openapi import problems
+from ambience.web.schemas import JSON, ImageIdPath
 
 _VIEW_SIDE = 2048  # pixels: fills a large screen
 
@@ -23,12 +23,30 @@ _SAFE = {
 }
 
 
+_BYTES: JSON = {"schema": {"type": "string", "format": "binary"}}
+_SENT: dict[int | str, JSON] = {
+    HTTPStatus.OK: {"description": "The image.", "content": {"image/*": _BYTES}},
+    HTTPStatus.PARTIAL_CONTENT: {
+        "description": "The part that `Range` asks for, or several.",
+        "content": {"image/*": _BYTES, "multipart/byteranges": _BYTES},
+    },
+    HTTPStatus.NOT_MODIFIED: {"description": "It is as `If-None-Match` knows it."},
+}
+
+
 def file_routes(parts: Parts) -> APIRouter:
     """Return the routes under ``/images/{image_id}`` that send pictures."""
     router = APIRouter(
         prefix="/images/{image_id}",
         tags=["images"],
-        responses=PROBLEMS,
+        responses=problems(
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+            HTTPStatus.INSUFFICIENT_STORAGE,
+        )
+        | _SENT,
         default_response_class=Response,
     )
     catalog, originals, limits = parts.catalog, parts.originals, parts.limits
@@ -44,13 +62,13 @@ def file_routes(parts: Parts) -> APIRouter:
         if not path.exists():
             file = ImageFile(file_of(record, originals).read_bytes(), limits=limits)
             originals.write_thumbnail(record.sha256, thumbnail(file.image))
-        return FileResponse(path, media_type="image/webp", headers=headers)
+        return FileAnswer(path, media_type="image/webp", headers=headers)
 
     @router.get("/file")
     def show_file(image_id: ImageIdPath) -> Response:
         """Send the image's file as it is."""
         record = catalog.get(ImageId(image_id))
-        return FileResponse(
+        return FileAnswer(
             file_of(record, originals),
             media_type=Format(record.format).media_type,
             headers=_SAFE,
@@ -65,7 +83,7 @@ def file_routes(parts: Parts) -> APIRouter:
         file = file_of(record, originals)
         kind, headers = Format(record.format), _headers(record)
         if kind.in_browsers and max(record.size) <= _VIEW_SIDE:
-            return FileResponse(file, media_type=kind.media_type, headers=headers)
+            return FileAnswer(file, media_type=kind.media_type, headers=headers)
         shown = rendition(file.read_bytes(), longest_side=_VIEW_SIDE, limits=limits)
         return Response(shown, media_type=sniff(shown).media_type, headers=headers)
 

@@ -1,12 +1,14 @@
 """The merged search over HTTP."""
 
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, Form, Request
 
 from ambience.core.errors import BadParameterError
 from ambience.core.features import MAX_IMAGE_ID, ImageId
+from ambience.core.numbers import DECIMAL, WHOLE
 from ambience.core.region import Region
 from ambience.fusion import MIN_SCORE
 from ambience.gateway.parts import Parts
@@ -15,7 +17,7 @@ from ambience.gateway.reverse_search import ReverseSearch
 from ambience.gateway.schemas import ReverseSearchAnswer, reverse_search_answer
 from ambience.imaging import ImageFile
 from ambience.web.forms import FormRoute, only_fields
-from ambience.web.problems import PROBLEMS
+from ambience.web.openapi import problems
 from ambience.web.schemas import JSON, MAX_K, ImageUpload, Words
 from ambience.web.uploads import read
 
@@ -59,6 +61,7 @@ class SearchForm:
                 le=MAX_IMAGE_ID,
                 description="An image of the library, which itself is left out.",
             ),
+            WHOLE,
         ] = None,
         region: Annotated[
             str | None,
@@ -70,7 +73,7 @@ class SearchForm:
             ),
         ] = None,
         k: Annotated[
-            int, Form(ge=1, le=MAX_K, description="How many matches at most.")
+            int, Form(ge=1, le=MAX_K, description="How many matches at most."), WHOLE
         ] = _K,
         services: Annotated[
             str, Form(description="Whom to ask, by name, with commas; all if empty.")
@@ -79,7 +82,9 @@ class SearchForm:
             bool, Form(description="Only claims that it is the same picture.")
         ] = False,
         min_score: Annotated[
-            float, Form(ge=0, le=1, description="Only claims at least this probable.")
+            float,
+            Form(ge=0, le=1, description="Only claims at least this probable."),
+            DECIMAL,
         ] = MIN_SCORE,
     ) -> None:
         self.image = image
@@ -104,7 +109,7 @@ def search_routes(parts: Parts, *, also: Also | None = None) -> APIRouter:
         parts: Who searches.
         also: Adds fields to its answer.
     """
-    router = APIRouter(tags=["search"], responses=PROBLEMS, route_class=FormRoute)
+    router = APIRouter(tags=["search"], route_class=FormRoute)
 
     def by_image(form: SearchForm, data: bytes) -> ByImage:
         return ByImage(ImageFile(data, limits=parts.limits), form.region)
@@ -127,6 +132,11 @@ def search_routes(parts: Parts, *, also: Also | None = None) -> APIRouter:
 
     @router.post(
         "/reverse_search",
+        responses=problems(
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            HTTPStatus.BAD_GATEWAY,
+        ),
         dependencies=[
             only_fields(
                 "image", "url", "text", "image_id", "region",

@@ -16,11 +16,14 @@ from ambience.web.every_answer import AnswerHead, OwnPagesOnly
 from ambience.web.forms import FormRoute
 from ambience.web.limits import UploadLimit
 from ambience.web.metrics import MeasureRequests, Metrics
+from ambience.web.openapi import document_problems
 from ambience.web.origins import KnownOrigins
 from ambience.web.problems import handle_problems
 from ambience.web.schemas import JSON
 from ambience.web.service_routes import Claim, service_routes
 from ambience.web.uploads import UploadBudget
+
+_AS_JSON: JSON = {"application/json": {"schema": {"type": "object"}}}
 
 
 def create_app(  # noqa: PLR0913 -- each is told by name
@@ -53,6 +56,7 @@ def create_app(  # noqa: PLR0913 -- each is told by name
         admission.upload_bytes, wait_s=admission.upload_wait_s
     )
     handle_problems(app)
+    document_problems(app)
     metrics = Metrics(backends, missed)
     app.add_middleware(MeasureRequests, metrics=metrics)
     app.add_middleware(UploadLimit, max_bytes=limits.max_bytes)
@@ -72,7 +76,11 @@ def create_app(  # noqa: PLR0913 -- each is told by name
         """Answer as long as the process is alive."""
         return {"status": "alive"}
 
-    @app.get("/readyz", tags=["state"])
+    @app.get(
+        "/readyz",
+        tags=["state"],
+        responses={503: {"description": "None does.", "content": _AS_JSON}},
+    )
     def readyz() -> JSONResponse:
         """Say which services answer; 503 when none does."""
         states = [backend.status() for backend in backends]
@@ -88,7 +96,12 @@ def create_app(  # noqa: PLR0913 -- each is told by name
         }
         return JSONResponse(body, status_code=status)
 
-    @app.get("/metrics", tags=["state"], response_class=Response)
+    @app.get(
+        "/metrics",
+        tags=["state"],
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
     def numbers() -> Response:
         """Answer Prometheus."""
         return Response(metrics.text(), media_type="text/plain; version=0.0.4")

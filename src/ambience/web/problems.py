@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from ambience.core import errors
 
@@ -35,6 +36,8 @@ STATUS: dict[type[errors.AmbienceError], int] = {
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
+
 _log = logging.getLogger(__name__)
 
 
@@ -50,13 +53,6 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-
-
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": Problem, "description": "The request can't be carried out."},
-    "5XX": {"model": Problem, "description": "The server can't carry it out now."},
-}
-"""For ``responses=`` of every route, so that the OpenAPI document names them."""
 
 
 def status_of(error: Exception) -> int:
@@ -104,11 +100,9 @@ def _wrong(item: Mapping[str, Any]) -> str:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
-    broken = error.status_code == HTTPStatus.BAD_REQUEST
-    if broken and isinstance(
-        error.__cause__, OSError
-    ):  # FastAPI takes it for a broken form
-        return await _unwritable(request, error.__cause__)
+    cause = error.__cause__
+    if error.status_code == HTTPStatus.BAD_REQUEST and isinstance(cause, OSError):
+        return await _unwritable(request, cause)  # which FastAPI takes for a bad form
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             detail = f"there is nothing at {request.url.path}: see /docs"
@@ -118,7 +112,22 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
             detail = str(error.detail)
     response = problem(error.status_code, detail)
     response.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = ", ".join(_methods(request))
     return response
+
+
+def _methods(request: Request) -> list[str]:
+    """Return all methods of a path: the router names those of one of its routes."""
+    allowed = [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
+    return sorted([*allowed, "HEAD"]) if "GET" in allowed else allowed
 
 
 async def _unwritable(request: Request, error: OSError) -> JSONResponse:
