@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 OWNERS = {
-    "anyio": "gateway/transport.py gateway/proxy.py gateway/upstream.py",
+    "anyio": (
+        "gateway/transport.py gateway/proxy.py gateway/upstream.py web/every_answer.py"
+    ),
     "PIL": "imaging/* imaging/edits/*",
     "pillow_heif": "imaging/*",
     "cv2": "services/local_features/opencv.py",
     "faiss": "index/faiss_*.py",
     "fastapi": "web/* gateway/* gallery/*",
     "filelock": "ingest/* cli/* service/* store/* catalog/*",
+    "h11": "cli/connections.py",
     "httpx2": (
         "gateway/remote.py gateway/transport.py gateway/proxy.py gateway/upstream.py "
         "gateway/fetching.py"

@@ -6,7 +6,8 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
-from ambience.cli.serve import _bound, _fetcher, _guarded
+from ambience.cli.http_server import bound
+from ambience.cli.serve import _fetcher, _guarded
 from ambience.core.errors import BadParameterError
 from ambience.core.settings import load_settings
 
@@ -14,16 +15,16 @@ from ambience.core.settings import load_settings
 def test_small_answers_are_not_held_back() -> None:
     # asyncio sets TCP_NODELAY only where the protocol is named; without that, each
     # answer waits 40 ms for the client's acknowledgement of its first part.
-    with _bound("127.0.0.1", 0) as listener:
+    with bound("127.0.0.1", 0) as listener:
         assert listener.proto == socket.IPPROTO_TCP
 
 
 def test_a_port_that_is_taken_is_said() -> None:
-    with _bound("127.0.0.1", 0) as taken:
+    with bound("127.0.0.1", 0) as taken:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(BadParameterError, match=f"port {port}.*choose another"):
-            _bound("127.0.0.1", port)
+            bound("127.0.0.1", port)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_names_are_checked_where_only_this_machine_gets_answers(
     host: str, allowed: tuple[str, ...], asked: str, status: int
 ) -> None:
     settings = load_settings(host=host, allowed_hosts=allowed)
-    with _bound(host, 0) as listener:
+    with bound(host, 0) as listener:
         app = _guarded(PlainTextResponse("hello"), settings, listener)
     answer = TestClient(app).get("/", headers={"host": asked})
     assert answer.status_code == status
@@ -69,5 +70,5 @@ def test_images_are_fetched_for_others_only_if_that_is_set(
     settings = load_settings(
         host=host, allowed_hosts=allowed, search_by_url={"enabled": enabled}
     )
-    with _bound(host, 0) as listener:
+    with bound(host, 0) as listener:
         assert (_fetcher(settings, listener) is not None) is fetches

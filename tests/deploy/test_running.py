@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from ambience.cli.serve import _bound
+from ambience.cli.http_server import bound
 from tests.deploy.places import DEPLOY, ENABLED, PORTS
 from tests.library import write_images
 from tests.server import Server, serving, started
@@ -109,7 +109,7 @@ def test_the_health_check_tells_a_server_that_answers(apart: Path) -> None:
 
 
 def test_the_health_check_tells_a_port_where_nobody_answers() -> None:
-    with closing(_bound("127.0.0.1", 0)) as silent:  # taken, and not listening
+    with closing(bound("127.0.0.1", 0)) as silent:  # taken, and not listening
         port = silent.getsockname()[1]
         dead = health(port)
     assert dead.returncode == 1

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -290,6 +291,25 @@ def test_files_that_can_not_grow_are_said_and_nothing_is_lost(tmp_path: Path) ->
             assert search(client, seed)["matches"][0]["image_id"] == seed
         assert list((data / "staging").iterdir()) == []
         client.put("/images/1", files={"image": image(1)}).raise_for_status()
+
+
+def test_an_upload_that_does_not_fit_into_the_temporary_folder_is_said(
+    tmp_path: Path,
+) -> None:
+    large = {"image": bytes(2**22)}  # what is below a megabyte stays in memory
+    with serving(tmp_path / "data", code=files_up_to(SMALL)) as (server, client):
+        for method, path in [
+            ("PUT", "/images/1"),
+            ("PUT", "/phash/images/1"),
+            ("POST", "/reverse_search"),
+            ("POST", "/color/search?k=1"),
+        ]:
+            answer = client.request(method, path, files=large)
+            assert answer.status_code == 507
+            assert "TMPDIR" in answer.json()["detail"]
+            assert tempfile.gettempdir() in answer.json()["detail"]
+        client.put("/images/1", files={"image": image(1)}).raise_for_status()
+        assert server.stop() == 0
 
 
 def test_an_import_on_a_full_disk_says_so_for_each_file(tmp_path: Path) -> None:

@@ -42,9 +42,9 @@ def test_every_form_names_what_it_takes(
             data={"servces": "phash", "crop": "0,0,9,9"},
         )
         assert answer.status_code == 422, path
-        assert answer.json()["detail"] == (
-            "not understood here: servces, crop; this takes " + ", ".join(fields)
-        )
+        said, _, known = answer.json()["detail"].partition("; this takes ")
+        assert said == "not understood here: servces, crop"
+        assert sorted(known.split(", ")) == sorted(fields)
     assert client.get("/images/9").status_code == 404
 
 

@@ -20,6 +20,7 @@ from ambience.gateway.legacy_schemas import FileNames
 from ambience.gateway.reverse_search import ReverseSearch
 from ambience.imaging import ImageFile, Limits
 from ambience.web.backend import UnavailableBackend
+from ambience.web.uploads import UploadBudget
 from tests.drawing import drawn_image, encode
 from tests.library import write_images
 from tests.server import serving
@@ -169,6 +170,7 @@ class ImageText(UnavailableBackend):
 
 def test_a_service_added_later_has_its_routes(system: System) -> None:
     backend, app = ImageText(), FastAPI()
+    app.state.uploads = UploadBudget(2**20, wait_s=1)
     names = FileNames(system.parts.catalog)
     app.include_router(legacy_service_routes([backend], limits=Limits(), names=names))
     client = TestClient(app)

@@ -17,6 +17,7 @@ from tests.scripted import GUARD_S, Got, answer, read_head, read_request, script
 
 Serve = Callable[[socket.socket], None]
 PROBLEM = "application/problem+json"
+FORM = {"content-type": "multipart/form-data; boundary=b"}
 STATE = b'{"name":"phash","available":true,"count":0,"index":{"lag":0}}'
 MATCHES = b'{"matches":[],"note":""}'
 
@@ -101,7 +102,7 @@ def test_an_upload_is_not_held(tmp_path: Path) -> None:
             yield piece
 
     with gateway_before(serve, tmp_path) as client:
-        headers = {"content-length": str(count * len(piece))}
+        headers = {"content-length": str(count * len(piece)), **FORM}
         said = client.post("/phash/search?k=1", content=body(), headers=headers)
     assert said.content == MATCHES
     assert furthest < 24 * 2**20  # what the sockets of two connections may hold
@@ -123,7 +124,7 @@ def test_an_upload_over_the_limit_ends_here(tmp_path: Path) -> None:
             yield bytes(2**20)
 
     with gateway_before(serve, tmp_path) as client:
-        said = client.put("/phash/images/7", content=body())
+        said = client.put("/phash/images/7", content=body(), headers=FORM)
         assert (said.status_code, said.headers["content-type"]) == (413, PROBLEM)
         assert cut.wait(GUARD_S)
 

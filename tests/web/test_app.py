@@ -163,7 +163,9 @@ def test_every_error_is_a_problem_document(
 def test_a_wrong_method_is_a_problem_document(client: TestClient) -> None:
     answer = client.post("/healthz")
     assert (answer.status_code, answer.headers["content-type"]) == (405, PROBLEM)
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, HEAD"
+    answer = client.post("/phash/images/7")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, PUT")
 
 
 def test_an_upload_over_the_limit_is_refused_before_it_is_read(
@@ -208,5 +210,9 @@ def test_a_radius_is_answered_with_the_nearest_only(
 def test_the_documents_name_every_route_with_its_problems(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     search = document["paths"]["/phash/search"]["post"]
-    assert {"200", "4XX", "5XX"} <= set(search["responses"])
+    assert {"200", "400", "403", "413", "422", "503"} <= set(search["responses"])
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                assert status < "400" or PROBLEM in response["content"]
     assert document["components"]["schemas"]["SearchAnswer"]["examples"]

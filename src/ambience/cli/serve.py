@@ -2,21 +2,18 @@
 
 import argparse
 import ipaddress
-import logging
-import signal
 import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import uvicorn
 
 from ambience import gallery, registry
 from ambience.catalog import Catalog
 from ambience.cli.descriptors import raise_limit
+from ambience.cli.http_server import bound, say_ready, serve
 from ambience.cli.logs import set_up_logs
 from ambience.cli.output import print_json, progress_bar, report_json, report_lines
 from ambience.cli.samples import SAMPLES_FOLDER, sample_photographs
@@ -40,10 +37,9 @@ from ambience.gateway.legacy import legacy_service_routes
 from ambience.gateway.legacy_schemas import FileNames
 from ambience.ingest import Progress
 from ambience.ingest.folders import absolute
+from ambience.web.admission import admission_from
 from ambience.web.app import create_app
 from ambience.web.hosts import KnownHosts
-
-_STOP_S = 5  # how long answers under way may take once the process is asked to stop
 
 _log = logging.getLogger(__name__)
 
@@ -76,20 +72,24 @@ def _serve_services(options: argparse.Namespace, settings: Settings) -> int:
     _warn_if_readonly(data)
     limits = limits_from(settings)
     with (
-        _bound(settings.host, port) as listener,
+        bound(settings.host, port) as listener,
         in_use(data) as (database, _),
     ):
         backends = open_backends(settings, data, options.services)
         try:
-            app = create_app(backends, limits=limits)
+            admission = admission_from(settings)
+            app = create_app(backends, limits=limits, admission=admission)
             names = _legacy(settings, Catalog(database))
             if names is not None:
                 app.include_router(
                     legacy_service_routes(backends, limits=limits, names=names)
                 )
             guarded = _guarded(app, settings, listener)
-            _serve(
-                guarded, listener, lambda: _say_ready(listener, as_json=options.json)
+            serve(
+                guarded,
+                listener,
+                lambda: say_ready(listener, as_json=options.json),
+                limits=settings.server,
             )
         finally:
             for backend in backends:
@@ -103,24 +103,26 @@ def _serve_everything(
     data = data_folder(settings, to_write=bool(folders))
     _warn_if_readonly(data)
     with (
-        _bound(settings.host, settings.port) as listener,
+        bound(settings.host, settings.port) as listener,
         System.open(
             settings, fetcher=_fetcher(settings, listener), to_write=False
         ) as system,
     ):
         legacy = _legacy(settings, system.parts.catalog)
-        app = create_gateway(system.parts, legacy=legacy)
+        admission = admission_from(settings)
+        app = create_gateway(system.parts, legacy=legacy, admission=admission)
         background = _BackgroundImport(system, folders, as_json=options.json)
         app.include_router(gallery.pages(background.progress))
         try:
 
             def on_ready() -> None:
-                _say_ready(listener, as_json=options.json)
+                say_ready(listener, as_json=options.json)
                 background.start()
                 if not system.readonly:
                     system.upkeep.start()
 
-            _serve(_guarded(app, settings, listener), listener, on_ready)
+            guarded = _guarded(app, settings, listener)
+            serve(guarded, listener, on_ready, limits=settings.server)
         finally:
             background.stop()
             system.upkeep.stop()
@@ -204,62 +206,3 @@ def _guarded(app: Any, settings: Settings, listener: socket.socket) -> Any:
     if _is_loopback(listener) or settings.allowed_hosts:
         return KnownHosts(app, hosts=(settings.host, *settings.allowed_hosts))
     return app
-
-
-class _Server(uvicorn.Server):
-    """A server that says when it answers."""
-
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], object]) -> None:
-        super().__init__(config)
-        self._on_ready = on_ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
-        await super().startup(sockets)
-        if self.started:
-            self._on_ready()
-
-
-def _serve(app: Any, listener: socket.socket, on_ready: Callable[[], object]) -> None:
-    config = uvicorn.Config(
-        app,
-        log_config=None,  # its own handlers repeat without bound
-        log_level="warning",
-        timeout_graceful_shutdown=_STOP_S,
-        lifespan="on",
-    )
-    server = _Server(config, on_ready)
-    # Once the server has stopped, it sends itself the signal again, for this handler:
-    # what is open is then closed in order instead of being cut off.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        _log.info("stopped")
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    """Take the port before anything is opened, so that a clash is said at once."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named, as asyncio sends small answers at once only where it is.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise BadParameterError(
-            f"port {port} at {host} can't be served at ({error.strerror}): choose "
-            "another with --port"
-        ) from error
-    return listener
-
-
-def _say_ready(listener: socket.socket, *, as_json: bool) -> None:
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{port}"
-    if as_json:
-        print_json({"ready": address})
-    else:
-        print(f"ambience is ready at {address}", flush=True)

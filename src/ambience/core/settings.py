@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
@@ -18,6 +18,9 @@ SETTINGS_FILE = Path("ambience.toml")
 _PREFIX, _NESTED = "AMBIENCE_", "__"  # of environment variables
 
 TIMEOUT_S = 30.0  # the slowest search of a large library takes a few seconds
+
+Origin = Annotated[str, Field(pattern=r"^https?://[^/?#\s]+$")]
+"""Where a page is from, as browsers say it: scheme, host, and port if it is unusual."""
 
 S = TypeVar("S", bound="ServiceSettings")
 
@@ -71,6 +74,35 @@ class SearchByUrlSettings(BaseModel):
     timeout_s: float = Field(default=10.0, gt=0)
 
 
+class ServerSettings(BaseModel):
+    """``[server]``: how long clients are waited for, and how many of them there may be.
+
+    Attributes:
+        max_connections: Open connections; who is over it takes the place of the one
+            that has been silent for longest.
+        header_timeout_s: How long the head of a request may take, from the start of the
+            connection or the end of the answer before.
+        max_header_kib: Size of that head.
+        body_idle_timeout_s: How long the next piece of a body may take.
+        min_body_kib_per_s: Least rate of a body, on average, once it has taken longer
+            than `body_idle_timeout_s`.
+        answer_idle_timeout_s: How long a client may take none of its answer.
+        uploads_in_memory_mib: Bytes of uploads that are worked on at the same time.
+        upload_wait_s: How long an upload waits for its part of that.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_connections: int = Field(default=500, gt=0)
+    header_timeout_s: float = Field(default=10.0, gt=0)
+    max_header_kib: int = Field(default=32, gt=0)
+    body_idle_timeout_s: float = Field(default=30.0, gt=0)
+    min_body_kib_per_s: float = Field(default=4.0, ge=0)
+    answer_idle_timeout_s: float = Field(default=30.0, gt=0)
+    uploads_in_memory_mib: int = Field(default=256, gt=0)
+    upload_wait_s: float = Field(default=30.0, gt=0)
+
+
 class Settings(BaseSettings):
     """The whole configuration. Command line beats environment beats file beats default.
 
@@ -79,10 +111,13 @@ class Settings(BaseSettings):
         host: Address to serve at; the default is reachable from this machine only.
         port: Port to serve the gateway and the gallery at.
         allowed_hosts: Names that requests may call this server by, besides its own.
+        allowed_origins: Pages elsewhere that may send requests, such as
+            ``https://photos.example.org``.
         enabled: Services that are asked, here or elsewhere.
         services: One table per service, checked by that service's own settings class.
         limits: What an image may cost.
         search_by_url: Searching with an image on the internet.
+        server: What clients may cost.
         import_threads: Images decoded at once; 0: one for each processor.
         legacy_routes: Whether the routes of the original are served, too.
         legacy_file_names: Whether they answer the names of files as well.
@@ -100,10 +135,12 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=44444, ge=0, le=65_535)
     allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[Origin, ...] = ()
     enabled: tuple[str, ...] = ("phash", "color", "local_features")
     services: dict[str, dict[str, Any]] = Field(default_factory=dict)
     limits: LimitSettings = LimitSettings()
     search_by_url: SearchByUrlSettings = SearchByUrlSettings()
+    server: ServerSettings = ServerSettings()
     import_threads: int = Field(default=0, ge=0)
     legacy_routes: bool = False
     legacy_file_names: bool = False

@@ -18,16 +18,24 @@ from ambience.gateway.parts import Parts
 from ambience.gateway.proxy import Proxy
 from ambience.gateway.remote import RemoteBackend
 from ambience.gateway.search_routes import search_routes
+from ambience.web.admission import DEFAULT_ADMISSION, Admission
 from ambience.web.app import create_app
 from ambience.web.backend import Backend
+from ambience.web.forms import FormRoute
 
 
-def create_gateway(parts: Parts, *, legacy: FileNames | None = None) -> FastAPI:
+def create_gateway(
+    parts: Parts,
+    *,
+    legacy: FileNames | None = None,
+    admission: Admission = DEFAULT_ADMISSION,
+) -> FastAPI:
     """Return the application that serves the gateway.
 
     Args:
         parts: What it is made of.
         legacy: How the original's routes name images; without, they are not served.
+        admission: What clients may do.
     """
     claim = parts.writer.claim
     proxies = {
@@ -38,7 +46,7 @@ def create_gateway(parts: Parts, *, legacy: FileNames | None = None) -> FastAPI:
 
     def route_class(backend: Backend) -> type[APIRoute]:
         proxy = proxies.get(backend.name)
-        return APIRoute if proxy is None else proxy.route_class()
+        return FormRoute if proxy is None else proxy.route_class()
 
     @asynccontextmanager
     async def closing(_: FastAPI) -> AsyncIterator[None]:
@@ -52,6 +60,7 @@ def create_gateway(parts: Parts, *, legacy: FileNames | None = None) -> FastAPI:
         claim=claim,
         missed=parts.missed,
         route_class=route_class,
+        admission=admission,
     )
     app.include_router(APIRouter(lifespan=closing))
     app.include_router(image_routes(parts))

@@ -16,23 +16,29 @@ from ambience.gateway.files import ImageFiles
 from ambience.gateway.open_file_response import open_file_response
 from ambience.gateway.parts import Parts
 from ambience.imaging import Format, ImageFile, rendition, sniff, thumbnail
-from ambience.web.problems import PROBLEMS
-from ambience.web.schemas import ImageIdPath
+from ambience.web.openapi import problems
+from ambience.web.schemas import JSON, ImageIdPath
 
 _VIEW_SIDE = 2048  # pixels: fills a large screen
 _HEAD_BYTES = 4096  # tell what kind of file it is
 
-# A file of the user's must never run as a page of ours, whatever its bytes pretend,
-# and no page from elsewhere is to show it or to time how it loads.
-_SAFE = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+# A file of the user's must never run as a page of ours, whatever its bytes pretend.
+_SAFE = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 
 _log = logging.getLogger(__name__)
 
 _Show: TypeAlias = Callable[[ImageRecord, Request], Response]
+
+
+_BYTES: JSON = {"schema": {"type": "string", "format": "binary"}}
+_SENT: dict[int | str, JSON] = {
+    HTTPStatus.OK: {"description": "The image.", "content": {"image/*": _BYTES}},
+    HTTPStatus.PARTIAL_CONTENT: {
+        "description": "The part that `Range` asks for.",
+        "content": {"image/*": _BYTES},
+    },
+    HTTPStatus.NOT_MODIFIED: {"description": "It is as `If-None-Match` knows it."},
+}
 
 
 def file_routes(parts: Parts) -> APIRouter:
@@ -40,7 +46,14 @@ def file_routes(parts: Parts) -> APIRouter:
     router = APIRouter(
         prefix="/images/{image_id}",
         tags=["images"],
-        responses=PROBLEMS,
+        responses=problems(
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+            HTTPStatus.INSUFFICIENT_STORAGE,
+        )
+        | _SENT,
         default_response_class=Response,
     )
     pictures = _Pictures(parts)

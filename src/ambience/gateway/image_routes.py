@@ -1,5 +1,7 @@
 """The images themselves: put, delete and list them."""
 
+import contextlib
+import re
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
@@ -9,26 +11,34 @@ from fastapi import APIRouter, Form, Query
 from ambience.catalog.catalog import Position
 from ambience.core.errors import BadParameterError
 from ambience.core.features import MAX_IMAGE_ID, ImageId
+from ambience.core.numbers import WHOLE
 from ambience.gateway.parts import Parts
 from ambience.gateway.schemas import ImageAnswer, ImagePage, PutAnswer, image_answer
 from ambience.imaging import ImageFile
 from ambience.ingest import Arrival
-from ambience.web.forms import only_fields
-from ambience.web.problems import PROBLEMS
-from ambience.web.schemas import ImageIdPath, ImageUpload
+from ambience.web.forms import FormRoute, only_fields
+from ambience.web.openapi import problems
+from ambience.web.schemas import ImageIdPath
+from ambience.web.uploads import ImageData
 
 _PAGE = 100
 _MAX_PAGE = 1000
+_AFTER = re.compile("([-0-9T:.]{10,26})~([0-9]{1,16})")  # a local time, and an id
 
 
 def image_routes(parts: Parts) -> APIRouter:
     """Return the routes under ``/images``."""
-    router = APIRouter(prefix="/images", tags=["images"], responses=PROBLEMS)
+    router = APIRouter(
+        prefix="/images",
+        tags=["images"],
+        responses=problems(HTTPStatus.INSUFFICIENT_STORAGE),
+        route_class=FormRoute,
+    )
     catalog, writer = parts.catalog, parts.writer
 
     @router.get("")
     def images(
-        limit: Annotated[int, Query(ge=1, le=_MAX_PAGE)] = _PAGE,
+        limit: Annotated[int, Query(ge=1, le=_MAX_PAGE), WHOLE] = _PAGE,
         after: Annotated[str | None, Query(description="From the last page.")] = None,
     ) -> ImagePage:
         """List the library, newest first."""
@@ -41,26 +51,29 @@ def image_routes(parts: Parts) -> APIRouter:
             after=last and f"{last.shown_at.isoformat()}~{last.image_id}",
         )
 
-    @router.get("/{image_id}")
+    @router.get("/{image_id}", responses=problems(HTTPStatus.NOT_FOUND))
     def image_record(image_id: ImageIdPath) -> ImageAnswer:
         """Say what is known of an image."""
         return image_answer(catalog.get(ImageId(image_id)))
 
-    @router.put("/{image_id}", dependencies=[only_fields("image", "keep")])
+    @router.put(
+        "/{image_id}",
+        responses=problems(HTTPStatus.CONFLICT, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+        dependencies=[only_fields("image", "keep")],
+    )
     def put(
         image_id: ImageIdPath,
-        image: ImageUpload,
+        image: ImageData,
         *,
         keep: Annotated[
             bool, Form(description="Whether to keep the file too, to show it.")
         ] = True,
     ) -> PutAnswer:
         """Add an image to every service, or replace it; when answered, it is safe."""
-        data = image.file.read()
         arrival = Arrival(
             image_id=ImageId(image_id),
-            prepared=writer.prepare(ImageFile(data, limits=parts.limits)),
-            upload=data,
+            prepared=writer.prepare(ImageFile(image, limits=parts.limits)),
+            upload=image,
             keep=keep,
         )
         unavailable = writer.put([arrival])
@@ -72,7 +85,11 @@ def image_routes(parts: Parts) -> APIRouter:
             },
         )
 
-    @router.delete("/{image_id}", status_code=HTTPStatus.NO_CONTENT)
+    @router.delete(
+        "/{image_id}",
+        status_code=HTTPStatus.NO_CONTENT,
+        responses=problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+    )
     def delete(image_id: ImageIdPath) -> None:
         """Remove an image from every service; a file of the user's is left alone."""
         writer.delete(ImageId(image_id))
@@ -81,11 +98,8 @@ def image_routes(parts: Parts) -> APIRouter:
 
 
 def _position(after: str) -> Position:
-    shown_at, _, image_id = after.partition("~")
-    try:
-        last = min(int(image_id), MAX_IMAGE_ID)  # a larger one SQLite can't compare
-        return Position(datetime.fromisoformat(shown_at), ImageId(max(0, last)))
-    except ValueError as error:
-        raise BadParameterError(
-            "after: send what the page before answered as its `after`"
-        ) from error
+    given = _AFTER.fullmatch(after)
+    with contextlib.suppress(ValueError):  # of the 31st of February, for example
+        if given is not None and int(given[2]) <= MAX_IMAGE_ID:
+            return Position(datetime.fromisoformat(given[1]), ImageId(int(given[2])))
+    raise BadParameterError("after: send what the page before answered as its `after`")

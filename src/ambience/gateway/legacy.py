@@ -10,9 +10,9 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, File, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
 from ambience.core.errors import (
@@ -23,6 +23,7 @@ from ambience.core.errors import (
 )
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
+from ambience.gateway.legacy_forms import NewImage, NewImageForAll, QueryImage
 from ambience.gateway.legacy_schemas import (
     FileNames,
     LegacyGone,
@@ -43,13 +44,14 @@ from ambience.imaging import ImageFile, Limits
 from ambience.ingest import Arrival
 from ambience.multivector import MultiVectorOptions
 from ambience.web.backend import Backend
-from ambience.web.forms import only_fields
-from ambience.web.problems import PROBLEMS
+from ambience.web.forms import FormRoute, only_fields
+from ambience.web.openapi import problems
 from ambience.web.schemas import JSON, MAX_K
 from ambience.web.service_routes import Claim
 
 _TAG = "legacy"
 _SHOWN = 20  # images in each list of a reverse search
+_AS_TEXT: JSON = {"text/plain": {"schema": {"type": "string"}}}
 _TAKEN = "Image with the same id is already in the db"  # as its clients know it
 _LOCKS = 64  # images that can be added at once: more than there are threads
 _VERSIONS = 2  # of a query with many vectors: as it is, and mirrored
@@ -76,7 +78,7 @@ def legacy_service_routes(
         names: How images are called.
         claim: See `Claim`; nobody gives out ids where services run alone.
     """
-    router = APIRouter(tags=[_TAG], responses=PROBLEMS)
+    router = APIRouter(tags=[_TAG], route_class=FormRoute)
     for backend in backends:
         router.include_router(_change_routes(backend, limits, names, claim))
         router.include_router(_search_routes(backend, limits, names))
@@ -86,7 +88,7 @@ def legacy_service_routes(
 def _change_routes(
     backend: Backend, limits: Limits, names: FileNames, claim: Claim
 ) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(route_class=FormRoute)
     features = _features(backend.name)
     # Of several with one id at once, one is taken; those with others needn't wait.
     adding = [threading.Lock() for _ in range(_LOCKS)]
@@ -94,11 +96,16 @@ def _change_routes(
     @router.post(
         f"/calculate_{features}",
         response_class=Response,
+        responses=problems(HTTPStatus.CONFLICT, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        | {500: {"description": "The id is taken.", "content": _AS_TEXT}},
         dependencies=[only_fields(*LegacyNew.model_fields)],
     )
-    def calculate(new: Annotated[LegacyNew, File()]) -> Response:
+    def calculate(
+        told: NewImage,
+    ) -> Response:
         """Add an image to this service alone; 500 if the id is there already."""
-        file = ImageFile(new.image.file.read(), limits=limits)
+        new, data = told
+        file = ImageFile(data, limits=limits)
         image_id = ImageId(new.image_id)
         extracted = backend.extract(file)
         with adding[image_id % _LOCKS]:
@@ -108,7 +115,11 @@ def _change_routes(
             backend.put({image_id: extracted})
         return Response()
 
-    @router.post(f"/delete_{features}", response_class=Response)
+    @router.post(
+        f"/delete_{features}",
+        response_class=Response,
+        responses=problems(HTTPStatus.NOT_FOUND),
+    )
     def delete(gone: LegacyGone) -> Response:
         """Remove an image from this service alone."""
         if gone.file_name:
@@ -125,21 +136,29 @@ def _change_routes(
 
 
 def _search_routes(backend: Backend, limits: Limits, names: FileNames) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(route_class=FormRoute)
     similar = _SEARCHED_AS.get(backend.name, backend.name) + "_get_similar_images_by"
 
     @router.post(
         f"/{similar}_image_buffer",
         response_model_exclude_none=True,
+        responses=problems(HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
         dependencies=[only_fields(*LegacySearchByImage.model_fields)],
     )
-    def by_image(asked: Annotated[LegacySearchByImage, File()]) -> list[LegacyMatch]:
+    def by_image(
+        told: QueryImage,
+    ) -> list[LegacyMatch]:
         """Find images like the one sent."""
-        file = ImageFile(asked.image.file.read(), limits=limits)
+        asked, data = told
+        file = ImageFile(data, limits=limits)
         found = _found(backend, asked, lambda **how: backend.search(file, **how))
         return names.put_on(found)
 
-    @router.post(f"/{similar}_id", response_model_exclude_none=True)
+    @router.post(
+        f"/{similar}_id",
+        response_model_exclude_none=True,
+        responses=problems(HTTPStatus.NOT_FOUND),
+    )
     def by_id(asked: LegacySearchById) -> list[LegacyMatch]:
         """Find images like a known one, which comes first where distances count."""
         image_id = ImageId(asked.image_id)
@@ -173,7 +192,7 @@ def _search_routes(backend: Backend, limits: Limits, names: FileNames) -> APIRou
 
 def legacy_image_routes(parts: Parts) -> APIRouter:
     """Return the original's routes of the gateway: all services at once."""
-    router = APIRouter(tags=[_TAG], responses=PROBLEMS)
+    router = APIRouter(tags=[_TAG], route_class=FormRoute)
     backends = sorted(
         parts.backends,
         key=lambda b: _ORDER.index(b.name) if b.name in _ORDER else len(_ORDER),
@@ -182,16 +201,24 @@ def legacy_image_routes(parts: Parts) -> APIRouter:
     @router.post(
         "/calculate_all_image_features",
         response_model_exclude_none=True,
+        responses=problems(HTTPStatus.CONFLICT, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
         dependencies=[only_fields(*LegacyNewForAll.model_fields)],
     )
-    def calculate_all(new: Annotated[LegacyNewForAll, File()]) -> list[LegacyOutcome]:
+    def calculate_all(
+        told: NewImageForAll,
+    ) -> list[LegacyOutcome]:
         """Add an image to every service that has none of this id; keep no file."""
-        file = ImageFile(new.image.file.read(), limits=parts.limits)
+        new, data = told
+        file = ImageFile(data, limits=parts.limits)
         _ = file.info  # whatever is wrong with it is wrong for every service
         reasons = _added(parts, ImageId(new.image_id), file)
         return [_outcome(b, reasons.get(b.name, ""), value="") for b in backends]
 
-    @router.post("/delete_all_image_features", response_model_exclude_none=True)
+    @router.post(
+        "/delete_all_image_features",
+        response_model_exclude_none=True,
+        responses=problems(HTTPStatus.CONFLICT),
+    )
     def delete_all(gone: LegacyGoneForAll) -> list[LegacyOutcome]:
         """Remove an image from every service."""
         image_id = ImageId(gone.image_id)

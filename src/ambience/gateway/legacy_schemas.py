@@ -1,22 +1,34 @@
 """What the original's routes take and answer: fields, shapes and names of files."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import UploadFile
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from ambience.catalog import Catalog
 from ambience.core.errors import BadParameterError, NotFoundError
 from ambience.core.features import MAX_IMAGE_ID, ImageId
+from ambience.core.numbers import DECIMAL, WHOLE
 from ambience.gateway.schemas import image_answer
 from ambience.web.backend import Backend
 
 _UPLOADED = ".online"  # ends the name of an image that came without a file
 _MAX_NAME = 1000  # characters; no system has longer ones
+_ID = re.compile("[0-9]{1,16}")  # the largest has as many digits
 _MAX_WORDS = 1000  # characters; no model reads as many
 
-LegacyImageId = Annotated[int, Field(ge=0, le=MAX_IMAGE_ID)]
+LegacyImageId = Annotated[int, Field(ge=0, le=MAX_IMAGE_ID), WHOLE]
+
+_FLAG = {
+    "anyOf": [
+        {"type": "boolean"},
+        {"type": "integer", "minimum": 0, "maximum": 1},
+        {"type": "string", "enum": ["0", "1", "false", "true"]},
+    ]
+}
+LegacyFlag = Annotated[bool, WithJsonSchema(_FLAG)]
 
 
 class LegacySearch(BaseModel):
@@ -24,35 +36,54 @@ class LegacySearch(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    k: int | None = Field(None, ge=1, description="How many images at most.")
-    distance_threshold: float | None = Field(
-        None,
-        ge=0,
-        allow_inf_nan=False,
-        description="Only images nearer than this, in the original's unit.",
-    )
-    knn_min_matches: int = Field(
-        1, ge=0, description="Images with fewer matches are left out."
-    )
-    use_smnn_matching: bool = Field(
+    k: Annotated[
+        int | None, Field(ge=1, description="How many images at most."), WHOLE
+    ] = None
+    distance_threshold: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            allow_inf_nan=False,
+            description="Only images nearer than this, in the original's unit.",
+        ),
+        DECIMAL,
+    ] = None
+    knn_min_matches: Annotated[
+        int, Field(ge=0, description="Images with fewer matches are left out."), WHOLE
+    ] = 1
+    use_smnn_matching: LegacyFlag = Field(
         default=False,
         description="Whether images are looked at closely; without, votes are counted.",
     )
-    use_ransac: bool = Field(
+    use_ransac: LegacyFlag = Field(
         default=False,
         description="Whether only those matches count that fit together.",
     )
-    smnn_match_threshold: float | None = Field(
-        None, gt=0, le=1, description="Has no effect."
-    )
-    k_clusters: int | None = Field(None, ge=1, description="Has no effect.")
-    matching_threshold: float | None = Field(None, gt=0, description="Has no effect.")
-    aqe_n: int | None = Field(
-        None, ge=1, description="Has no effect where the service has no such option."
-    )
-    aqe_alpha: float | None = Field(
-        None, ge=0, description="Has no effect where the service has no such option."
-    )
+    smnn_match_threshold: Annotated[
+        float | None, Field(gt=0, le=1, description="Has no effect."), DECIMAL
+    ] = None
+    k_clusters: Annotated[
+        int | None, Field(ge=1, description="Has no effect."), WHOLE
+    ] = None
+    matching_threshold: Annotated[
+        float | None,
+        Field(gt=0, allow_inf_nan=False, description="Has no effect."),
+        DECIMAL,
+    ] = None
+    aqe_n: Annotated[
+        int | None,
+        Field(ge=1, description="Has no effect where the service has no such option."),
+        WHOLE,
+    ] = None
+    aqe_alpha: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            allow_inf_nan=False,
+            description="Has no effect where the service has no such option.",
+        ),
+        DECIMAL,
+    ] = None
 
     def options_of(self, backend: Backend) -> dict[str, Any]:
         """Return what was told that the service itself has an option for."""
@@ -163,7 +194,7 @@ class FileNames:
             BadParameterError: If there are several.
         """
         number = name.removesuffix(_UPLOADED)
-        if number != name and number.isdecimal() and int(number) <= MAX_IMAGE_ID:
+        if number != name and _ID.fullmatch(number) and int(number) <= MAX_IMAGE_ID:
             return ImageId(int(number))
         ids = self.catalog.with_name(name)
         if not ids:

@@ -100,8 +100,6 @@ class _OpenFileResponse(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
-        if scope["method"] == "HEAD":
-            self._part = range(0)
         try:
             await super().__call__(scope, receive, send)
         finally:

@@ -1,6 +1,6 @@
 """What the gateway's own routes answer."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -84,8 +84,11 @@ class ImageAnswer(BaseModel):
     format: str
     byte_count: int
     sha256: str
-    shown_at: datetime = Field(description="When it was taken, as far as known.")
-    added_at: datetime
+    shown_at: datetime = Field(
+        description="When it was taken, as far as known, else when its file was last "
+        "changed. Cameras write no time zone: it is taken for the server's."
+    )
+    added_at: datetime = Field(description="When it came into the library.")
     missing: bool = Field(description="Its file is no longer there.")
     has_file: bool = Field(description="Whether the file itself can be asked for.")
 
@@ -160,11 +163,23 @@ def image_answer(image: ImageRecord) -> ImageAnswer:
         format=image.format,
         byte_count=image.byte_count,
         sha256=image.sha256.hex(),
-        shown_at=image.shown_at,
+        shown_at=_with_zone(image.shown_at),
         added_at=image.added_at,
         missing=image.missing,
         has_file=image.path is not None or image.original is not None,
     )
+
+
+def _with_zone(local: datetime) -> datetime:
+    """Return a local time with the offset that it had here, as RFC 3339 wants one."""
+    try:
+        zoned = local.astimezone()
+    except (OverflowError, ValueError, OSError):  # before the year 2, after 9998
+        return local.replace(tzinfo=UTC)
+    offset = zoned.utcoffset() or timedelta()
+    if offset % timedelta(minutes=1):  # before zones were agreed on, at a town's noon
+        return local.replace(tzinfo=UTC)
+    return zoned.replace(tzinfo=timezone(offset))
 
 
 def _printable(text: str) -> str:

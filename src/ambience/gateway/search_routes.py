@@ -1,11 +1,14 @@
 """The merged search over HTTP."""
 
+from collections.abc import AsyncIterator
+from http import HTTPStatus
 from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Depends, Form, Request
 
 from ambience.core.errors import BadParameterError
 from ambience.core.features import MAX_IMAGE_ID, ImageId
+from ambience.core.numbers import DECIMAL, WHOLE
 from ambience.core.region import Region
 from ambience.fusion import MIN_SCORE
 from ambience.gateway.parts import Parts
@@ -13,9 +16,10 @@ from ambience.gateway.queries import ById, ByImage, ByWords, Query
 from ambience.gateway.reverse_search import ReverseSearch
 from ambience.gateway.schemas import ReverseSearchAnswer, reverse_search_answer
 from ambience.imaging import ImageFile
-from ambience.web.forms import only_fields
-from ambience.web.problems import PROBLEMS
+from ambience.web.forms import FormRoute, only_fields
+from ambience.web.openapi import problems
 from ambience.web.schemas import JSON, MAX_K, ImageUpload, Words
+from ambience.web.uploads import read
 
 _K = 20
 _MAX_URL = 4096  # characters; longer ones work nowhere
@@ -57,6 +61,7 @@ class SearchForm:
                 le=MAX_IMAGE_ID,
                 description="An image of the library, which itself is left out.",
             ),
+            WHOLE,
         ] = None,
         region: Annotated[
             str | None,
@@ -68,7 +73,7 @@ class SearchForm:
             ),
         ] = None,
         k: Annotated[
-            int, Form(ge=1, le=MAX_K, description="How many matches at most.")
+            int, Form(ge=1, le=MAX_K, description="How many matches at most."), WHOLE
         ] = _K,
         services: Annotated[
             str, Form(description="Whom to ask, by name, with commas; all if empty.")
@@ -77,7 +82,9 @@ class SearchForm:
             bool, Form(description="Only claims that it is the same picture.")
         ] = False,
         min_score: Annotated[
-            float, Form(ge=0, le=1, description="Only claims at least this probable.")
+            float,
+            Form(ge=0, le=1, description="Only claims at least this probable."),
+            DECIMAL,
         ] = MIN_SCORE,
     ) -> None:
         self.image = image
@@ -102,26 +109,34 @@ def search_routes(parts: Parts, *, also: Also | None = None) -> APIRouter:
         parts: Who searches.
         also: Adds fields to its answer.
     """
-    router = APIRouter(tags=["search"], responses=PROBLEMS)
+    router = APIRouter(tags=["search"], route_class=FormRoute)
+
+    def by_image(form: SearchForm, data: bytes) -> ByImage:
+        return ByImage(ImageFile(data, limits=parts.limits), form.region)
 
     async def asked(
-        form: Annotated[SearchForm, Depends()],
-    ) -> tuple[SearchForm, Query]:
-        """Return a form and the query in it, which is waited for here."""
+        request: Request, form: Annotated[SearchForm, Depends()]
+    ) -> AsyncIterator[tuple[SearchForm, Query]]:
+        """Give a form and the query in it, which is waited for here."""
         if form.text is not None:
-            return form, ByWords(form.text)
-        if form.image_id is not None:
-            return form, ById(ImageId(form.image_id), form.region)
-        if form.image is not None:
-            data = await form.image.read()
+            yield form, ByWords(form.text)
+        elif form.image_id is not None:
+            yield form, ById(ImageId(form.image_id), form.region)
+        elif form.image is not None:
+            async with read(request, form.image) as data:
+                yield form, by_image(form, data)
         elif parts.fetcher is not None:
-            data = await parts.fetcher.fetch(form.url or "")
+            yield form, by_image(form, await parts.fetcher.fetch(form.url or ""))
         else:
             raise BadParameterError(_OFF)
-        return form, ByImage(ImageFile(data, limits=parts.limits), form.region)
 
     @router.post(
         "/reverse_search",
+        responses=problems(
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            HTTPStatus.BAD_GATEWAY,
+        ),
         dependencies=[
             only_fields(
                 "image", "url", "text", "image_id", "region",
@@ -130,7 +145,7 @@ def search_routes(parts: Parts, *, also: Also | None = None) -> APIRouter:
         ],
     )  # fmt: skip
     def reverse_search(
-        told: Annotated[tuple[SearchForm, Query], Depends(asked)],
+        told: Annotated[tuple[SearchForm, Query], Depends(asked, scope="function")],
     ) -> ReverseSearchAnswer:
         """Find an image's original, its copies and its likes, with the reasons.
 

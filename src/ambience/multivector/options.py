@@ -1,7 +1,10 @@
 """What may be set for a service with many vectors an image, and asked of a search."""
 
+from typing import Annotated
+
 from pydantic import Field
 
+from ambience.core.numbers import WHOLE
 from ambience.core.options import SearchOptions
 from ambience.core.settings import ServiceSettings
 
@@ -24,19 +27,25 @@ class MultiVectorSettings(ServiceSettings):
 class MultiVectorOptions(SearchOptions):
     """What a search of such a service may be told."""
 
-    nprobe: int | None = Field(
-        default=None,
-        ge=1,
-        le=65_536,
-        description="Lists of the index that each keypoint looks into; more find "
-        "more, and take longer. The default follows from the size of the library.",
-    )
-    max_candidates: int | None = Field(
-        default=None,
-        ge=1,
-        le=10_000,
-        description="How many images are looked at closely, at most.",
-    )
+    nprobe: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=65_536,
+            description="Lists of the index that each keypoint looks into; more find "
+            "more, and take longer. The default follows from the size of the library.",
+        ),
+        WHOLE,
+    ] = None
+    max_candidates: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=10_000,
+            description="How many images are looked at closely, at most.",
+        ),
+        WHOLE,
+    ] = None
     verify: bool = Field(
         default=True,
         description="Whether candidates are looked at closely; without, all that have "

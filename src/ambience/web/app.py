@@ -9,22 +9,31 @@ from fastapi.routing import APIRoute
 
 from ambience import __version__
 from ambience.imaging import Limits
+from ambience.web.admission import DEFAULT_ADMISSION, Admission
 from ambience.web.backend import Backend
 from ambience.web.documents import documents
+from ambience.web.every_answer import AnswerHead, OwnPagesOnly
+from ambience.web.forms import FormRoute
 from ambience.web.limits import UploadLimit
 from ambience.web.metrics import MeasureRequests, Metrics
+from ambience.web.openapi import document_problems
+from ambience.web.origins import KnownOrigins
 from ambience.web.problems import handle_problems
 from ambience.web.schemas import JSON
 from ambience.web.service_routes import Claim, service_routes
+from ambience.web.uploads import UploadBudget
+
+_AS_JSON: JSON = {"application/json": {"schema": {"type": "object"}}}
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 -- each is told by name
     backends: Sequence[Backend],
     *,
     limits: Limits,
     claim: Claim = lambda _, __: None,
     missed: Callable[[], Mapping[str, int]] | None = None,
-    route_class: Callable[[Backend], type[APIRoute]] = lambda _: APIRoute,
+    route_class: Callable[[Backend], type[APIRoute]] = lambda _: FormRoute,
+    admission: Admission = DEFAULT_ADMISSION,
 ) -> FastAPI:
     """Serve each service under ``/{its name}``, with health and metrics.
 
@@ -34,6 +43,7 @@ def create_app(
         claim: See `Claim`; nobody gives out ids where services run alone.
         route_class: Returns the class of a service's routes.
         missed: Says how many images each service missed, where that is known.
+        admission: What clients may do.
     """
     app = FastAPI(
         title="ambience",
@@ -42,10 +52,17 @@ def create_app(
         docs_url=None,  # both load scripts from elsewhere
         redoc_url=None,
     )
+    app.state.uploads = UploadBudget(
+        admission.upload_bytes, wait_s=admission.upload_wait_s
+    )
     handle_problems(app)
+    document_problems(app)
     metrics = Metrics(backends, missed)
     app.add_middleware(MeasureRequests, metrics=metrics)
     app.add_middleware(UploadLimit, max_bytes=limits.max_bytes)
+    app.add_middleware(AnswerHead)
+    app.add_middleware(KnownOrigins, allowed=admission.allowed_origins)
+    app.add_middleware(OwnPagesOnly)  # the outermost: refusals are answers, too
     for backend in backends:
         routes = service_routes(
             backend, limits, claim=claim, route_class=route_class(backend)
@@ -59,7 +76,11 @@ def create_app(
         """Answer as long as the process is alive."""
         return {"status": "alive"}
 
-    @app.get("/readyz", tags=["state"])
+    @app.get(
+        "/readyz",
+        tags=["state"],
+        responses={503: {"description": "None does.", "content": _AS_JSON}},
+    )
     def readyz() -> JSONResponse:
         """Say which services answer; 503 when none does."""
         states = [backend.status() for backend in backends]
@@ -75,7 +96,12 @@ def create_app(
         }
         return JSONResponse(body, status_code=status)
 
-    @app.get("/metrics", tags=["state"], response_class=Response)
+    @app.get(
+        "/metrics",
+        tags=["state"],
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
     def numbers() -> Response:
         """Answer Prometheus."""
         return Response(metrics.text(), media_type="text/plain; version=0.0.4")

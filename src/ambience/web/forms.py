@@ -1,14 +1,43 @@
-"""Refuses form fields that nobody reads, so that a misspelt one is noticed."""
+"""Reads small forms only, and refuses fields that nobody reads."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
+from starlette.datastructures import FormData
 
 from ambience.core.errors import BadParameterError
 
 _SHOWN = 5  # names in a sentence
 _LONGEST = 40  # characters of a name
+
+# The largest form has an image and a dozen fields; what is more is held in memory.
+_MAX_FILES = 4
+_MAX_FIELDS = 64
+_MAX_FIELD_BYTES = 2**16
+
+
+class FormRoute(APIRoute):
+    """A route that reads no form of more parts, or larger fields, than any needs."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """See `APIRoute`."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            return await handler(_SmallForm(request.scope, request.receive))
+
+        return handle
+
+
+class _SmallForm(Request):
+    async def _get_form(self, **_: Any) -> FormData:
+        return await super()._get_form(
+            max_files=_MAX_FILES,
+            max_fields=_MAX_FIELDS,
+            max_part_size=_MAX_FIELD_BYTES,
+        )
 
 
 def only_fields(*known: str) -> Any:

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ambience.web.problems import problem
+from ambience.web.refusal import Refusal
 
 _OURS = ("localhost", "127.0.0.1", "::1")
 
@@ -37,7 +37,7 @@ class KnownHosts:
         await self._app(scope, receive, send)
 
     def _refuse(self, host: str) -> ASGIApp:
-        return problem(
+        return Refusal(
             HTTPStatus.MISDIRECTED_REQUEST,
             f"{host[:100]!r} is no name of this server: if it should be one, put it "
             "into the setting allowed_hosts",

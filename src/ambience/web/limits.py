@@ -1,19 +1,21 @@
 """Refuses request bodies that are too large, while they arrive."""
 
-import asyncio
 import contextlib
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ambience.web.problems import problem
+from ambience.web.refusal import Refusal
 
 _FORM_BYTES = 2**16  # what a multipart form adds around its file
-_LINGER_S = 5.0  # as long as nginx waits for a client to hear that it is refused
+_OTHER_BYTES = 2**20  # of bodies that carry no file, and are held in memory
+_WITH_FILES = b"multipart/form-data"
 
 
 class UploadLimit:
     """ASGI middleware that ends a request with 413 once its body is too large.
+
+    Forms with files go to a temporary file; other bodies have to be small.
 
     Args:
         app: What it guards.
@@ -23,9 +25,14 @@ class UploadLimit:
     def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
         self._app = app
         self._max_bytes = max_bytes + _FORM_BYTES
-        self._sentence = (
+        self._upload_refused = Refusal(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"the upload is larger than the limit of {max_bytes / 2**20:g} MiB: send "
-            "a smaller file, or raise limits.max_file_mib"
+            "a smaller file, or raise limits.max_file_mib",
+        )
+        self._other_refused = Refusal(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            "a body of this type has at most 1 MiB: send images as multipart/form-data",
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,11 +40,16 @@ class UploadLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self._max_bytes:
-            await self._refuse(scope, receive, send)
+        headers = dict(scope["headers"])
+        if headers.get(b"content-type", b"").lower().startswith(_WITH_FILES):
+            max_bytes, refused = self._max_bytes, self._upload_refused
+        else:
+            max_bytes, refused = _OTHER_BYTES, self._other_refused
+        declared = headers.get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > max_bytes:
+            await refused(scope, receive, send)
             return
-        body = _Body(receive, self._max_bytes)
+        body = _Body(receive, max_bytes)
 
         async def answer(message: Message) -> None:
             # Whatever the application makes of a body cut short, 413 is said instead.
@@ -47,30 +59,7 @@ class UploadLimit:
         with contextlib.suppress(_TooLargeError):
             await self._app(scope, body.receive, answer)
         if body.too_large:
-            await self._refuse(scope, receive, send)
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._sentence)
-        response.headers["connection"] = "close"
-
-        async def send_and_wait(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                await send({**message, "more_body": True})
-                await _let_go(scope, receive)
-                message = {"type": "http.response.body"}
-            await send(message)
-
-        await response(scope, receive, send_and_wait)
-
-
-async def _let_go(scope: Scope, receive: Receive) -> None:
-    """Let a body pass for a while: a client cut off while sending sees no answer."""
-    if b"expect" in dict(scope["headers"]):  # it has not begun, and will not
-        return
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_LINGER_S):
-            while (await receive()).get("more_body", False):
-                pass
+            await refused(scope, receive, send)
 
 
 class _TooLargeError(Exception):

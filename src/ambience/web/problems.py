@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import tempfile
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -11,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from ambience.core import errors
 from ambience.core.shortage import NO_DESCRIPTORS, is_shortage
@@ -35,6 +37,8 @@ STATUS: dict[type[errors.AmbienceError], int] = {
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
+
 _log = logging.getLogger(__name__)
 
 
@@ -50,13 +54,6 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-
-
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": Problem, "description": "The request can't be carried out."},
-    "5XX": {"model": Problem, "description": "The server can't carry it out now."},
-}
-"""For ``responses=`` of every route, so that the OpenAPI document names them."""
 
 
 def status_of(error: Exception) -> int:
@@ -108,6 +105,9 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
         raise error
     if is_shortage(error.__cause__):  # as "there was an error parsing the body"
         return await _unexpected(request, error.__cause__ or error)
+    cause = error.__cause__
+    if error.status_code == HTTPStatus.BAD_REQUEST and isinstance(cause, OSError):
+        return await _unwritable(request, cause)  # which FastAPI takes for a bad form
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             detail = f"there is nothing at {request.url.path}: see /docs"
@@ -117,7 +117,36 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
             detail = str(error.detail)
     response = problem(error.status_code, detail)
     response.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = ", ".join(_methods(request))
     return response
+
+
+def _methods(request: Request) -> list[str]:
+    """Return all methods of a path: the router names those of one of its routes."""
+    allowed = [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
+    return sorted([*allowed, "HEAD"]) if "GET" in allowed else allowed
+
+
+async def _unwritable(request: Request, error: OSError) -> JSONResponse:
+    """Answer where the body of a request can't be put into a temporary file."""
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    status = status_of(error)
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:  # whatever it is, it is the folder
+        status = HTTPStatus.INSUFFICIENT_STORAGE
+    return problem(
+        status,
+        "the upload can't be put into the temporary folder "
+        f"{tempfile.tempdir or 'of the system'} ({error.strerror or error}): make room "
+        "there, or name another in TMPDIR",
+    )
 
 
 async def _unexpected(request: Request, error: BaseException) -> JSONResponse:

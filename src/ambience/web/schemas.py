@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ambience.core.errors import BadParameterError
 from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.core.matches import Answer, Background, Match
+from ambience.core.numbers import DECIMAL, WHOLE
 
 MAX_K = 1000  # matches in one answer
 MAX_PAGE = 10_000  # ids in one answer, some 100 KB
@@ -16,19 +17,23 @@ MAX_PAGE = 10_000  # ids in one answer, some 100 KB
 ImageIdPath = Annotated[
     int,
     Path(ge=0, le=MAX_IMAGE_ID, description="The image's key.", examples=[7]),
+    WHOLE,
 ]
 KQuery = Annotated[
     int | None,
     Query(ge=1, le=MAX_K, description="How many matches at most.", examples=[20]),
+    WHOLE,
 ]
 RadiusQuery = Annotated[
     float | None,
     Query(
         ge=0,
+        allow_inf_nan=False,
         description="How far at most, in the service's unit; the nearest 1000 are "
         "answered.",
         examples=[64],
     ),
+    DECIMAL,
 ]
 ImageUpload = Annotated[
     UploadFile,
@@ -61,10 +66,17 @@ class Depth:
         form_k: Annotated[
             int | None,
             Form(alias="k", ge=1, le=MAX_K, description="The same, in the form."),
+            WHOLE,
         ] = None,
         form_radius: Annotated[
             float | None,
-            Form(alias="radius", ge=0, description="The same, in the form."),
+            Form(
+                alias="radius",
+                ge=0,
+                allow_inf_nan=False,
+                description="The same, in the form.",
+            ),
+            DECIMAL,
         ] = None,
     ) -> None:
         self.k = form_k if k is None else k

@@ -11,11 +11,12 @@ from fastapi.routing import APIRoute
 from ambience.core.errors import BadParameterError, NotFoundError
 from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.core.matches import Answer
+from ambience.core.numbers import WHOLE
 from ambience.imaging import ImageFile, Limits
 from ambience.web.backend import Backend
-from ambience.web.forms import only_fields
+from ambience.web.forms import FormRoute, only_fields
+from ambience.web.openapi import problems
 from ambience.web.options import Told, asked
-from ambience.web.problems import PROBLEMS
 from ambience.web.schemas import (
     JSON,
     MAX_K,
@@ -23,7 +24,6 @@ from ambience.web.schemas import (
     Depth,
     HeldImages,
     ImageIdPath,
-    ImageUpload,
     KQuery,
     RadiusQuery,
     SearchAnswer,
@@ -31,6 +31,7 @@ from ambience.web.schemas import (
     exactly_one,
     search_answer,
 )
+from ambience.web.uploads import ImageData, ImageDataIfAny
 
 Claim = Callable[[str, ImageId], None]
 """Called with a service's name and an id that a caller chose for it alone, before the
@@ -42,7 +43,7 @@ def service_routes(
     limits: Limits,
     *,
     claim: Claim,
-    route_class: type[APIRoute] = APIRoute,
+    route_class: type[APIRoute] = FormRoute,
 ) -> APIRouter:
     """Return the routes of one service, under ``/{its name}``.
 
@@ -58,7 +59,7 @@ def service_routes(
     router = APIRouter(
         prefix=f"/{backend.name}",
         tags=[backend.name],
-        responses=PROBLEMS,
+        responses=problems(HTTPStatus.INSUFFICIENT_STORAGE),
         route_class=route_class,
     )
 
@@ -80,9 +81,11 @@ def _add_changes(
     @router.get("/images")
     def held(
         after: Annotated[
-            int | None, Query(ge=0, le=MAX_IMAGE_ID, description="From the last page.")
+            int | None,
+            Query(ge=0, le=MAX_IMAGE_ID, description="From the last page."),
+            WHOLE,
         ] = None,
-        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1000,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE), WHOLE] = 1000,
     ) -> HeldImages:
         """List the ids of the images that this service has, in order."""
         known = None if after is None else ImageId(after)
@@ -92,16 +95,21 @@ def _add_changes(
     @router.put(
         "/images/{image_id}",
         status_code=HTTPStatus.NO_CONTENT,
+        responses=problems(HTTPStatus.CONFLICT, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
         dependencies=[only_fields("image")],
     )
-    def put(image_id: ImageIdPath, image: ImageUpload) -> None:
+    def put(image_id: ImageIdPath, image: ImageData) -> None:
         """Add an image to this service alone, or replace it."""
-        file = ImageFile(image.file.read(), limits=limits)
+        file = ImageFile(image, limits=limits)
         extracted = backend.extract(file)
         claim(backend.name, ImageId(image_id))
         backend.put({ImageId(image_id): extracted})
 
-    @router.delete("/images/{image_id}", status_code=HTTPStatus.NO_CONTENT)
+    @router.delete(
+        "/images/{image_id}",
+        status_code=HTTPStatus.NO_CONTENT,
+        responses=problems(HTTPStatus.NOT_FOUND),
+    )
     def delete(image_id: ImageIdPath) -> None:
         """Remove an image from this service alone."""
         if not backend.remove([ImageId(image_id)]):
@@ -111,7 +119,7 @@ def _add_changes(
 def _add_searches(router: APIRouter, backend: Backend, limits: Limits) -> None:
     """Add the searches, by id, by image, and by words where a service reads them."""
 
-    @router.get("/images/{image_id}/similar")
+    @router.get("/images/{image_id}/similar", responses=problems(HTTPStatus.NOT_FOUND))
     def similar(
         image_id: ImageIdPath,
         told: Annotated[Told, Depends(asked(backend.options))],
@@ -126,19 +134,19 @@ def _add_searches(router: APIRouter, backend: Backend, limits: Limits) -> None:
         return _nearest(answer)
 
     def search(
-        image: ImageUpload,
+        image: ImageData,
         depth: Annotated[Depth, Depends()],
         told: Annotated[Told, Depends(asked(backend.options, form=True))],
     ) -> SearchAnswer:
         """Find images like the one sent: the nearest k, or all within a radius."""
-        file = ImageFile(image.file.read(), limits=limits)
+        file = ImageFile(image, limits=limits)
         answer = backend.search(file, k=depth.k, radius=depth.radius, options=told)
         return _nearest(answer)
 
     def search_either_way(
         depth: Annotated[Depth, Depends()],
         told: Annotated[Told, Depends(asked(backend.options, form=True))],
-        image: ImageUpload | None = None,
+        image: ImageDataIfAny,
         text: Words = None,
     ) -> SearchAnswer:
         """Find images like the one sent, or those that words describe."""
@@ -156,6 +164,7 @@ def _add_searches(router: APIRouter, backend: Backend, limits: Limits) -> None:
         "/search",
         search_either_way if backend.reads_words else search,
         methods=["POST"],
+        responses=problems(HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
         dependencies=[only_fields(*asks, "k", "radius", *backend.options.model_fields)],
         name="search",
     )

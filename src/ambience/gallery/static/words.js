@@ -59,13 +59,16 @@ export function bytes(count) {
 /** Return a size in pixels: "481 × 321". */
 export const pixels = (width, height) => `${width} × ${height}`;
 
+/** Return what a clock on the wall showed, wherever that was and whoever looks. */
+const wall = (iso) => new Date(iso.slice(0, "2026-11-20T10:10:00".length));
+
 /** Return a date and time: "20 November 2026 at 10:10". */
 export const moment = (iso) =>
-  new Date(iso).toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
+  wall(iso).toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
 
 /** Return a month: "November 2026". */
 export const month = (iso) =>
-  new Date(iso).toLocaleString("en-GB", { month: "long", year: "numeric" });
+  wall(iso).toLocaleString("en-GB", { month: "long", year: "numeric" });
 
 /** Return what to call an image: its file's name, or its id where there is none. */
 export const title = (image) => image.name || `Image ${image.id}`;
