@@ -2,6 +2,7 @@
 
 import argparse
 import ipaddress
+import logging
 import socket
 import sys
 import tempfile
