@@ -35,11 +35,13 @@ from ambience.gateway.app import create_gateway
 from ambience.gateway.fetching import Fetcher
 from ambience.gateway.legacy import legacy_service_routes
 from ambience.gateway.legacy_schemas import FileNames
+from ambience.imaging import decoding_ends
 from ambience.ingest import Progress
 from ambience.ingest.folders import absolute
 from ambience.web.app import create_app
 from ambience.web.hosts import KnownHosts
 
+_DECODE_S = 2.0  # how long images in work may then take to be decoded
 _STOP_S = 5  # how long answers under way may take once the process is asked to stop
 
 _log = logging.getLogger(__name__)
@@ -114,9 +116,10 @@ def _serve_everything(
 
             _serve(_guarded(app, settings, listener), listener, on_ready)
         finally:
-            background.stop()
-            learning.stop()
-            system.upkeep.stop()
+            with decoding_ends(within_s=_DECODE_S):
+                background.stop()
+                learning.stop()
+                system.upkeep.stop()
     return 0
 
 
