@@ -206,6 +206,11 @@ class _Server(uvicorn.Server):
         if self.started:
             self._on_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop; who waits for an image that takes too long is told so."""
+        with decoding_ends(within_s=_DECODE_S):
+            await super().shutdown(sockets)
+
 
 def _serve(app: Any, listener: socket.socket, on_ready: Callable[[], object]) -> None:
     config = uvicorn.Config(
