@@ -116,17 +116,21 @@ def test_a_client_that_hangs_up_frees_what_decodes_for_it(tmp_path: Path) -> Non
         client.put("/images/1", files={"image": SMALL}).raise_for_status()
         (worker,) = workers(server.process)
         worker.suspend()
-        host, port = server.url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port))) as gone:
-            request = httpx2.Request(
-                "POST", f"{server.url}/reverse_search", files={"image": SMALL}
-            )
-            body = request.read()
-            lines = [f"{name}: {value}" for name, value in request.headers.items()]
-            head = "\r\n".join(["POST /reverse_search HTTP/1.1", *lines, "", ""])
-            gone.sendall(head.encode() + body)
-            time.sleep(0.2)  # it is being decoded, or will be when nobody waits
-        until(lambda: not worker.is_running() or worker.status() == "zombie")
+        request = httpx2.Request(
+            "POST", f"{server.url}/reverse_search", files={"image": SMALL}
+        )
+        body = request.read()
+        lines = [f"{name}: {value}" for name, value in request.headers.items()]
+        head = "\r\n".join(["POST /reverse_search HTTP/1.1", *lines, "", ""])
+
+        def ask_and_hang_up() -> bool:
+            address = (request.url.host, request.url.port)
+            with socket.create_connection(address) as connection:
+                connection.sendall(head.encode() + body)
+                time.sleep(0.5)  # it is being decoded; on a busy machine, soon
+            return not worker.is_running() or worker.status() == "zombie"
+
+        until(ask_and_hang_up)
         answer = client.post("/reverse_search", files={"image": SMALL})
         assert answer.json()["matches"]
         assert "Traceback" not in server.log

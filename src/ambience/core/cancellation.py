@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeAlias
 
-Leaving: TypeAlias = Callable[[], None]
+Leaving: TypeAlias = Callable[[], object]
 """Called once, on any thread, when a caller goes; it returns at once."""
 
 

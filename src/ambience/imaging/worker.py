@@ -13,7 +13,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias
 
 from ambience.core.errors import BadInputError
@@ -42,6 +43,9 @@ def main() -> None:
     """Decode until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process hears it, too
     source, sink = _own_pipes()
+    if sys.platform == "linux":  # where memory is short, this process is ended first
+        with suppress(OSError):  # only a hint
+            Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     gc.freeze()  # what is imported stays, and is not looked at again
     send(sink, {"ready": True})
     while True:
