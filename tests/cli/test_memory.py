@@ -7,22 +7,45 @@ from pathlib import Path
 
 import pytest
 
-from ambience.imaging.budget import MAX_MEGAPIXELS
-
-SIDE = 11_500  # two of these are more than may be decoded at the same time
+SIDE = 8000
 MEBI = 2**20
+ONE = 4 * SIDE * SIDE  # bytes, as they are decoded to
 CODE = f"""
-import re, sys
+import re, sys, threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+import psutil
 from ambience.cli import main
 assert main(["duplicates", "--data", sys.argv[1]]) == 0
-from ambience.imaging import ImageFile
+from ambience.imaging import ImageFile, Limits
 data = Path(sys.argv[2]).read_bytes()
+limits = Limits(decoding_bytes={ONE} * 3 // 2)  # of which two take more
+
+def taken():
+    total = 0
+    for process in psutil.Process().children():
+        try:
+            total += process.memory_info().rss
+        except psutil.NoSuchProcess:
+            pass
+    return total
+
+over, peak = threading.Event(), 0
+def watch():
+    global peak
+    while not over.wait(0.002):
+        peak = max(peak, taken())
+
+watcher = threading.Thread(target=watch)
+watcher.start()
 with ThreadPoolExecutor(3) as pool:
-    sizes = set(pool.map(lambda _: ImageFile(data).image.size, range(3)))
+    files = [ImageFile(data, limits=limits) for _ in range(3)]
+    sizes = set(pool.map(lambda file: file.image.size, files))
+over.set()
+watcher.join()
 assert sizes == {{({SIDE}, {SIDE})}}
-print(*re.findall(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text()))
+own = re.findall(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())
+print(peak, 1024 * int(own[0]))
 """
 
 
@@ -43,11 +66,11 @@ def large_png() -> bytes:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="tells no peak in /proc")
 def test_large_images_at_once_take_the_memory_of_one(tmp_path: Path) -> None:
-    assert 2 * SIDE * SIDE > 1e6 * MAX_MEGAPIXELS
     image = tmp_path / "large.png"
     image.write_bytes(large_png())
     words = [sys.executable, "-c", CODE, str(tmp_path / "data"), str(image)]
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
-    peak_bytes = 1024 * int(done.stdout.split()[-1])
-    one = 4 * SIDE * SIDE
-    assert one < peak_bytes < 1.6 * one + 100 * MEBI
+    taken, own = map(int, done.stdout.split()[-2:])
+    workers = 2 * 60 * MEBI  # without an image
+    assert ONE < taken < 1.2 * ONE + workers
+    assert own < 200 * MEBI  # nothing is decoded in the process itself

@@ -1,5 +1,8 @@
 """Health, numbers, documents and limits of every application."""
 
+import os
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +13,9 @@ from ambience import registry
 from ambience.core.errors import StoredDataError
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
-from ambience.imaging import Limits
+from ambience.imaging import Limits, decodes
+from ambience.imaging.decoder_pool import DecoderPool
+from ambience.web import app as web_app
 from ambience.web.app import create_app
 from ambience.web.backend import Backend, LocalBackend, UnavailableBackend
 from ambience.web.schemas import MAX_K
@@ -62,6 +67,32 @@ def test_it_is_not_ready_when_nobody_is() -> None:
     app = create_app([UnavailableBackend("color", "gone")], limits=Limits())
     with TestClient(app) as client:
         assert client.get("/readyz").status_code == 503
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a program that ends at once")
+@pytest.mark.parametrize("wrong", ["/nothing/here", "/bin/false"])
+def test_it_says_when_no_image_can_be_decoded(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    pool = DecoderPool(size=1)
+    for module in (decodes, web_app):
+        monkeypatch.setattr(module, "shared_pool", lambda: pool)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", wrong)
+        answer = client.post("/phash/search", files={"image": IMAGE}, data={"k": 1})
+        assert answer.status_code == 503
+        assert "can't be decoded now" in answer.json()["detail"]
+        health = client.get("/healthz")
+        assert health.status_code == 503
+        assert health.headers["content-type"] == PROBLEM
+        assert "can't be decoded now" in health.json()["detail"]
+        assert client.get("/readyz").status_code == 503
+        assert "can't be decoded now" in client.get("/readyz").json()["decoding"]
+    deadline = time.monotonic() + 60
+    while client.get("/healthz").status_code == 503:  # it tries again by itself
+        assert time.monotonic() < deadline
+    assert client.get("/readyz").json()["decoding"] is None
+    pool.close()
 
 
 def test_numbers_tell_what_services_missed_where_that_is_known(phash: Backend) -> None:

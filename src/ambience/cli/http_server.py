@@ -13,7 +13,9 @@ from ambience.cli.connections import Connection, Limited
 from ambience.cli.output import print_json
 from ambience.core.errors import BadParameterError
 from ambience.core.settings import ServerSettings
+from ambience.imaging import decoding_ends
 
+DECODE_S = 2.0  # how long images in work may take once the process is asked to stop
 _STOP_S = 5  # how long answers under way may take once the process is asked to stop
 
 _log = logging.getLogger(__name__)
@@ -32,6 +34,11 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop; who waits for an image that takes too long is told so."""
+        with decoding_ends(within_s=DECODE_S):
+            await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         """See `uvicorn.Server`; called ten times a second."""

@@ -14,7 +14,7 @@ from typing import Any
 from ambience import gallery, registry
 from ambience.catalog import Catalog
 from ambience.cli.descriptors import raise_limit
-from ambience.cli.http_server import bound, say_ready, serve
+from ambience.cli.http_server import DECODE_S, bound, say_ready, serve
 from ambience.cli.logs import set_up_logs
 from ambience.cli.output import print_json, progress_bar, report_json, report_lines
 from ambience.cli.samples import SAMPLES_FOLDER, sample_photographs
@@ -36,6 +36,7 @@ from ambience.gateway.app import create_gateway
 from ambience.gateway.fetching import Fetcher
 from ambience.gateway.legacy import legacy_service_routes
 from ambience.gateway.legacy_schemas import FileNames
+from ambience.imaging import decoding_ends
 from ambience.ingest import Progress
 from ambience.ingest.folders import absolute
 from ambience.web.admission import admission_from
@@ -125,8 +126,9 @@ def _serve_everything(
             guarded = _guarded(app, settings, listener)
             serve(guarded, listener, on_ready, limits=settings.server)
         finally:
-            background.stop()
-            system.upkeep.stop()
+            with decoding_ends(within_s=DECODE_S):
+                background.stop()
+                system.upkeep.stop()
     return 0
 
 

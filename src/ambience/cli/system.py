@@ -96,6 +96,8 @@ def limits_from(settings: Settings) -> Limits:
         max_bytes=limits.max_file_mib * _MEBI,
         max_megapixels=limits.max_megapixels,
         max_frames=limits.max_frames,
+        max_decode_s=limits.max_decode_s,
+        decoding_bytes=limits.decoding_mib * _MEBI,
     )
 
 

@@ -6,12 +6,14 @@
     - UnsupportedImageError
     - TruncatedImageError
     - TooLargeError
+    - TooSlowError
     - BadParameterError
   + NotFoundError: nothing is known under this image id, or no such service
   + StoredDataError: what is on disk can't be used as it is
     - SpecMismatchError
     - CorruptDataError
   + UnavailableError: a service can't answer now
+    - StoppedError
   + FetchError: an address on the internet gave no image
   + BusyError: another process is at work on the same thing
 """
@@ -38,7 +40,11 @@ class TruncatedImageError(BadInputError):
 
 
 class TooLargeError(BadInputError):
-    """More bytes, pixels or frames than the limits allow."""
+    """More bytes, pixels, frames, scans or memory than the limits allow."""
+
+
+class TooSlowError(BadInputError):
+    """An image whose decoding takes longer than the limit allows."""
 
 
 class BadParameterError(BadInputError):
@@ -63,6 +69,10 @@ class CorruptDataError(StoredDataError):
 
 class UnavailableError(AmbienceError):
     """A service can't answer now; the sentence says why."""
+
+
+class StoppedError(UnavailableError):
+    """Work was ended, as who asked for it is gone or the process ends."""
 
 
 class FetchError(AmbienceError):

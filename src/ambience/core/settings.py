@@ -50,6 +50,8 @@ class LimitSettings(BaseModel):
         max_file_mib: Size of a file, sent or imported.
         max_megapixels: Width times height, in millions.
         max_frames: Frames of an animation (only the first is looked at).
+        max_decode_s: Seconds that decoding it may take.
+        decoding_mib: Memory that all images decoded at the same time take together.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,6 +59,8 @@ class LimitSettings(BaseModel):
     max_file_mib: int = Field(default=200, gt=0)
     max_megapixels: float = Field(default=200.0, gt=0)
     max_frames: int = Field(default=10_000, gt=0)
+    max_decode_s: float = Field(default=30.0, gt=0)
+    decoding_mib: int = Field(default=2048, gt=0)
 
 
 class SearchByUrlSettings(BaseModel):

@@ -40,7 +40,9 @@ class ImagePart:
         # What is packed less tightly than the file it comes from is no larger image.
         room = max(whole.limits.max_bytes, len(data))
         limits = replace(whole.limits, max_bytes=room)
-        return cls(ImageFile(data, limits=limits), region, of)
+        file = ImageFile(data, limits=limits)
+        _ = file.info  # decoded before any service's time runs
+        return cls(file, region, of)
 
     def search(self, backend: Backend, *, k: int) -> Answer:
         """Return what a service finds, but for the image that this is a part of.

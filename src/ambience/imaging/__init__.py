@@ -1,7 +1,9 @@
 """The one place where bytes become pixels: formats, limits, orientation and color."""
 
-from ambience.imaging.decoding import WORKING_SIDE, full_pixels
-from ambience.imaging.encoding import THUMBNAIL_SIDE, part, png, rendition, thumbnail
+from ambience.imaging.decoder_pool import decoding_ends, shared_pool
+from ambience.imaging.decodes import full_pixels, part, rendition
+from ambience.imaging.decoding import WORKING_SIDE
+from ambience.imaging.encoding import THUMBNAIL_SIDE, png, thumbnail
 from ambience.imaging.formats import EXTENSIONS, Format, sniff
 from ambience.imaging.image_file import ImageFile
 from ambience.imaging.limits import DEFAULT_LIMITS, Limits
@@ -16,10 +18,12 @@ __all__ = [
     "ImageFile",
     "ImageInfo",
     "Limits",
+    "decoding_ends",
     "full_pixels",
     "part",
     "png",
     "rendition",
+    "shared_pool",
     "sniff",
     "thumbnail",
 ]

@@ -1,31 +1,45 @@
-"""How much is decoded at the same time, whatever number of images arrive at once."""
+"""What many threads share and wait for in a line: memory, or workers."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from dataclasses import dataclass, field
 
-from ambience.imaging.limits import MEGA
+from ambience.core.cancellation import Caller
+from ambience.core.errors import StoppedError, UnavailableError
 
-# The largest image that `Limits` allows fits in; at 4 bytes a pixel it is 1 GiB.
-MAX_MEGAPIXELS: Final = 256
+PATIENCE_S = 30.0  # as long as a search waits for a service
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """Somebody in the line.
+
+    Attributes:
+        is_refused: Whether all who wait were sent away.
+        since: When it came, as `time.monotonic` tells it.
+    """
+
+    is_refused: bool = False
+    since: float = field(default_factory=time.monotonic)
 
 
 class Budget:
-    """A number of megapixels, shared by those who wait for their part in a line.
+    """A whole, in any unit, of which each takes a part for a while.
 
-    Who came first goes first, so that a large image is never passed by small ones for
+    Who came first goes first, so that a large part is never passed by small ones for
     good.
 
     Args:
-        megapixels: The whole.
+        patience_s: How long one who is not `Caller.patient` waits, in seconds.
     """
 
-    def __init__(self, megapixels: float) -> None:
-        # In pixels: fractions would not add up to the whole again.
-        self._whole = self._free = round(megapixels * MEGA)
-        self._line: deque[object] = deque()
+    def __init__(self, *, patience_s: float = PATIENCE_S) -> None:
+        self._patience_s = patience_s
+        self._taken = 0
+        self._line: deque[_Waiting] = deque()
         self._changed = threading.Condition()
 
     @property
@@ -33,24 +47,59 @@ class Budget:
         """How many stand in the line."""
         return len(self._line)
 
+    @property
+    def taken_now(self) -> int:
+        """How much is taken."""
+        return self._taken
+
+    def head_waits_s(self) -> float:
+        """Return how long the first in the line has waited, in seconds."""
+        with self._changed:
+            return time.monotonic() - self._line[0].since if self._line else 0.0
+
+    def refuse_all(self) -> None:
+        """Send away everybody who waits."""
+        with self._changed:
+            for waiting in self._line:
+                waiting.is_refused = True
+            self._changed.notify_all()
+
     @contextmanager
-    def taken(self, megapixels: float) -> Iterator[None]:
-        """Wait for a part of the budget, and have it for the time of the block.
+    def taken(self, part: int, *, whole: int, caller: Caller) -> Iterator[None]:
+        """Wait for a part of the whole, and have it for the time of the block.
 
         Not to be used again inside of it: the second could wait for the first.
 
         Args:
-            megapixels: How much; who wants more than the whole has all of it, alone.
+            part: How much, at most the whole.
+            whole: How much all take together, at most.
+            caller: Who waits.
+
+        Raises:
+            UnavailableError: If the caller is not patient and its turn does not come.
+            StoppedError: If the caller goes, or all are sent away.
         """
-        pixels = min(round(megapixels * MEGA), self._whole)
-        me = object()
-        with self._changed:
+        if part > whole:
+            raise ValueError(f"{part} is more than the whole of {whole}")
+        me = _Waiting()
+        with caller.on_leaving(self._look_again), self._changed:
             self._line.append(me)
             try:
-                self._changed.wait_for(
-                    lambda: self._line[0] is me and self._free >= pixels
+                came = self._changed.wait_for(
+                    lambda: (
+                        caller.is_gone
+                        or me.is_refused
+                        or (self._line[0] is me and self._taken + part <= whole)
+                    ),
+                    None if caller.patient else self._patience_s,
                 )
-                self._free -= pixels
+                if caller.is_gone or me.is_refused:
+                    raise StoppedError("nobody waits for this image any more")
+                if not came:
+                    raise UnavailableError(
+                        "the server is busy decoding other images: try again"
+                    )
+                self._taken += part
             finally:  # also when the wait is interrupted
                 self._line.remove(me)
                 self._changed.notify_all()
@@ -58,9 +107,9 @@ class Budget:
             yield
         finally:
             with self._changed:
-                self._free += pixels
+                self._taken -= part
                 self._changed.notify_all()
 
-
-decoding: Final = Budget(MAX_MEGAPIXELS).taken
-"""Take part in the budget of this process: ``with decoding(12.5): ...``."""
+    def _look_again(self) -> None:
+        with self._changed:
+            self._changed.notify_all()

@@ -49,7 +49,7 @@ def to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
     elif picture.mode == "LAB":
         transform = _lab_transform()
     if transform is None:
-        return picture.convert("RGB")
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
     converted = transform.apply(picture)
     converted.info.clear()
     return converted
@@ -75,7 +75,7 @@ def _gray_from_wide(picture: Image.Image) -> Image.Image:
 def _levels(values: NDArray[np.generic], *, wide: bool) -> NDArray[np.uint8]:
     """Return gray levels from values whose range may be unknown (`wide`)."""
     if not wide:
-        return (values.astype(np.uint16) >> 8).astype(np.uint8)
+        return (values.astype(np.uint16, copy=False) >> 8).astype(np.uint8)
     floats = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
     low, high = float(floats.min()), float(floats.max())
     is_float = np.issubdtype(values.dtype, np.floating)

@@ -17,7 +17,6 @@ from PIL import (
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
-    WebPImagePlugin,
 )
 
 from ambience.core.errors import (
@@ -28,6 +27,7 @@ from ambience.core.errors import (
 )
 from ambience.core.shortage import is_shortage
 from ambience.imaging.formats import Format
+from ambience.imaging.webp import WebPFile
 
 Decoder: TypeAlias = ImageFile.ImageFile
 """A file with its header read, and its pixels once they are asked for."""
@@ -122,7 +122,7 @@ def _heic(file: BytesIO) -> Decoder:
 _DECODERS: Final[Mapping[Format, Callable[[BytesIO], Decoder]]] = {
     Format.JPEG: _Jpeg,
     Format.PNG: PngImagePlugin.PngImageFile,
-    Format.WEBP: WebPImagePlugin.WebPImageFile,
+    Format.WEBP: WebPFile,
     Format.GIF: GifImagePlugin.GifImageFile,
     Format.BMP: BmpImagePlugin.BmpImageFile,
     Format.TIFF: _tiff,

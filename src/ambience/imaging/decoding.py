@@ -1,9 +1,8 @@
 """Pixels: one decode from a file to what services, pages and comparisons see."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +10,19 @@ from PIL import Image as Pillow
 from PIL import JpegImagePlugin
 
 from ambience.core.features import Image
-from ambience.imaging.budget import decoding
+from ambience.core.region import Region
 from ambience.imaging.color import eight_bit, to_srgb
+from ambience.imaging.costs import bytes_to_decode
 from ambience.imaging.decoders import damage_translated
-from ambience.imaging.limits import DEFAULT_LIMITS, MEGA, Limits
-from ambience.imaging.opening import Opened, open_image
+from ambience.imaging.opening import Opened
 
 WORKING_SIDE = 640  # pixels: finds crops to a third; a 12 MP image is 40 times more
 
 OPAQUE: Final = 255
+
+Permit: TypeAlias = Callable[[int], None]
+"""Told how many bytes of memory a decode takes, just before it takes them: waits until
+they may be taken, or raises."""
 
 # Antialiased triangle. Of Pillow's filters it moves features least between a picture
 # that arrives large, half as large, or small (mean pixel change 0.7 levels at half
@@ -27,6 +30,7 @@ OPAQUE: Final = 255
 # is symmetric, and costs half of bicubic.
 FILTER: Final = Pillow.Resampling.BILINEAR
 
+_BAND: Final = 64  # rows
 _JPEG_SCALES: Final = (8, 4, 2)  # the decoder's own, beside 1
 _TURNS: Final[Mapping[int, Pillow.Transpose]] = {  # EXIF orientation to what undoes it
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
@@ -37,6 +41,10 @@ _TURNS: Final[Mapping[int, Pillow.Transpose]] = {  # EXIF orientation to what un
     7: Pillow.Transpose.TRANSVERSE,
     8: Pillow.Transpose.ROTATE_90,
 }
+# EXIF orientations whose pixels, as stored, begin at another side than is displayed.
+_FROM_RIGHT: Final = frozenset({2, 3, 6, 7})
+_FROM_BOTTOM: Final = frozenset({3, 4, 7, 8})
+_SWAPPED: Final = frozenset({5, 6, 7, 8})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +60,26 @@ class Decoded:
     alpha: Pillow.Image | None
 
 
-@contextmanager
-def decoded(opened: Opened, *, longest_side: int | None) -> Iterator[Decoded]:
-    """Read the pixels, once; the opened file is used up.
+def at_once(_: int) -> None:
+    """Permit any decode; see `Permit`."""
 
-    This waits until the process has room for them, and counts them until the block
-    ends: what is as large as they are belongs into it.
+
+def decoded(
+    opened: Opened,
+    *,
+    longest_side: int | None = None,
+    region: Region | None = None,
+    permit: Permit = at_once,
+) -> Decoded:
+    """Read the pixels, once; the opened file is used up.
 
     Args:
         opened: What `open_image` returned.
         longest_side: Scale down to it, in pixels; a smaller image stays as it is, and
             ``None`` keeps every pixel.
+        region: Keep only this part, which is within the image, in pixels as displayed;
+            not to be scaled as well.
+        permit: See `Permit`.
 
     Raises:
         UnsupportedImageError: This variant of the format is not read here.
@@ -73,70 +90,70 @@ def decoded(opened: Opened, *, longest_side: int | None) -> Iterator[Decoded]:
     size = stored if longest_side is None else scaled_size(stored, longest_side)
     with damage_translated(opened.info.format):
         box = _draft(opened, longest_side) if size != stored else None
-    # All of a progressive JPEG is in memory, whatever scale it is decoded at.
-    progressive = "progressive" in opened.picture.info
-    width, height = stored if progressive else opened.picture.size
-    with decoding(width * height / MEGA):
-        yield _decode(opened, size, box)
+        kept = size if region is None else (region.width, region.height)
+        permit(bytes_to_decode(opened, stored, kept))
+        return _decode(opened, size, box, region)
 
 
 def _decode(
     opened: Opened,
     size: tuple[int, int],
     box: tuple[float, float, float, float] | None,
+    region: Region | None,
 ) -> Decoded:
-    with damage_translated(opened.info.format):
-        picture = opened.picture
-        profile = picture.info.get("icc_profile")
-        picture.load()
-        flat = eight_bit(picture)
-        if flat.size != size:
-            flat = flat.resize(size, FILTER, box)
-        if opened.orientation in _TURNS:
-            flat = flat.transpose(_TURNS[opened.orientation])
-        alpha = flat.getchannel("A") if flat.mode in {"LA", "RGBA"} else None
-        if alpha is not None:
-            flat = flat.convert("L" if flat.mode == "LA" else "RGB")
-            alpha = None if alpha.getextrema() == (OPAQUE, OPAQUE) else alpha
-        profile = profile if isinstance(profile, bytes) else None
-        return Decoded(to_srgb(flat, profile), alpha)
+    picture = opened.picture
+    profile = picture.info.get("icc_profile")
+    picture.load()
+    flat = eight_bit(picture)
+    if flat is not picture:
+        picture.close()  # its pixels are not needed any more
+    if flat.size != size:
+        flat = flat.resize(size, FILTER, box)
+    if region is not None:
+        flat = flat.crop(_as_stored(region, opened))
+    if opened.orientation in _TURNS:
+        flat = flat.transpose(_TURNS[opened.orientation])
+    alpha = flat.getchannel("A") if flat.mode in {"LA", "RGBA"} else None
+    if alpha is not None:
+        flat = flat.convert("L" if flat.mode == "LA" else "RGB")
+        alpha = None if alpha.getextrema() == (OPAQUE, OPAQUE) else alpha
+    profile = profile if isinstance(profile, bytes) else None
+    return Decoded(to_srgb(flat, profile), alpha)
 
 
-def working_image(opened: Opened) -> Image:
+def working_image(opened: Opened, permit: Permit = at_once) -> Image:
     """Return the image at working size; raises what `decoded` raises."""
-    with decoded(opened, longest_side=WORKING_SIDE) as upright:
-        pixels = np.array(upright.rgb)
-        alpha = None
-        if upright.alpha is not None:
-            alpha = np.array(upright.alpha)
-            alpha.setflags(write=False)
-            pixels = _on_white(pixels, alpha)
+    upright = decoded(opened, longest_side=WORKING_SIDE, permit=permit)
+    pixels = np.array(upright.rgb)
+    alpha = None
+    if upright.alpha is not None:
+        alpha = np.array(upright.alpha)
+        alpha.setflags(write=False)
+        pixels = _on_white(pixels, alpha)
     pixels.setflags(write=False)
     return Image(pixels=pixels, alpha=alpha, size=opened.info.size)
 
 
-def full_pixels(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
-    """Return every pixel, to compare two files exactly.
+def full_pixels(opened: Opened, permit: Permit = at_once) -> NDArray[np.uint8]:
+    """Return every pixel; raises what `decoded` raises.
 
     Returns:
         Upright sRGB with straight alpha, shape ``(height, width, 4)``, ``uint8``, in
         the size as displayed; alpha is 255 where the file has none, and colors under
         full transparency are 0. 16-bit values keep their high byte.
-
-    Raises:
-        NotAnImageError: These bytes are no image.
-        UnsupportedImageError: An image of a kind that is not read here.
-        TruncatedImageError: The file is damaged or incomplete.
-        TooLargeError: More bytes, pixels or frames than the limits allow.
     """
-    with decoded(open_image(data, limits), longest_side=None) as upright:
-        width, height = upright.rgb.size
-        pixels = np.full((height, width, 4), OPAQUE, dtype=np.uint8)
-        pixels[..., :3] = np.asarray(upright.rgb)
+    upright = decoded(opened, permit=permit)
+    width, height = upright.rgb.size
+    pixels = np.empty((height, width, 4), dtype=np.uint8)
+    for top in range(0, height, _BAND):  # what Pillow hands out is a copy
+        box = (0, top, width, min(top + _BAND, height))
+        band = pixels[top : top + _BAND]
+        band[..., :3] = np.asarray(upright.rgb.crop(box))
+        band[..., 3] = OPAQUE
         if upright.alpha is not None:
-            pixels[..., 3] = np.asarray(upright.alpha)
-            pixels[pixels[..., 3] == 0] = 0
-        return pixels
+            band[..., 3] = np.asarray(upright.alpha.crop(box))
+            band[band[..., 3] == 0] = 0
+    return pixels
 
 
 def scaled_size(size: tuple[int, int], longest_side: int) -> tuple[int, int]:
@@ -168,6 +185,20 @@ def _draft(
             )
             return drafted[1] if drafted else None
     return None
+
+
+def _as_stored(region: Region, opened: Opened) -> tuple[int, int, int, int]:
+    """Return where a region is in the pixels as stored: left, top, right, bottom."""
+    height, width = opened.info.size
+    left, right = region.x, region.x + region.width
+    top, bottom = region.y, region.y + region.height
+    if opened.orientation in _FROM_RIGHT:
+        left, right = width - right, width - left
+    if opened.orientation in _FROM_BOTTOM:
+        top, bottom = height - bottom, height - top
+    if opened.orientation in _SWAPPED:
+        return top, left, bottom, right
+    return left, top, right, bottom
 
 
 def _on_white(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -7,16 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from ambience.core.errors import BadParameterError
 from ambience.core.features import Image
 from ambience.core.region import Region
-from ambience.imaging.decoding import FILTER, OPAQUE, decoded, scaled_size
-from ambience.imaging.limits import DEFAULT_LIMITS, Limits
-from ambience.imaging.opening import open_image
+from ambience.imaging.decoding import (
+    FILTER,
+    OPAQUE,
+    Permit,
+    at_once,
+    decoded,
+    scaled_size,
+)
+from ambience.imaging.opening import Opened
 
 THUMBNAIL_SIDE = 512  # pixels: a grid row of 256, on screens with two for one
-
-_LONGEST_SIDE: Final = 16383  # the largest that WebP can hold
+LONGEST_SIDE = 16383  # the largest that WebP can hold
 _WEBP_QUALITY: Final = 75  # 35 dB on detailed photographs
 _WEBP_METHOD: Final = 1  # 5 ms and 26 kB a thumbnail; 0: 4, 29; 2: 7, 23; 4: 15, 22
 _JPEG_QUALITY: Final = 88  # at 2048 px 10 ms, where WebP takes 100 for 15 % less
@@ -37,36 +41,27 @@ def thumbnail(image: Image) -> bytes:
     return _webp(shown)
 
 
-def rendition(
-    data: bytes, *, longest_side: int, limits: Limits = DEFAULT_LIMITS
-) -> bytes:
-    """Return a file's image in a form that every browser shows.
+def rendition(opened: Opened, *, longest_side: int, permit: Permit = at_once) -> bytes:
+    """Return an image in a form that every browser shows.
 
     Args:
-        data: The whole file.
-        longest_side: At most so many pixels, 1 to 16383; nothing is enlarged.
-        limits: What the file may cost.
+        opened: The file.
+        longest_side: At most so many pixels; nothing is enlarged.
+        permit: See `Permit`.
 
     Returns:
         A JPEG, or a WebP where there is transparency; `sniff` tells which.
 
     Raises:
-        BadParameterError: `longest_side` is out of range.
-        NotAnImageError: These bytes are no image.
-        UnsupportedImageError: An image of a kind that is not read here.
-        TruncatedImageError: The file is damaged or incomplete.
-        TooLargeError: More bytes, pixels or frames than the limits allow.
+        BadInputError: What `decoded` raises.
     """
-    if not 1 <= longest_side <= _LONGEST_SIDE:
-        message = f"longest_side is {longest_side}: choose 1 to {_LONGEST_SIDE} pixels"
-        raise BadParameterError(message)
-    with decoded(open_image(data, limits), longest_side=longest_side) as upright:
-        if upright.alpha is not None:
-            upright.rgb.putalpha(upright.alpha)
-            return _webp(upright.rgb)
-        file = BytesIO()
-        upright.rgb.save(file, "JPEG", quality=_JPEG_QUALITY)
-        return file.getvalue()
+    upright = decoded(opened, longest_side=longest_side, permit=permit)
+    if upright.alpha is not None:
+        upright.rgb.putalpha(upright.alpha)
+        return _webp(upright.rgb)
+    file = BytesIO()
+    upright.rgb.save(file, "JPEG", quality=_JPEG_QUALITY)
+    return file.getvalue()
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
@@ -74,29 +69,23 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     return _png(Pillow.fromarray(pixels))
 
 
-def part(data: bytes, region: Region, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
-    """Return a part of a file's image as a PNG, every pixel and its opacity kept.
+def part(opened: Opened, region: Region, permit: Permit = at_once) -> bytes:
+    """Return a part of an image as a PNG, every pixel and its opacity kept.
 
     Args:
-        data: The whole file.
+        opened: The file.
         region: Which part.
-        limits: What the file may cost.
+        permit: See `Permit`.
 
     Raises:
         BadParameterError: The region is empty or not within the image.
-        NotAnImageError: These bytes are no image.
-        UnsupportedImageError: An image of a kind that is not read here.
-        TruncatedImageError: The file is damaged or incomplete.
-        TooLargeError: More bytes, pixels or frames than the limits allow.
+        BadInputError: What `decoded` raises.
     """
-    opened = open_image(data, limits)
     region.check_within(opened.info.size)
-    with decoded(opened, longest_side=None) as upright:
-        if upright.alpha is not None:
-            upright.rgb.putalpha(upright.alpha)
-        left, top = region.x, region.y
-        box = (left, top, left + region.width, top + region.height)
-        return _png(upright.rgb.crop(box))
+    upright = decoded(opened, region=region, permit=permit)
+    if upright.alpha is not None:
+        upright.rgb.putalpha(upright.alpha)
+    return _png(upright.rgb)
 
 
 def _png(picture: Pillow.Image) -> bytes:

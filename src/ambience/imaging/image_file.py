@@ -3,11 +3,12 @@
 import hashlib
 from threading import Lock
 
+from ambience.core.cancellation import current_caller
 from ambience.core.errors import BadInputError
 from ambience.core.features import Image
-from ambience.imaging.decoding import working_image
+from ambience.imaging.decodes import read
 from ambience.imaging.limits import DEFAULT_LIMITS, Limits
-from ambience.imaging.opening import ImageInfo, Opened, open_image
+from ambience.imaging.opening import ImageInfo
 
 
 class ImageFile:
@@ -15,7 +16,11 @@ class ImageFile:
 
     Any thread may ask for anything at any time. Files that can't be read raise the
     same error at every question: `NotAnImageError`, `UnsupportedImageError`,
-    `TruncatedImageError` or `TooLargeError`.
+    `TruncatedImageError`, `TooLargeError` or `TooSlowError`. `UnavailableError` says
+    that it could not be tried.
+
+    Whoever makes it is who waits for it, whatever thread asks: once it is gone,
+    nothing is decoded any more.
 
     Args:
         data: The whole file.
@@ -25,12 +30,11 @@ class ImageFile:
     def __init__(self, data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> None:
         self.data = data
         self.limits = limits
+        self._caller = current_caller()
         self._lock = Lock()
         self._sha256: bytes | None = None
-        self._opened: Opened | None = None
         self._info: ImageInfo | None = None
-        self._image: Image | None = None
-        self._failure: BadInputError | None = None
+        self._image: Image | BadInputError | None = None
 
     @property
     def sha256(self) -> bytes:
@@ -41,40 +45,34 @@ class ImageFile:
 
     @property
     def info(self) -> ImageInfo:
-        """What the header says; no pixel is decoded for it."""
-        with self._lock:
-            return self._read_info()
+        """What the header says; known also where the pixels can't be read."""
+        image = self._read()
+        if self._info is not None:
+            return self._info
+        if isinstance(image, BadInputError):
+            raise _again(image)
+        raise TypeError("an image without a header")
 
     @property
     def image(self) -> Image:
         """The image at working size."""
+        image = self._read()
+        if isinstance(image, BadInputError):
+            raise _again(image)
+        return image
+
+    def _read(self) -> Image | BadInputError:
+        """Read both at once: each would take a way to another process."""
         with self._lock:
             if self._image is None:
-                self._read_info()
-                self._image = self._decoded()
+                self._info, self._image = read(
+                    self.data, limits=self.limits, caller=self._caller
+                )
             return self._image
 
-    def _read_info(self) -> ImageInfo:
-        self._raise_failure()
-        if self._info is None:
-            try:
-                self._opened = open_image(self.data, self.limits)
-            except BadInputError as error:
-                self._failure = error
-                raise
-            self._info = self._opened.info
-        return self._info
 
-    def _decoded(self) -> Image:
-        self._raise_failure()
-        opened = self._opened or open_image(self.data, self.limits)
-        self._opened = None  # used up, and its buffers are free
-        try:
-            return working_image(opened)
-        except BadInputError as error:
-            self._failure = error
-            raise
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise type(self._failure)(*self._failure.args) from self._failure
+def _again(failure: BadInputError) -> BadInputError:
+    """Return an error to raise where others may be raising the same one."""
+    error = type(failure)(*failure.args)
+    error.__cause__ = failure
+    return error

@@ -1,4 +1,4 @@
-"""How large an image may be, checked from its header before memory is spent."""
+"""What an image may cost, most of it checked from its header."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,13 @@ from ambience.core.errors import TooLargeError
 
 MEGA = 1_000_000
 MEBI = 2**20
+
+# libjpeg-turbo's own tools take more for an attack; common files have about 10.
+_MAX_SCANS = 500
+# Each scan passes over all pixels, in 4 ns for each: this is 16 s. The largest image
+# that is allowed may have 20 scans, one of 12 megapixels 333.
+_MAX_SCANNED_MEGAPIXELS = 4000
+_ALWAYS_SCANS = 20  # whatever the size: as many as the most that an encoder makes
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +23,16 @@ class Limits:
         max_bytes: Bytes of the file.
         max_megapixels: Millions of pixels of its first frame.
         max_frames: Frames of an animation, pages of a document.
+        max_decode_s: Seconds from the first byte of the header to the last pixel, not
+            counting what it waits in the line.
+        decoding_bytes: Memory that all decodes at the same time take together.
     """
 
     max_bytes: int = 200 * MEBI  # an uncompressed 60 megapixel TIFF has 180 MB
     max_megapixels: float = 200.0  # the largest phone sensors have 199.8
     max_frames: int = 10_000  # five minutes at 30 frames a second
+    max_decode_s: float = 30.0  # 200 megapixels take 2 to 15, by format
+    decoding_bytes: int = 2048 * MEBI  # 200 megapixels of color and opacity: 1,600
 
     def check_bytes(self, size_bytes: int) -> None:
         """Raise `TooLargeError` for a file of more bytes than allowed."""
@@ -48,6 +60,22 @@ class Limits:
             message = (
                 f"the image has more than {self.max_frames:,} frames: "
                 "raise limits.max_frames"
+            )
+            raise TooLargeError(message)
+
+    def max_scans(self, height: int, width: int) -> int:
+        """Return how many scans a JPEG of this size may have."""
+        scanned = _MAX_SCANNED_MEGAPIXELS * MEGA // max(1, height * width)
+        return min(_MAX_SCANS, max(_ALWAYS_SCANS, int(scanned)))
+
+    def check_scans(self, scans: int, height: int, width: int) -> None:
+        """Raise `TooLargeError` for a JPEG of more scans than its size allows."""
+        most = self.max_scans(height, width)
+        if scans > most:
+            message = (
+                f"the JPEG has more than {most} scans, each one more pass over its "
+                f"{height * width / MEGA:,.1f} megapixels: save it anew with 1 or "
+                "with the usual 10"
             )
             raise TooLargeError(message)
 

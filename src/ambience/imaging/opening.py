@@ -7,11 +7,13 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
+from ambience.imaging import webp
 from ambience.imaging.decoders import Decoder, damage_translated, decoder
 from ambience.imaging.exif import read_exif
 from ambience.imaging.formats import Format, sniff
 from ambience.imaging.frames import gif_frames
 from ambience.imaging.limits import Limits
+from ambience.imaging.scans import jpeg_scans
 from ambience.imaging.tags import TagReader
 
 _TRANSPOSED: Final = range(5, 9)  # EXIF orientations that swap height and width
@@ -46,11 +48,15 @@ class Opened:
         picture: The decoder, for pixels as stored.
         info: The header.
         orientation: EXIF orientation still to be applied, 1 to 8.
+        byte_count: Of the file.
+        scans: How often a decode passes over all pixels; more than 1 only in a JPEG.
     """
 
     picture: Decoder
     info: ImageInfo
     orientation: int
+    byte_count: int
+    scans: int = 1
 
 
 def open_image(data: bytes, limits: Limits) -> Opened:
@@ -60,7 +66,7 @@ def open_image(data: bytes, limits: Limits) -> Opened:
         NotAnImageError: These bytes are no image.
         UnsupportedImageError: An image of a kind that is not read here.
         TruncatedImageError: The header is damaged or incomplete.
-        TooLargeError: More bytes, pixels or frames than the limits allow.
+        TooLargeError: More bytes, pixels, frames or scans than the limits allow.
     """
     limits.check_bytes(len(data))
     kind = sniff(data)
@@ -71,6 +77,10 @@ def open_image(data: bytes, limits: Limits) -> Opened:
         limits.check_size(height, width)
         frames = _frames(data, kind, picture, limits)
         limits.check_frames(frames)
+        scans = 1
+        if kind is Format.JPEG:
+            scans = jpeg_scans(data, most=limits.max_scans(height, width) + 1)
+            limits.check_scans(scans, height, width)
         exif = read_exif(data if kind is Format.TIFF else _exif_block(picture))
     upright = exif.orientation not in _TRANSPOSED
     info = ImageInfo(
@@ -79,14 +89,15 @@ def open_image(data: bytes, limits: Limits) -> Opened:
         taken_at=exif.taken_at,
         frames=frames,
     )
-    return Opened(picture, info, exif.orientation)
+    return Opened(picture, info, exif.orientation, len(data), scans)
 
 
 def _check_declared_size(data: bytes, kind: Format, limits: Limits) -> None:
     """Check sizes that decoders spend memory on as soon as they open a file."""
     match kind:
         case Format.WEBP:
-            limits.check_size(*_webp_size(data))
+            width, height = webp.size(data)
+            limits.check_size(height, width)
         case Format.AVIF | Format.HEIC:
             for box in re.finditer(rb"ispe.{4}(.{8})", data[:_BOXES_BYTES], re.DOTALL):
                 width, height = struct.unpack(">II", box[1])
@@ -98,26 +109,6 @@ def _check_declared_size(data: bytes, kind: Format, limits: Limits) -> None:
             limits.check_size(length, tags.number(main, _TILE_WIDTH) or 0)
         case _:
             pass
-
-
-def _webp_size(data: bytes) -> tuple[int, int]:
-    """Return the ``(height, width)`` of the first chunk; nothing where it says none.
-
-    Layout: RFC 9649, sections 2.5 to 2.7.
-    """
-    match data[12:16]:
-        case b"VP8X":
-            height, width = data[27:30], data[24:27]
-            return _little(height) + 1, _little(width) + 1
-        case b"VP8L":
-            bits = _little(data[21:25])
-            return (bits >> 14 & 0x3FFF) + 1, (bits & 0x3FFF) + 1
-        case _:
-            return _little(data[28:30]) & 0x3FFF, _little(data[26:28]) & 0x3FFF
-
-
-def _little(number: bytes) -> int:
-    return int.from_bytes(number, "little")
 
 
 def _frames(data: bytes, kind: Format, picture: Decoder, limits: Limits) -> int:

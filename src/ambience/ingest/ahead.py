@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from ambience.core.cancellation import Caller, called_by
+
 _AHEAD = 4  # items in work or waiting, for each thread: bounds the memory
 
 Item = TypeVar("Item")
@@ -26,14 +28,30 @@ def ahead(
         items: What to work on.
         threads: How many at once.
         stop: Once set, no further item is begun; those in work are still given out.
+
+    Whoever iterates no further ends what is being decoded for it, and waits for that.
     """
-    with ThreadPoolExecutor(threads, "ahead") as pool:
-        waiting: deque[tuple[Item, Future[Outcome]]] = deque()
+    caller = Caller(patient=True)
+
+    def act_for_caller(item: Item) -> Outcome:
+        with called_by(caller):
+            return act(item)
+
+    waiting: deque[tuple[Item, Future[Outcome]]] = deque()
+    pool = ThreadPoolExecutor(threads, "ahead")
+    try:
         for item in items:
             if stop.is_set():
                 break
-            waiting.append((item, pool.submit(act, item)))
+            waiting.append((item, pool.submit(act_for_caller, item)))
             if len(waiting) >= _AHEAD * threads:
                 yield waiting.popleft()
         while waiting:
-            yield waiting.popleft()
+            item, future = waiting.popleft()
+            if not (stop.is_set() and future.cancel()):
+                yield item, future
+    except BaseException:  # GeneratorExit, too
+        caller.leave()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)

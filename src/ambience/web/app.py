@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from ambience import __version__
-from ambience.imaging import Limits
+from ambience.imaging import Limits, shared_pool
 from ambience.web.admission import DEFAULT_ADMISSION, Admission
 from ambience.web.backend import Backend
+from ambience.web.client_gone import ClientGone
 from ambience.web.documents import documents
 from ambience.web.every_answer import AnswerHead, OwnPagesOnly
 from ambience.web.forms import FormRoute
@@ -18,7 +20,7 @@ from ambience.web.limits import UploadLimit
 from ambience.web.metrics import MeasureRequests, Metrics
 from ambience.web.openapi import document_problems
 from ambience.web.origins import KnownOrigins
-from ambience.web.problems import handle_problems
+from ambience.web.problems import handle_problems, problem
 from ambience.web.schemas import JSON
 from ambience.web.service_routes import Claim, service_routes
 from ambience.web.uploads import UploadBudget
@@ -60,6 +62,7 @@ def create_app(  # noqa: PLR0913 -- each is told by name
     metrics = Metrics(backends, missed)
     app.add_middleware(MeasureRequests, metrics=metrics)
     app.add_middleware(UploadLimit, max_bytes=limits.max_bytes)
+    app.add_middleware(ClientGone)
     app.add_middleware(AnswerHead)
     app.add_middleware(KnownOrigins, allowed=admission.allowed_origins)
     app.add_middleware(OwnPagesOnly)  # the outermost: refusals are answers, too
@@ -71,9 +74,15 @@ def create_app(  # noqa: PLR0913 -- each is told by name
 
     app.include_router(documents(app.openapi))
 
-    @app.get("/healthz", tags=["state"])
-    def healthz() -> JSON:
-        """Answer as long as the process is alive."""
+    @app.get("/healthz", tags=["state"], response_model=JSON)
+    async def healthz() -> Any:
+        """Answer as long as the process works; 503 when no image can be decoded.
+
+        In the event loop: it answers even if every thread is taken.
+        """
+        trouble = shared_pool().trouble(limits.max_decode_s)
+        if trouble is not None:
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, trouble)
         return {"status": "alive"}
 
     @app.get(
@@ -82,9 +91,10 @@ def create_app(  # noqa: PLR0913 -- each is told by name
         responses={503: {"description": "None does.", "content": _AS_JSON}},
     )
     def readyz() -> JSONResponse:
-        """Say which services answer; 503 when none does."""
+        """Say which services answer; 503 when none does, or nothing is decoded."""
+        trouble = shared_pool().trouble(limits.max_decode_s)
         states = [backend.status() for backend in backends]
-        ready = any(state["available"] for state in states)
+        ready = trouble is None and any(state["available"] for state in states)
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         body = {
             "status": "ready" if ready else "not ready",
@@ -93,6 +103,7 @@ def create_app(  # noqa: PLR0913 -- each is told by name
                 for state in states
                 if not state["available"]
             ],
+            "decoding": trouble,
         }
         return JSONResponse(body, status_code=status)
 

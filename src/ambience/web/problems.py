@@ -24,6 +24,7 @@ STATUS: dict[type[errors.AmbienceError], int] = {
     errors.UnsupportedImageError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.TruncatedImageError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.TooSlowError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BadParameterError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BadInputError: HTTPStatus.BAD_REQUEST,
     errors.NotFoundError: HTTPStatus.NOT_FOUND,

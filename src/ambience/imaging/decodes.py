@@ -1,0 +1,104 @@
+"""What can be had from a file: decoded in another process, for whoever asks here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ambience.core.cancellation import Caller, current_caller
+from ambience.core.errors import BadInputError, BadParameterError
+from ambience.core.features import Image
+from ambience.core.region import Region
+from ambience.imaging.decoder_pool import Answer, Order, shared_pool
+from ambience.imaging.encoding import LONGEST_SIDE
+from ambience.imaging.limits import DEFAULT_LIMITS, Limits
+from ambience.imaging.opening import ImageInfo
+
+
+def read(
+    data: bytes, *, limits: Limits, caller: Caller
+) -> tuple[ImageInfo | None, Image | BadInputError]:
+    """Return a file's header, if it has one, and its image at working size or why not.
+
+    Raises:
+        UnavailableError: Nothing can be decoded now.
+    """
+    answer = shared_pool().run(Order("working", {}, data, limits, caller))
+    if answer.failure is not None or answer.info is None:
+        return answer.info, answer.failure or BadInputError("there is no header")
+    height, width, channels = answer.result["shape"]
+    payload = np.frombuffer(answer.payload, np.uint8)
+    end = height * width * channels
+    pixels = payload[:end].reshape(height, width, channels)
+    has_alpha = answer.result["has_alpha"]
+    alpha = payload[end:].reshape(height, width) if has_alpha else None
+    return answer.info, Image(pixels=pixels, alpha=alpha, size=answer.info.size)
+
+
+def full_pixels(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
+    """Return every pixel, to compare two files exactly.
+
+    Returns:
+        Upright sRGB with straight alpha, shape ``(height, width, 4)``, ``uint8``, in
+        the size as displayed; alpha is 255 where the file has none, and colors under
+        full transparency are 0. 16-bit values keep their high byte. Read only.
+
+    Raises:
+        NotAnImageError: These bytes are no image.
+        UnsupportedImageError: An image of a kind that is not read here.
+        TruncatedImageError: The file is damaged or incomplete.
+        TooLargeError: More bytes, pixels, frames or memory than the limits allow.
+        TooSlowError: It takes longer than the limits allow.
+        UnavailableError: Nothing can be decoded now.
+    """
+    answer = _made("full", {}, data, limits)
+    shape = answer.result["shape"]
+    return np.frombuffer(answer.payload, np.uint8).reshape(shape)
+
+
+def rendition(
+    data: bytes, *, longest_side: int, limits: Limits = DEFAULT_LIMITS
+) -> bytes:
+    """Return a file's image in a form that every browser shows.
+
+    Args:
+        data: The whole file.
+        longest_side: At most so many pixels, 1 to 16383; nothing is enlarged.
+        limits: What the file may cost.
+
+    Returns:
+        A JPEG, or a WebP where there is transparency; `sniff` tells which.
+
+    Raises:
+        BadParameterError: `longest_side` is out of range.
+        BadInputError: What `full_pixels` raises, as `UnavailableError`.
+    """
+    if not 1 <= longest_side <= LONGEST_SIDE:
+        message = f"longest_side is {longest_side}: choose 1 to {LONGEST_SIDE} pixels"
+        raise BadParameterError(message)
+    return _made("rendition", {"longest_side": longest_side}, data, limits).payload
+
+
+def part(data: bytes, region: Region, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """Return a part of a file's image as a PNG, every pixel and its opacity kept.
+
+    Args:
+        data: The whole file.
+        region: Which part.
+        limits: What the file may cost.
+
+    Raises:
+        BadParameterError: The region is empty or not within the image.
+        BadInputError: What `full_pixels` raises, as `UnavailableError`.
+    """
+    numbers = [region.x, region.y, region.width, region.height]
+    return _made("part", {"region": numbers}, data, limits).payload
+
+
+def _made(task: str, options: Mapping[str, Any], data: bytes, limits: Limits) -> Answer:
+    order = Order(task, options, data, limits, current_caller())
+    answer = shared_pool().run(order)
+    if answer.failure is not None:
+        raise answer.failure
+    return answer
