@@ -30,7 +30,7 @@ from tests.library import opened_system, write_images
 
 IMAGE = encode(drawn_image(1, (60, 80)))
 TAKEN = b"Image with the same id is already in the db"
-EXAMPLES = 6  # of each route, besides some 1,500 that it makes of bounds and types
+EXAMPLES = 3  # of each route, besides some 1,500 that it makes of bounds and types
 
 
 @pytest.fixture

@@ -56,6 +56,10 @@ _HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
+# Where a browser's request comes from: checked here; the service has another name.
+_ORIGIN = frozenset(
+    {b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest", b"sec-purpose"}
+)
 _OWN = frozenset({b"date", b"server"})  # of an answer: our server says them itself
 # Refusals that mean the same here; others (a wrong Host, say) are the gateway's affair.
 _PASSED = frozenset({*STATUS.values(), HTTPStatus.INTERNAL_SERVER_ERROR})
@@ -212,7 +216,7 @@ class Proxy:
 
     def _sent(self, headers: Headers) -> Headers:
         """Return the headers of a request as the service gets them."""
-        dropped = {*_one_hop(headers), b"host"}
+        dropped = {*_one_hop(headers), *_ORIGIN, b"host"}
         own = [(b"host", self._url.netloc)]
         if self._url.userinfo:
             dropped.add(b"authorization")
