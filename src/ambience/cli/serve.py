@@ -35,7 +35,7 @@ from ambience.gateway.app import create_gateway
 from ambience.gateway.fetching import Fetcher
 from ambience.gateway.legacy import legacy_service_routes
 from ambience.gateway.legacy_schemas import FileNames
-from ambience.imaging import decoding_ends
+from ambience.imaging import decoding_ends, shared_pool
 from ambience.ingest import Progress
 from ambience.ingest.folders import absolute
 from ambience.web.app import create_app
@@ -51,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
     """Serve until told to stop."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     settings = settings_from(options)
+    shared_pool().warm_up()
     if options.services:
         return _serve_services(options, settings)
     folders = absolute(options.folders)
