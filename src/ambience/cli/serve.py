@@ -36,7 +36,7 @@ from ambience.gateway.app import create_gateway
 from ambience.gateway.fetching import Fetcher
 from ambience.gateway.legacy import legacy_service_routes
 from ambience.gateway.legacy_schemas import FileNames
-from ambience.imaging import decoding_ends
+from ambience.imaging import decoding_ends, shared_pool
 from ambience.ingest import Progress
 from ambience.ingest.folders import absolute
 from ambience.web.admission import admission_from
@@ -52,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
     raise_limit()
     tempfile.gettempdir()  # is looked for once: better while files can be opened
     settings = settings_from(options)
+    shared_pool().warm_up()
     if options.services:
         return _serve_services(options, settings)
     folders = absolute(options.folders)

@@ -29,6 +29,7 @@ from ambience.imaging.worker_process import WorkerProcess
 _log = logging.getLogger(__name__)
 
 _FEWEST: Final = 2  # one slow image does not hold up all others
+_START_S: Final = 2.0  # most processes are ready within a tenth of that
 _EXIT_S: Final = 5.0  # from the end of its output to the end of a process
 
 
@@ -96,7 +97,7 @@ class DecoderPool:
         self._at_work: set[WorkerProcess] = set()
         self._has_stopped = False
         self._trouble = ""
-        self._is_trying = False
+        self._start: threading.Thread | None = None  # of a process that nobody needs
 
     def run(self, order: Order) -> Answer:
         """Have an image decoded.
@@ -141,14 +142,20 @@ class DecoderPool:
         waits_s = max(self.places.head_waits_s(), self.memory.head_waits_s())
         if waits_s > patience_s:
             return f"an image has waited for {waits_s:.0f} s to be decoded"
-        with self._lock:
-            trouble = self._trouble
-            if trouble and not self._is_trying:
-                self._is_trying = True
-                threading.Thread(
-                    target=self._try_again, name="decoder-start", daemon=True
-                ).start()
+        trouble = self._trouble
+        if trouble:
+            self.warm_up()
         return trouble or None
+
+    def warm_up(self) -> None:
+        """Begin to start a process, so that the first image does not wait for that."""
+        with self._lock:
+            if self._start is not None and self._start.is_alive():
+                return
+            self._start = threading.Thread(
+                target=self._start_one, name="decoder-start", daemon=True
+            )
+            self._start.start()
 
     def stop(self) -> None:
         """End what is under way and refuse what comes, until `resume`."""
@@ -173,16 +180,23 @@ class DecoderPool:
         for worker in idle:
             worker.end()
 
-    def _try_again(self) -> None:
+    def _start_one(self) -> None:
         try:
-            self._given_back(self._taken(Caller()), in_step=True)
+            with self.places.taken(1, whole=self.size, caller=Caller()):
+                self._given_back(self._started(Caller()), in_step=True)
         except UnavailableError as error:
             _log.warning("%s", error)
-        finally:
-            self._is_trying = False
 
     def _taken(self, caller: Caller) -> WorkerProcess:
         """Return a process that is ready, and is `stop`'s to kill from now on."""
+        worker = self._waiting()
+        if worker is None and self._start is not None:
+            self._start.join(_START_S)  # sooner than one that begins now
+            worker = self._waiting()
+        return self._started(caller) if worker is None else worker
+
+    def _waiting(self) -> WorkerProcess | None:
+        """Return a process that has nothing to do, ``None`` if there is none."""
         with self._lock:
             self._check_going()
             while self._idle:
@@ -193,7 +207,7 @@ class DecoderPool:
                     worker.at_work(is_killable=True)
                     return worker
                 worker.bury()
-        return self._started(caller)
+        return None
 
     def _started(self, caller: Caller) -> WorkerProcess:
         try:
