@@ -1,5 +1,7 @@
 """What services missed is made up for, and nothing newer is overwritten by that."""
 
+import errno
+import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -88,6 +90,24 @@ def test_a_service_that_goes_away_in_between_gets_the_rest_later(
     assert house.journal.is_empty()
     color.fails = None
     assert house.repairer.make_up(color).put == MANY
+
+
+def test_no_image_is_stuck_for_want_of_file_descriptors(
+    house: House, color: FakeSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    color.fails = AWAY
+    house.put(OLD)
+    color.fails = None
+
+    def want(_: ImageFile) -> object:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(color, "extract", want)
+    made = house.repairer.make_up(color)
+    assert made.stuck == 0
+    assert "file descriptors" in made.ended
+    monkeypatch.undo()
+    assert house.repairer.make_up(color) == MadeUp(put=1)
 
 
 def test_it_stops_between_images(house: House, color: FakeSink) -> None:
