@@ -26,10 +26,8 @@ SHORT_LIVED = (
 MORE_DESCRIPTORS = 8
 # Threads that ask services come when they are first needed, eight for each of three.
 MORE_THREADS = 24
-# What malloc keeps for later still grows a little after the warm-up; with an arena for
-# each thread, as it has of its own, it would for many bursts. Were the large images
-# kept that are sent, it would be 100 MiB.
-ARENAS = {"MALLOC_ARENA_MAX": "2"}
+# What malloc keeps for later still grows a little after the warm-up. Were the large
+# images kept that are sent, it would be 100 MiB.
 MORE_MIB = 64.0
 
 
@@ -44,7 +42,7 @@ def at_rest(server: Server, most: int) -> tuple[Usage, Usage]:
 
 
 def test_descriptors_threads_and_memory_are_flat(tmp_path: Path) -> None:
-    with serving(tmp_path / "data", code=SHORT_LIVED, environment=ARENAS) as (
+    with serving(tmp_path / "data", code=SHORT_LIVED) as (
         server,
         client,
     ):

@@ -13,6 +13,7 @@ from typing import Any
 
 from ambience import gallery, registry
 from ambience.catalog import Catalog
+from ambience.cli.allocator import bound_arenas
 from ambience.cli.descriptors import raise_limit
 from ambience.cli.http_server import DECODE_S, bound, say_ready, serve
 from ambience.cli.logs import set_up_logs
@@ -49,6 +50,7 @@ _log = logging.getLogger(__name__)
 def run(options: argparse.Namespace) -> int:
     """Serve until told to stop."""
     set_up_logs()
+    bound_arenas()
     raise_limit()
     tempfile.gettempdir()  # is looked for once: better while files can be opened
     settings = settings_from(options)
