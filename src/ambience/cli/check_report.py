@@ -249,7 +249,7 @@ def _file_lines(files: FileReport) -> Iterator[str]:
     if files.first_unreadable is not None:
         yield (
             f"your file of {_such(files.first_unreadable, files.unreadable)} can't be "
-            "opened: let this user read it"
+            "opened: see that it is a file, and that this user may read it"
         )
     if absent := files.no_thumbnail + files.bad_thumbnail:
         yield f"{absent} thumbnails absent or damaged, {files.remade} made again"

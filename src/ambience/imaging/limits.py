@@ -73,9 +73,8 @@ class Limits:
         most = self.max_scans(height, width)
         if scans > most:
             message = (
-                f"the JPEG has more than {most} scans, each one more pass over its "
-                f"{height * width / MEGA:,.1f} megapixels: save it anew with 1 or "
-                "with the usual 10"
+                f"the JPEG has more than {most} scans, each one more pass over all of "
+                "it: save it anew with 1, or with the usual 10"
             )
             raise TooLargeError(message)
 
