@@ -14,8 +14,11 @@ import httpx2
 import numpy as np
 import pytest
 
+from ambience.core.errors import UnavailableError
 from ambience.core.shortage import is_shortage
-from ambience.imaging import ImageFile
+from ambience.imaging import DEFAULT_LIMITS, ImageFile
+from ambience.imaging.decoder_pool import DecoderPool
+from ambience.imaging.opening import open_image
 from tests.drawing import drawn_image, encode
 from tests.faults.hostile import check_problem
 from tests.server import START_S, Server, serving
@@ -174,8 +177,21 @@ def test_no_image_is_taken_to_be_damaged(monkeypatch: pytest.MonkeyPatch) -> Non
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     monkeypatch.setattr("ambience.imaging.opening.decoder", want)
-    file = ImageFile(SMALL)
     with pytest.raises(OSError, match=re.escape(os.strerror(errno.EMFILE))):
-        _ = file.info
-    monkeypatch.undo()
+        open_image(SMALL, DEFAULT_LIMITS)
+
+
+def test_an_image_that_no_process_can_be_started_for_is_not_damaged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def want(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ambience.imaging.decoder_pool.WorkerProcess", want)
+        file = ImageFile(SMALL)
+        pool = DecoderPool(1)
+        patch.setattr("ambience.imaging.decodes.shared_pool", lambda: pool)
+        with pytest.raises(UnavailableError, match="Too many open files"):
+            _ = file.info
     assert file.info.size == (60, 80)

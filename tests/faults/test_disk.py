@@ -353,27 +353,6 @@ def test_a_full_disk_is_said_and_what_is_there_is_found(tmp_path: Path) -> None:
 # -- closed --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["serve", "--port", "0", "--import", "."],
-        ["import", "."],
-        ["rebuild", "phash"],
-        ["train", "phash"],
-        ["train", "fusion"],
-        ["check", "--repair"],
-    ],
-    ids=" ".join,
-)
-def test_what_has_to_write_says_that_it_can_not(data: Path, words: list[str]) -> None:
-    data.chmod(0o500)
-    done = run(*words, "--data", str(data), code=NO_PRIVILEGES)
-    data.chmod(0o700)
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"ambience: the data folder {data} can't be written")
-    assert done.stderr.count("\n") == 1
-
-
 def test_a_catalog_that_can_not_be_written_to_is_said(data: Path) -> None:
     (data / "catalog.sqlite3").chmod(0o400)
     with serving(data, code=NO_PRIVILEGES) as (server, client):

@@ -141,8 +141,9 @@ def test_it_is_served_and_no_change_is_taken(data: Path, close: Close) -> None:
                 assert refused.status_code == 507
                 assert "read-only" in refused.json()["detail"]
         assert server.stop() == 0
-    assert server.log.count("\n") == 1
-    assert "is read-only" in server.log
+    first, second = server.log.splitlines()
+    assert "is read-only" in first
+    assert "thumbnails can't be kept" in second
     assert all_files(data) == before
 
 
@@ -217,3 +218,24 @@ def test_it_follows_a_catalog_that_others_open_write_and_close(tmp_path: Path) -
             assert len(reading) == image_id
             os.utime(path)  # and what it is taken for does not change what it is
             assert reading.ids() == list(range(1, image_id + 1))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["serve", "--port", "0", "--import", "."],
+        ["import", "."],
+        ["rebuild", "phash"],
+        ["train", "phash"],
+        ["train", "fusion"],
+        ["check", "--repair"],
+    ],
+    ids=" ".join,
+)
+def test_what_has_to_write_says_that_it_can_not(data: Path, words: list[str]) -> None:
+    data.chmod(0o500)
+    done = run(*words, "--data", str(data), code=NO_PRIVILEGES)
+    data.chmod(0o700)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"ambience: the data folder {data} can't be written")
+    assert done.stderr.count("\n") == 1

@@ -101,17 +101,17 @@ def test_a_wrong_method_is_told_all_right_ones(
     ("asked", "status"),
     [
         ("bytes=0-9", 206),
-        ("bytes=0-9,20-29", 206),
         ("bytes=-5", 206),
+        ("bytes=9999999-", 416),
+        ("bytes=0-9,20-29", 200),  # of several, all is sent; so if it makes no sense
         ("lines=1-2", 200),
         ("nonsense", 200),
-        ("bytes=9999999-", 416),
-        ("bytes=9-5", 400),
-        ("bytes=", 400),
-        ("bytes=a-b", 400),
+        ("bytes=9-5", 200),
+        ("bytes=", 200),
+        ("bytes=a-b", 200),
     ],
 )
-@pytest.mark.parametrize("what", ["file", "view", "thumbnail"])
+@pytest.mark.parametrize("what", ["file", "view"])
 def test_a_part_of_a_file_is_sent_or_refused_in_a_sentence(
     client: TestClient, what: str, asked: str, status: int
 ) -> None:

@@ -86,7 +86,7 @@ def data_folder(settings: Settings, *, to_write: bool = True) -> Path:
 
 def is_readonly(data: Path) -> bool:
     """Whether nothing can be written to a data folder: by its rights, or its disk."""
-    return not os.access(data, os.W_OK)
+    return data.exists() and not os.access(data, os.W_OK)
 
 
 def limits_from(settings: Settings) -> Limits:

@@ -48,7 +48,7 @@ def open_file_response(
         file.close()
         answer = problem(
             HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-            f"the file has {size} bytes: ask for a range within them",
+            f"Range: the file has {size} bytes: ask for a part within them",
         )
         answer.headers["Content-Range"] = f"bytes */{size}"
         return answer
