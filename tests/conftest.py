@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from ambience.core.cancellation import Caller
+from ambience.imaging import shared_pool
+
 # The first example pays for importing FAISS, so a per-example deadline is noise.
 settings.register_profile("default", deadline=None)
 settings.load_profile("default")
@@ -66,6 +69,7 @@ def unprivileged(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path
         return
     nobody = 65534
+    _start_all_decoders()
     # Folders of pytest are root's alone.
     with tempfile.TemporaryDirectory() as folder:
         os.chown(folder, nobody, nobody)
@@ -74,6 +78,14 @@ def unprivileged(tmp_path: Path) -> Iterator[Path]:
             yield Path(folder)
         finally:
             os.seteuid(0)
+
+
+def _start_all_decoders() -> None:
+    """Start them while the folder of this Python can be read."""
+    pool = shared_pool()
+    workers = [pool._taken(Caller()) for _ in range(pool.size)]  # noqa: SLF001 -- as above
+    for worker in workers:
+        pool._given_back(worker, in_step=True)  # noqa: SLF001 -- as above
 
 
 @pytest.fixture(scope="session")

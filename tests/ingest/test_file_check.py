@@ -12,6 +12,7 @@ from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, Limits
 from ambience.ingest import Arrival, FileCheck, FileReport, Originals, Strays
 from tests.ingest.test_writer import NEW, OLD, SEVEN, House
+from tests.library import opened_system, write_images
 
 ROUNDS = 60
 WAIT_S = 180
@@ -67,6 +68,36 @@ def test_what_somebody_is_at_work_on_is_not_lost(
     house.journal.abandon([SEVEN])
     report = looked_at(house)
     assert (report.lost, report.first_lost, report.in_trash) == (1, SEVEN, 1)
+
+
+def test_a_file_that_nobody_lets_us_look_at_is_not_called_missing(
+    unprivileged: Path,
+) -> None:
+    folder = unprivileged / "photos"
+    write_images(folder, 2)
+    with opened_system(unprivileged / "data", enabled=("phash",)) as system:
+        system.importer.run([folder])
+        check = FileCheck(system.parts.catalog, system.parts.originals, limits=Limits())
+        folder.chmod(0)
+        try:
+            report = check.run(repair=True)
+        finally:
+            folder.chmod(0o700)
+        assert (report.missing, report.unmarked, report.unreadable) == (0, 0, 2)
+        assert report.wrong == 2
+        assert check.run(repair=True) == FileReport(images=2)
+
+
+def test_a_link_to_nothing_is_missing(tmp_path: Path) -> None:
+    (path,) = write_images(tmp_path / "elsewhere", 1)
+    link = tmp_path / "photos" / "link.png"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    with opened_system(tmp_path / "data", enabled=("phash",)) as system:
+        system.importer.run([link.parent])
+        path.unlink()
+        check = FileCheck(system.parts.catalog, system.parts.originals, limits=Limits())
+        assert check.run(repair=False).missing == 1
 
 
 def test_a_file_that_moved_meanwhile_is_not_marked_as_missing(house: House) -> None:

@@ -13,7 +13,7 @@ from ambience.core.errors import AmbienceError
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, Limits, thumbnail
 from ambience.ingest.ahead import ahead
-from ambience.ingest.folders import is_gone
+from ambience.ingest.folders import says_gone
 from ambience.ingest.importer import Progress
 from ambience.ingest.originals import Originals
 from ambience.ingest.regular_files import open_regular, read_regular
@@ -178,10 +178,10 @@ class FileCheck:
 
     def _look(self, record: ImageRecord, *, read: bool) -> _Look:
         file = self._originals.file_of(record)
-        if file is None or is_gone(file) or _leads_nowhere(file):
+        there, readable = (False, False) if file is None else _state(file)
+        if file is None or not there:
             return _Look(there=False)
         shown = self._originals.thumbnail_path(record.sha256)
-        readable = _is_readable(file)
         return _Look(
             there=True,
             readable=readable,
@@ -292,17 +292,13 @@ def _is_wrong(record: ImageRecord, look: _Look) -> bool:
     return not (look.there != marked and sound)
 
 
-def _leads_nowhere(file: Path) -> bool:
-    """Whether a file is a link to nothing."""
-    return file.is_symlink() and is_gone(file.parent / file.readlink())
-
-
-def _is_readable(file: Path) -> bool:
+def _state(file: Path) -> tuple[bool, bool]:
+    """Return whether a file is there, as far as one can tell, and can be opened."""
     try:
         open_regular(file).close()
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        return not says_gone(error), False
+    return True, True
 
 
 def _succeeded(future: Future[bool]) -> bool:

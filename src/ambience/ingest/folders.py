@@ -68,8 +68,13 @@ def is_gone(path: Path) -> bool:
     try:
         path.lstat()
     except OSError as error:
-        return error.errno in _NOTHING_THERE
+        return says_gone(error)
     return False
+
+
+def says_gone(error: OSError) -> bool:
+    """Whether an error means that nothing is there, not that nobody lets us look."""
+    return error.errno in _NOTHING_THERE
 
 
 def walk(
