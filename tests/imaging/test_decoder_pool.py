@@ -87,7 +87,7 @@ class Halted:
         os.kill(self.pid, signal.SIGSTOP)
         self._threads = ThreadPoolExecutor(1)
         self.answer: Future[Answer] = self._threads.submit(pool.run, asked)
-        until(lambda: pool.places.taken_now == 1)
+        until(lambda: bool(pool._at_work))  # noqa: SLF001 -- the process has it now
 
     def __enter__(self) -> Self:
         return self
@@ -258,3 +258,26 @@ def test_nothing_of_the_current_folder_stands_in_for_a_module(
     (tmp_path / "numpy.py").write_text("raise SystemExit(9)")
     monkeypatch.chdir(tmp_path)
     check_works(pool)
+
+
+def test_a_process_that_nobody_listens_to_ends_without_a_word() -> None:
+    command = [sys.executable, "-P", "-m", "ambience.imaging.worker"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(WAIT_S) == 0
+
+
+def test_an_end_right_after_the_start_says_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pool = DecoderPool(size=1)
+    pool.warm_up()
+    pool.close()
+    assert pool._start is not None  # noqa: SLF001 -- there is no other way to wait for it
+    pool._start.join(WAIT_S)  # noqa: SLF001 -- as above
+    assert caplog.records == []

@@ -184,6 +184,8 @@ class DecoderPool:
         try:
             with self.places.taken(1, whole=self.size, caller=Caller()):
                 self._given_back(self._started(Caller()), in_step=True)
+        except StoppedError:
+            return  # the process ends, and wants none
         except UnavailableError as error:
             _log.warning("%s", error)
 

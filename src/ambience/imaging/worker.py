@@ -47,6 +47,11 @@ def main() -> None:
         with suppress(OSError):  # only a hint
             Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     gc.freeze()  # what is imported stays, and is not looked at again
+    with suppress(BrokenPipeError):  # the other process has ended in the middle
+        _work(source, sink)
+
+
+def _work(source: BinaryIO, sink: BinaryIO) -> None:
     send(sink, {"ready": True})
     while True:
         try:
