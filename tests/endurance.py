@@ -141,24 +141,24 @@ class MixedLoad:
 
     # What a caller may do; each returns the statuses of its requests.
 
-    def _browse(self, connection: "_Connection", rng: random.Random, _: int) -> "_Said":
+    def browse(self, connection: "_Connection", rng: random.Random, _: int) -> "_Said":
         paths = ["/", "/images?limit=50", "/gallery/app.js", f"/images/{_one(rng)}"]
         return [_sent(connection, "GET", path) for path in paths]
 
-    def _look(self, connection: "_Connection", rng: random.Random, _: int) -> "_Said":
+    def look(self, connection: "_Connection", rng: random.Random, _: int) -> "_Said":
         kinds = ["thumbnail", "thumbnail", "thumbnail", "view", "file"]
         return [
             _sent(connection, "GET", f"/images/{_one(rng)}/{kind}") for kind in kinds
         ]
 
-    def _parts(self, connection: "_Connection", rng: random.Random, _: int) -> "_Said":
+    def parts(self, connection: "_Connection", rng: random.Random, _: int) -> "_Said":
         path = f"/images/{_one(rng)}/file"
         ranges = ["bytes=0-99", "bytes=100-", "bytes=0-1,5-9", "bytes=999999999-"]
         return [
             _sent(connection, "GET", path, headers={"range": part}) for part in ranges
         ]
 
-    def _search(self, connection: "_Connection", rng: random.Random, _: int) -> "_Said":
+    def search(self, connection: "_Connection", rng: random.Random, _: int) -> "_Said":
         image = rng.choice(self._images)
         return [
             _sent(connection, "POST", "/reverse_search", image=image),
@@ -168,7 +168,7 @@ class MixedLoad:
             ),
         ]
 
-    def _ask(self, connection: "_Connection", rng: random.Random, _: int) -> "_Said":
+    def ask(self, connection: "_Connection", rng: random.Random, _: int) -> "_Said":
         image = rng.choice(self._images)
         return [
             _sent(connection, "POST", "/phash/search?k=5", image=image),
@@ -178,7 +178,7 @@ class MixedLoad:
             _sent(connection, "GET", "/readyz"),
         ]
 
-    def _change(
+    def change(
         self, connection: "_Connection", rng: random.Random, caller: int
     ) -> "_Said":
         path = f"/images/{_OWN + caller}"
@@ -191,10 +191,10 @@ class MixedLoad:
             _sent(connection, "DELETE", path),
         ]
 
-    def _upload(self, connection: "_Connection", _: random.Random, __: int) -> "_Said":
+    def upload(self, connection: "_Connection", _: random.Random, __: int) -> "_Said":
         return [_sent(connection, "POST", "/phash/search?k=5", image=self._large)]
 
-    def _harm(
+    def harm(
         self, connection: "_Connection", rng: random.Random, caller: int
     ) -> "_Said":
         image = rng.choice(self._damaged)
@@ -206,7 +206,7 @@ class MixedLoad:
             _sent(connection, "POST", "/reverse_search", region="1,1,1,1"),
         ]
 
-    def _leave(self, _: "_Connection", rng: random.Random, caller: int) -> "_Said":
+    def leave(self, _: "_Connection", rng: random.Random, caller: int) -> "_Said":
         """Go away before the answer, or in the middle of the question."""
         put = _request("PUT", f"/images/{_OWN + caller}", {"image": self._large})
         whole = [
@@ -228,15 +228,15 @@ _Said = Sequence[int]
 _Action = Callable[[MixedLoad, _Connection, random.Random, int], _Said]
 
 _ACTIONS: Sequence[_Action] = (
-    MixedLoad._browse,  # noqa: SLF001 -- they are ours
-    MixedLoad._look,  # noqa: SLF001
-    MixedLoad._parts,  # noqa: SLF001
-    MixedLoad._search,  # noqa: SLF001
-    MixedLoad._ask,  # noqa: SLF001
-    MixedLoad._change,  # noqa: SLF001
-    MixedLoad._upload,  # noqa: SLF001
-    MixedLoad._harm,  # noqa: SLF001
-    MixedLoad._leave,  # noqa: SLF001
+    MixedLoad.browse,
+    MixedLoad.look,
+    MixedLoad.parts,
+    MixedLoad.search,
+    MixedLoad.ask,
+    MixedLoad.change,
+    MixedLoad.upload,
+    MixedLoad.harm,
+    MixedLoad.leave,
 )
 
 

@@ -35,7 +35,7 @@ class Connection:
         return GONE
 
     async def send(self, message: Message) -> None:
-        raise NotImplementedError
+        raise AssertionError(f"nothing is sent here: {message}")
 
 
 async def until_gone(caller: Caller) -> None:
