@@ -50,6 +50,6 @@ def test_a_pipe_a_folder_a_socket_and_a_device_are_refused_at_once(
 def test_a_refused_file_leaves_no_descriptor_open(tmp_path: Path) -> None:
     before = psutil.Process().num_fds()
     for _ in range(5):
-        with pytest.raises(OSError):  # noqa: PT011
+        with pytest.raises(OSError):  # noqa: PT011 -- the system words it
             open_regular(tmp_path)
     assert psutil.Process().num_fds() == before
