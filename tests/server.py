@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -81,7 +81,7 @@ class Server:
 
     def kill(self) -> None:
         """End it as a power cut does, if it still runs."""
-        if self.process.is_running():
+        with suppress(psutil.NoSuchProcess):  # it may end by itself at any moment
             self.process.kill()
         self.process.wait(STOP_S)
 
