@@ -31,15 +31,15 @@ from copies import Copies, opened_system, photographs, rounds, tell
 from copies_tally import Query, calibration
 from tables import print_table
 
-from ambience.cli.system import System
+from ambience.calibrating.edited_copies import CopySource
+from ambience.calibrating.learning import Learner
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, FusedMatch, Relation
 from ambience.fusion import COPIES, SCALES, Calibration, fuse, shipped
-from ambience.gateway.edited_copies import CopySource
-from ambience.gateway.learning import Learner
-from ambience.gateway.parts import Parts
 from ambience.imaging import ImageFile
 from ambience.imaging.edits import EDITS
+from ambience.library.resources import Resources
+from ambience.library.system import System
 
 Judged: TypeAlias = tuple[float, bool]
 
@@ -108,7 +108,7 @@ def asked(options: argparse.Namespace) -> list[Asked]:
     return found
 
 
-def imported(system: System, paths: Sequence[Path]) -> Parts:
+def imported(system: System, paths: Sequence[Path]) -> Resources:
     """Import photographs; return what searches them."""
     report = system.importer.run(paths)
     if report.failed or report.unavailable:

@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ambience.core.features import Feature, FeatureSpec, ImageId, Metric
-from ambience.index.candidates import Candidates
-from ambience.index.l1 import EXACT_ROWS, L1Index
-from ambience.store import FeatureStore
+from ambience.engine.embedded.reranked.candidates import Candidates
+from ambience.engine.embedded.reranked.l1_index import EXACT_ROWS, L1Index
+from ambience.engine.embedded.store import FeatureStore
 
 SPEC = FeatureSpec(dim=512, dtype="uint16", metric=Metric.L1, scale=65535.0)
 K = 100

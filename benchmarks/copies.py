@@ -47,13 +47,13 @@ from PIL import Image as Pillow
 from tables import print_table
 
 from ambience import registry
-from ambience.cli.system import System
 from ambience.core.matches import FusedMatch
 from ambience.core.settings import load_settings
 from ambience.fusion import COPIES, fuse
-from ambience.gateway.queries import ByImage
 from ambience.imaging import EXTENSIONS, ImageFile, full_pixels
 from ambience.imaging.edits import EDITS, Edit
+from ambience.library.system import System
+from ambience.search.questions import ByImage
 
 TOGETHER = "together"
 K = 20  # what /reverse_search answers if not told otherwise

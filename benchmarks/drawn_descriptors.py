@@ -28,13 +28,13 @@ from tables import print_table
 from ambience import registry
 from ambience.core.features import Feature, ImageId, Rows
 from ambience.core.keypoints import DESCRIPTOR_DIM, ROW, STEPS, TURN, without_frames
-from ambience.index.descriptors import DescriptorIndex
-from ambience.index.quantizer import Quantizer, sample_size
-from ambience.index.snapshot import Snapshots
-from ambience.multivector.training import estimated_rows, sampled
-from ambience.service.following import Following
+from ambience.engine.embedded.descriptors.descriptor_index import DescriptorIndex
+from ambience.engine.embedded.descriptors.quantizer import Quantizer, sample_size
+from ambience.engine.embedded.index_follower import Following
+from ambience.engine.embedded.snapshots import Snapshots
+from ambience.engine.embedded.store import FeatureStore
+from ambience.service.keypoints.training import estimated_rows, sampled
 from ambience.services.local_features.extract import STORED, RootSift
-from ambience.store import FeatureStore
 
 NAME = "local_features"
 DRAWN = 1_000_000_000  # the first id of a drawn image

@@ -26,10 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ambience.core.features import FeatureSpec, ImageId, Metric
-from ambience.index.bit_samples import plan
-from ambience.index.distances import hamming_distances
-from ambience.index.hamming import HammingIndex
-from ambience.index.segments import SegmentTables
+from ambience.engine.embedded.distances import hamming_distances
+from ambience.engine.embedded.hamming.bit_samples import plan
+from ambience.engine.embedded.hamming.hamming_index import HammingIndex
+from ambience.engine.embedded.hamming.segment_tables import SegmentTables
 
 SPEC = FeatureSpec(dim=72, dtype="uint8", metric=Metric.HAMMING)
 RADIUS = 64

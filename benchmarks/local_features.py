@@ -42,10 +42,10 @@ from scipy.optimize import nnls
 from tables import print_table
 
 from ambience import registry
+from ambience.engine.embedded.descriptors.quantizer import lists_for
 from ambience.imaging import ImageFile
 from ambience.imaging.edits import EDITS
-from ambience.index.quantizer import lists_for
-from ambience.multivector.examination import Examination
+from ambience.service.keypoints.examination import Examination
 
 EDITED = (
     "crop 20 %",

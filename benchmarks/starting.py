@@ -19,8 +19,8 @@ from tables import print_table
 
 from ambience import registry
 from ambience.core.features import Feature, ImageId
+from ambience.engine.embedded.store import FeatureStore
 from ambience.services.color.extract import WHOLE
-from ambience.store import FeatureStore
 
 SIZES = [10_000, 100_000, 1_000_000]
 BATCH = 10_000

@@ -19,7 +19,7 @@ from tables import print_table
 from ambience.catalog import Catalog, ImageRecord
 from ambience.catalog.database import Database
 from ambience.core.features import Feature, FeatureSpec, ImageId, Metric
-from ambience.store import FeatureStore
+from ambience.engine.embedded.store import FeatureStore
 
 BATCHES = (1, 64, 1000)
 SPECS = {

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from ambience.core.features import Feature, FeatureSpec, ImageId, Metric
-from ambience.store import FeatureStore
+from ambience.engine.embedded.store import FeatureStore
 
 PAGE = 4096
 KINDS = {0x01: "branch", 0x02: "leaf", 0x04: "overflow", 0x08: "meta"}
@@ -31,7 +31,7 @@ import sys
 from pathlib import Path
 from ambience.core.errors import AmbienceError
 from ambience.core.features import Feature, FeatureSpec, ImageId, Metric
-from ambience.store import FeatureStore
+from ambience.engine.embedded.store import FeatureStore
 import numpy as np
 dim, rows, count = map(int, sys.argv[1:4])
 spec = FeatureSpec(dim=dim, dtype="uint8", metric=Metric.L1)

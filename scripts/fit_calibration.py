@@ -11,13 +11,13 @@ import tempfile
 import threading
 from pathlib import Path
 
+from ambience.calibrating.edited_copies import CopySource
+from ambience.calibrating.learning import Learner
 from ambience.cli.samples import sample_photographs
-from ambience.cli.system import System
 from ambience.core.settings import load_settings
 from ambience.fusion import Calibration, Curve, Usual
 from ambience.fusion.calibration import SHIPPED
-from ambience.gateway.edited_copies import CopySource
-from ambience.gateway.learning import Learner
+from ambience.library.system import System
 from tests.drawing import drawn_image, encode
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ambience.cli.system import System
 from ambience.core.settings import load_settings
-from ambience.gateway.queries import ByImage
 from ambience.imaging import ImageFile
+from ambience.library.system import System
+from ambience.search.questions import ByImage
 from tests.drawing import drawn_image, encode
 
 

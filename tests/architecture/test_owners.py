@@ -8,26 +8,23 @@ import pytest
 
 OWNERS = {
     "anyio": (
-        "gateway/transport.py gateway/proxy.py gateway/upstream.py web/every_answer.py"
+        "remote/transport.py remote/upstream.py gateway/proxy.py web/every_answer.py"
     ),
     "PIL": "imaging/* imaging/edits/*",
     "pillow_heif": "imaging/*",
     "cv2": "services/local_features/opencv.py",
-    "faiss": "index/faiss_*.py",
-    "fastapi": "web/* gateway/* gallery/*",
-    "filelock": "ingest/* cli/* service/* store/* catalog/*",
+    "faiss": "engine/embedded/**/faiss_*.py",
+    "fastapi": "web/* gateway/**/* gallery/*",
+    "filelock": "catalog/* cli/* engine/embedded/store/* ingest/* service/*",
     "h11": "cli/connections.py",
-    "httpx2": (
-        "gateway/remote.py gateway/transport.py gateway/proxy.py gateway/upstream.py "
-        "gateway/fetching.py"
-    ),
-    "lmdb": "store/*",
+    "httpx2": ("remote/*.py gateway/proxy.py ingest/fetching/fetcher.py"),
+    "lmdb": "engine/embedded/store/*",
     "onnxruntime": "services/*/model.py",
-    "platformdirs": "core/settings.py cli/*",
+    "platformdirs": "core/settings.py library/*",
     "prometheus_client": "web/* gateway/*",
     "rich": "cli/*",
     "sqlite3": "catalog/*",
-    "starlette": "web/* gateway/* gallery/*",
+    "starlette": "web/* gateway/**/* gallery/*",
     "uvicorn": "cli/*",
 }
 

@@ -14,9 +14,9 @@ import pytest
 from ambience import registry
 from ambience.cli import main
 from ambience.core.features import ImageId
+from ambience.engine.embedded.store import layout
 from ambience.imaging import ImageFile
 from ambience.ingest.originals import Originals
-from ambience.store import layout
 from tests.cli.conftest import NEW, Check
 from tests.library import found_ids, opened_system
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from ambience.cli import main
-from ambience.cli.calibration_file import calibration_of
 from ambience.fusion import loaded, shipped
+from ambience.library.calibration_file import calibration_of
 from tests.drawing import drawn_image, encode
 from tests.library import opened_system
 

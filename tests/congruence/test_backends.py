@@ -23,10 +23,10 @@ from ambience.core.errors import (
     UnsupportedImageError,
 )
 from ambience.core.features import ImageId
-from ambience.gateway.remote import RemoteBackend, connect
 from ambience.imaging import ImageFile, Limits
+from ambience.remote.remote_backend import RemoteBackend, connect
+from ambience.service.backend import Backend, LocalBackend
 from ambience.web.app import create_app
-from ambience.web.backend import Backend, LocalBackend
 from tests.drawing import drawn_image, encode
 
 PROVING = {"local_features"}  # they answer what is proved, and these are unrelated

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from ambience.cli.system import open_backends
 from ambience.core.settings import load_settings
 from ambience.gateway.app import create_gateway
-from ambience.gateway.legacy_schemas import FileNames
+from ambience.gateway.legacy.schemas import FileNames
 from ambience.imaging import Limits
+from ambience.library.system import open_backends
 from ambience.web.app import create_app
 from tests.congruence.test_backends import served
 from tests.drawing import drawn_image, encode

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from ambience.core.errors import BadInputError, CorruptDataError
 from ambience.core.features import FeatureSpec, ImageId, Metric, Rows
-from ambience.index import Neighbor, VectorIndex
-from ambience.index.flat import FlatIndex
-from ambience.index.hamming import HammingIndex
-from ambience.index.l1 import L1Index
+from ambience.engine.embedded.flat_index import FlatIndex
+from ambience.engine.embedded.hamming.hamming_index import HammingIndex
+from ambience.engine.embedded.index import Neighbor, VectorIndex
+from ambience.engine.embedded.reranked.l1_index import L1Index
 
 HASHES = FeatureSpec(dim=72, dtype="uint8", metric=Metric.HAMMING)
 FEW_BITS = FeatureSpec(dim=1, dtype="uint8", metric=Metric.HAMMING)  # many ties
@@ -88,9 +88,11 @@ KINDS = ("flat", "hamming", "tied hamming", "l1", "coded l1")
 @pytest.fixture(params=KINDS)
 def rig(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Rig:
     if request.param == "coded l1":
-        monkeypatch.setattr("ambience.index.l1.EXACT_ROWS", 4)
+        monkeypatch.setattr("ambience.engine.embedded.reranked.l1_index.EXACT_ROWS", 4)
     if request.param == "tied hamming":
-        monkeypatch.setattr("ambience.index.hamming._MIN_TAIL", 8)
+        monkeypatch.setattr(
+            "ambience.engine.embedded.hamming.hamming_index._MIN_TAIL", 8
+        )
     return Rig(request.param)
 
 
@@ -155,9 +157,12 @@ def test_rows_of_another_shape_are_refused(rig: Rig) -> None:
 @given(data=st.data(), kind=st.sampled_from(KINDS))
 def test_every_index_answers_as_the_flat_one(data: st.DataObject, kind: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ambience.index.l1.EXACT_ROWS", 6 if kind == "coded l1" else 99)
-        patch.setattr("ambience.index.hamming._MIN_TAIL", 6)
-        patch.setattr("ambience.index.growing._MIN_DEAD", 4)
+        patch.setattr(
+            "ambience.engine.embedded.reranked.l1_index.EXACT_ROWS",
+            6 if kind == "coded l1" else 99,
+        )
+        patch.setattr("ambience.engine.embedded.hamming.hamming_index._MIN_TAIL", 6)
+        patch.setattr("ambience.engine.embedded.row_buffer._MIN_DEAD", 4)
         rig = Rig(kind)
         some_ids = st.lists(st.integers(0, 12).map(ImageId), max_size=10)
         for _ in range(data.draw(st.integers(1, 6))):
@@ -203,7 +208,7 @@ def test_damaged_files_are_refused_and_change_nothing(
 
 
 def test_searches_run_beside_changes(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ambience.index.growing._MIN_DEAD", 16)
+    monkeypatch.setattr("ambience.engine.embedded.row_buffer._MIN_DEAD", 16)
     fixed = rig.rows(0, 20)
     rig.put(ids(*range(20)), fixed)
     done = threading.Event()

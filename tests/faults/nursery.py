@@ -17,7 +17,7 @@ from tests.server import Server, words
 # The last line is what a server runs; it is started with words and a pipe to print to.
 _CODE = """
 import json, os, signal, sys
-import ambience.cli.serve, ambience.index.faiss_kernels
+import ambience.cli.serve, ambience.engine.embedded.faiss_kernels
 from ambience import registry
 from ambience.cli import main
 from ambience.service import following

@@ -14,9 +14,9 @@ from typing import Any, Self
 import httpx2
 
 from ambience import registry
+from ambience.engine.embedded.store import FeatureStore
 from ambience.imaging import ImageFile
 from ambience.registry import BUILTIN
-from ambience.store import FeatureStore
 from tests.drawing import drawn_image, encode
 from tests.faults.nursery import Nursery
 from tests.server import START_S, Server

@@ -42,7 +42,7 @@ def workers(parent: psutil.Process) -> list[psutil.Process]:
 
 def is_dead(process: psutil.Process) -> bool:
     try:
-        return process.status() == psutil.STATUS_ZOMBIE
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
 

@@ -22,7 +22,7 @@ LONGEST_S = 0.4  # from the start of a training to the kill: longer than it take
 # As in use, but that an index is trained from 500 descriptors on instead of 20,000, and
 # again with a tenth more: a server that is given images is training most of the time.
 _EARLY = """
-from ambience.index import descriptors
+from ambience.engine.embedded.descriptors import descriptor_index as descriptors
 descriptors.TRAINED_FROM, descriptors._GROWTH = 500, 1.1
 """
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from ambience.cli.system import System
 from ambience.gateway.app import create_gateway
+from ambience.library.system import System
 from tests.library import opened_system, write_images
 
 

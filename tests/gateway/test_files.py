@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from ambience.cli.system import System
 from ambience.core.errors import NotFoundError
 from ambience.core.features import ImageId
-from ambience.gateway import files as gateway_files
-from ambience.gateway.files import ImageFiles
+from ambience.ingest import image_files as gateway_files
+from ambience.ingest.image_files import ImageFiles
+from ambience.library.system import System
 from tests.drawing import drawn_image, encode
 from tests.library import opened_system
 

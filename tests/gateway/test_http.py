@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from ambience.cli.system import System
 from ambience.gateway.app import create_gateway
-from ambience.gateway.legacy_schemas import FileNames
+from ambience.gateway.legacy.schemas import FileNames
+from ambience.library.system import System
 from tests.drawing import drawn_image, encode
 from tests.library import opened_system, write_images
 
@@ -213,7 +213,7 @@ def test_times_have_the_offset_of_the_server(
 def test_a_time_of_any_year_is_one_of_rfc_3339(system: System, year: str) -> None:
     from dataclasses import replace
 
-    from ambience.gateway.schemas import image_answer
+    from ambience.gateway.routes.schemas import image_answer
 
     (record,) = system.parts.catalog.newest(limit=1)
     for day in ("01-01T00:00:00", "12-31T23:59:59"):

@@ -9,8 +9,8 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from ambience import registry
-from ambience.cli.system import System
 from ambience.core.features import ImageId
+from ambience.library.system import System
 from tests.drawing import drawn_image, encode
 
 NEW = encode(drawn_image(50, (60, 80)))

@@ -9,9 +9,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from ambience import registry
-from ambience.cli.system import System
 from ambience.gateway.app import create_gateway
-from ambience.gateway.legacy_schemas import FileNames
+from ambience.gateway.legacy.schemas import FileNames
+from ambience.library.system import System
 from tests.drawing import drawn_image, encode
 from tests.library import opened_system
 

@@ -9,17 +9,17 @@ from fastapi import FastAPI
 from pydantic import Field
 from starlette.testclient import TestClient
 
-from ambience.cli.system import System
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
 from ambience.core.options import SearchOptions
 from ambience.gateway.app import create_gateway
-from ambience.gateway.asking import ServiceAnswer
-from ambience.gateway.legacy import legacy_lists, legacy_service_routes
-from ambience.gateway.legacy_schemas import FileNames
-from ambience.gateway.reverse_search import ReverseSearch
+from ambience.gateway.legacy.legacy_routes import legacy_lists, legacy_service_routes
+from ambience.gateway.legacy.schemas import FileNames
 from ambience.imaging import ImageFile, Limits
-from ambience.web.backend import UnavailableBackend
+from ambience.library.system import System
+from ambience.search.fan_out import ServiceAnswer
+from ambience.search.reverse_search import ReverseSearch
+from ambience.service.backend import UnavailableBackend
 from ambience.web.uploads import UploadBudget
 from tests.drawing import drawn_image, encode
 from tests.library import write_images

@@ -24,7 +24,7 @@ from schemathesis.schemas import BaseSchema
 
 from ambience import gallery
 from ambience.gateway.app import create_gateway
-from ambience.gateway.legacy_schemas import FileNames
+from ambience.gateway.legacy.schemas import FileNames
 from tests.drawing import drawn_image, encode
 from tests.library import opened_system, write_images
 

@@ -9,17 +9,17 @@ import pytest
 from starlette.testclient import TestClient
 
 from ambience import registry
-from ambience.cli.system import System
 from ambience.core.features import ImageId
 from ambience.fusion import shipped
 from ambience.gateway.app import create_gateway
-from ambience.gateway.fetching import Fetcher
-from ambience.gateway.queries import ById
-from ambience.gateway.reverse_search import ReverseSearcher
-from ambience.web.backend import UnavailableBackend
+from ambience.ingest.fetching.fetcher import Fetcher
+from ambience.library.system import System
+from ambience.search.questions import ById
+from ambience.search.reverse_search import ReverseSearcher
+from ambience.service.backend import UnavailableBackend
 from tests.drawing import drawn_image, encode
 from tests.gateway.searching import asked, ids, refused
-from tests.gateway.web_server import answer, web_server
+from tests.ingest.fetching.web_server import answer, web_server
 
 SCENE = drawn_image(70, (300, 400))
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from ambience.cli.system import System
 from ambience.core.features import ImageId
 from ambience.core.geometry import mapped, outline, shift
 from ambience.core.region import Region
-from ambience.gateway.image_parts import ImagePart
 from ambience.imaging import ImageFile
-from ambience.web.backend import LocalBackend
+from ambience.library.system import System
+from ambience.search.image_parts import ImagePart
+from ambience.service.backend import LocalBackend
 from tests.drawing import drawn_image, encode
 from tests.gateway.searching import asked, ids, refused
 

@@ -10,13 +10,13 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from ambience import registry
-from ambience.cli.system import System
 from ambience.core.features import ImageId
 from ambience.fusion import shipped
-from ambience.gateway.queries import ByImage
-from ambience.gateway.reverse_search import ReverseSearcher
 from ambience.imaging import ImageFile
-from ambience.web.backend import UnavailableBackend
+from ambience.library.system import System
+from ambience.search.questions import ByImage
+from ambience.search.reverse_search import ReverseSearcher
+from ambience.service.backend import UnavailableBackend
 from tests.drawing import drawn_image, encode
 from tests.library import blank_page
 

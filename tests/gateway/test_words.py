@@ -10,22 +10,22 @@ import pytest
 from starlette.testclient import TestClient
 
 from ambience import registry
-from ambience.cli.system import System
 from ambience.core.errors import BadParameterError, UnavailableError
 from ambience.core.features import Feature, Image, ImageId
 from ambience.core.matches import Answer, Match
 from ambience.core.settings import ServiceSettings
+from ambience.engine.embedded.reranked.l1_index import L1Index
 from ambience.fusion import shipped
 from ambience.gateway.app import create_gateway
-from ambience.gateway.queries import ByWords
-from ambience.gateway.remote import connect
-from ambience.gateway.reverse_search import ReverseSearcher
 from ambience.imaging import Limits
-from ambience.index.l1 import L1Index
+from ambience.library.system import System
+from ambience.remote.remote_backend import connect
+from ambience.search.questions import ByWords
+from ambience.search.reverse_search import ReverseSearcher
 from ambience.service import Depth, Parts, ReadsWords, RetrievalService, ServiceSpec
+from ambience.service.backend import Backend, LocalBackend, UnavailableBackend
 from ambience.services.color.extract import ColorExtractor
 from ambience.web.app import create_app
-from ambience.web.backend import Backend, LocalBackend, UnavailableBackend
 from tests.congruence.test_backends import served
 from tests.drawing import drawn_image, encode
 

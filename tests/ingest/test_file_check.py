@@ -10,7 +10,8 @@ import pytest
 from ambience.catalog import Claims, ImageRecord, JournalEntry, Operation
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, Limits
-from ambience.ingest import Arrival, FileCheck, FileReport, Originals, Strays
+from ambience.ingest import Arrival, FileCheck, FileReport, Originals
+from ambience.sync import Strays
 from tests.ingest.test_writer import NEW, OLD, SEVEN, House
 from tests.library import opened_system, write_images
 

@@ -12,13 +12,13 @@ from PIL import Image
 from ambience.catalog import ImageRecord
 from ambience.cli.importing import exit_code
 from ambience.cli.output import report_lines
-from ambience.cli.system import System
 from ambience.core.errors import BadParameterError
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
 from ambience.ingest import Arrival, Progress, Report, walk
 from ambience.ingest.folders import absolute
-from ambience.web.backend import LocalBackend
+from ambience.library.system import System
+from ambience.service.backend import LocalBackend
 from tests.drawing import drawn_image, encode
 from tests.library import found_ids, opened_system, write_images
 

@@ -16,7 +16,8 @@ from ambience.core.errors import (
 )
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, Limits
-from ambience.ingest import Arrival, Comparison, Originals, Repairer, Writer
+from ambience.ingest import Arrival, Originals, Writer
+from ambience.sync import Comparison, Repairer
 from tests.drawing import drawn_image, encode
 
 SEVEN = ImageId(7)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from ambience.cli.system import System
 from ambience.core.matches import FusedMatch, Relation
 from ambience.fusion import COPIES
-from ambience.gateway.queries import ByImage
 from ambience.imaging import ImageFile, full_pixels
+from ambience.library.system import System
+from ambience.search.questions import ByImage
 from tests.drawing import drawn_image, encode
 from tests.library import opened_system
 

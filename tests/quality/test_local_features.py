@@ -18,7 +18,7 @@ from ambience.core.geometry import Points, Size, area, mapped
 from ambience.core.matches import Match
 from ambience.imaging import ImageFile, full_pixels
 from ambience.imaging.edits import EDITS, Edit, Edited, Placed
-from ambience.multivector import MultiVectorService
+from ambience.service.keypoints import MultiVectorService
 from tests.drawing import drawn_image, encode
 
 # In the index, but not edited: a page of text, whose letters all look alike, and a

@@ -15,9 +15,9 @@ from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
 from ambience.imaging import Limits, decodes
 from ambience.imaging.decoder_pool import DecoderPool
+from ambience.service.backend import Backend, LocalBackend, UnavailableBackend
 from ambience.web import app as web_app
 from ambience.web.app import create_app
-from ambience.web.backend import Backend, LocalBackend, UnavailableBackend
 from ambience.web.schemas import MAX_K
 from tests.drawing import drawn_image, encode
 

@@ -10,9 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 
 from ambience.imaging import ImageFile, Limits
+from ambience.service.backend import UnavailableBackend
 from ambience.web.admission import Admission
 from ambience.web.app import create_app
-from ambience.web.backend import UnavailableBackend
 from ambience.web.uploads import UploadBudget
 
 SIZE = 100_000  # bytes of an upload

@@ -10,16 +10,9 @@ from pathlib import Path
 
 from ambience import registry
 from ambience.catalog import Positions, integrity
-from ambience.cli.calibration_file import CALIBRATION_FILE
 from ambience.cli.check_report import Check, ServiceCheck, as_json, show
-from ambience.cli.damaged_stores import set_damaged_aside
+from ambience.cli.options import settings_from
 from ambience.cli.output import print_json, progress_bar
-from ambience.cli.system import (
-    System,
-    data_folder,
-    in_use,
-    settings_from,
-)
 from ambience.core.errors import (
     AmbienceError,
     BusyError,
@@ -28,10 +21,18 @@ from ambience.core.errors import (
 )
 from ambience.core.features import ImageId
 from ambience.core.settings import Settings
+from ambience.engine.embedded.store import FeatureStore, distrust
 from ambience.fusion import loaded
-from ambience.ingest import FileCheck, MadeUp, Progress, Strays
-from ambience.store import FeatureStore, distrust
-from ambience.web.backend import Backend, LocalBackend
+from ambience.ingest import FileCheck, Progress
+from ambience.library.calibration_file import CALIBRATION_FILE
+from ambience.library.damaged_stores import set_damaged_aside
+from ambience.library.system import (
+    System,
+    data_folder,
+    in_use,
+)
+from ambience.service.backend import Backend, LocalBackend
+from ambience.sync import MadeUp, Strays
 
 _FILES = "files"  # the name of the work of reading them
 

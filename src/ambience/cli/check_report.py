@@ -10,7 +10,8 @@ from rich.table import Table
 from ambience.cli.output import AnswerConsole
 from ambience.cli.terminal_text import shown
 from ambience.core.features import ImageId
-from ambience.ingest import Differences, FileReport, MadeUp, StrayReport
+from ambience.ingest import FileReport
+from ambience.sync import Differences, MadeUp, StrayReport
 
 
 @dataclass(slots=True)

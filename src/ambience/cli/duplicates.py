@@ -4,14 +4,15 @@ import argparse
 from typing import Any
 
 from ambience.catalog import ImageRecord
+from ambience.cli.options import settings_from
 from ambience.cli.output import AnswerConsole, print_json
-from ambience.cli.system import System, settings_from
 from ambience.cli.terminal_text import shown
 from ambience.core.errors import BadParameterError
 from ambience.core.features import ImageId
 from ambience.fusion import summary
-from ambience.gateway.duplicates import DuplicateFinder, DuplicateGroup
-from ambience.gateway.schemas import claim_answer, image_answer
+from ambience.gateway.routes.schemas import claim_answer, image_answer
+from ambience.library.system import System
+from ambience.search.duplicates import DuplicateFinder, DuplicateGroup
 
 _MAX_RADIUS = 96  # beyond, unrelated images begin to form chains
 

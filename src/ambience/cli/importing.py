@@ -5,9 +5,10 @@ import signal
 import threading
 from types import FrameType
 
+from ambience.cli.options import settings_from
 from ambience.cli.output import print_json, progress_bar, report_json, report_lines
-from ambience.cli.system import System, settings_from
 from ambience.ingest import Report
+from ambience.library.system import System
 
 
 def run(options: argparse.Namespace) -> int:

@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from ambience import registry
-from ambience.cli.damaged_stores import set_aside
+from ambience.cli.options import settings_from
 from ambience.cli.output import print_json, progress_bar, report_json, report_lines
-from ambience.cli.system import (
+from ambience.cli.terminal_text import shown
+from ambience.core.errors import StoredDataError
+from ambience.core.settings import Settings
+from ambience.engine.embedded.store import distrust
+from ambience.ingest import Alone, Report
+from ambience.library.damaged_stores import set_aside
+from ambience.library.system import (
     Repairs,
     data_folder,
     in_use,
     limits_from,
-    settings_from,
 )
-from ambience.cli.terminal_text import shown
-from ambience.core.errors import StoredDataError
-from ambience.core.settings import Settings
-from ambience.ingest import Alone, Report
 from ambience.service import Service, ServiceSpec
-from ambience.store import distrust
-from ambience.web.backend import LocalBackend
+from ambience.service.backend import LocalBackend
 
 
 def run(options: argparse.Namespace) -> int:

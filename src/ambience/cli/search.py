@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.table import Table
 
 from ambience.catalog import ImageRecord
+from ambience.cli.options import settings_from
 from ambience.cli.output import AnswerConsole, print_json
-from ambience.cli.system import System, fetcher_from, limits_from, settings_from
 from ambience.cli.terminal_text import shown
 from ambience.core.errors import BadParameterError
 from ambience.core.features import MAX_IMAGE_ID, ImageId
@@ -18,10 +18,11 @@ from ambience.core.matches import FusedMatch
 from ambience.core.region import Region
 from ambience.core.settings import Settings
 from ambience.fusion import MIN_SCORE, summary
-from ambience.gateway.queries import ById, ByImage, Query
-from ambience.gateway.reverse_search import ReverseSearch
-from ambience.gateway.schemas import reverse_search_answer
+from ambience.gateway.routes.schemas import reverse_search_answer
 from ambience.imaging import ImageFile, Limits
+from ambience.library.system import System, fetcher_from, limits_from
+from ambience.search.questions import ById, ByImage, Query
+from ambience.search.reverse_search import ReverseSearch
 from ambience.web.schemas import MAX_K
 
 # What names that are no paths fail with: words, and long sentences.

@@ -17,9 +17,21 @@ from ambience.cli.allocator import bound_arenas
 from ambience.cli.descriptors import raise_limit
 from ambience.cli.http_server import DECODE_S, bound, say_ready, serve
 from ambience.cli.logs import set_up_logs
+from ambience.cli.options import settings_from
 from ambience.cli.output import print_json, progress_bar, report_json, report_lines
 from ambience.cli.samples import SAMPLES_FOLDER, sample_photographs
-from ambience.cli.system import (
+from ambience.cli.terminal_text import shown
+from ambience.core.errors import AmbienceError, BadParameterError
+from ambience.core.settings import Settings
+from ambience.core.stoppable_thread import Background
+from ambience.gateway.app import create_gateway
+from ambience.gateway.legacy.legacy_routes import legacy_service_routes
+from ambience.gateway.legacy.schemas import FileNames
+from ambience.imaging import decoding_ends, shared_pool
+from ambience.ingest import Progress
+from ambience.ingest.fetching.fetcher import Fetcher
+from ambience.ingest.folders import absolute
+from ambience.library.system import (
     System,
     data_folder,
     fetcher_from,
@@ -27,19 +39,7 @@ from ambience.cli.system import (
     is_readonly,
     limits_from,
     open_backends,
-    settings_from,
 )
-from ambience.cli.terminal_text import shown
-from ambience.core.background import Background
-from ambience.core.errors import AmbienceError, BadParameterError
-from ambience.core.settings import Settings
-from ambience.gateway.app import create_gateway
-from ambience.gateway.fetching import Fetcher
-from ambience.gateway.legacy import legacy_service_routes
-from ambience.gateway.legacy_schemas import FileNames
-from ambience.imaging import decoding_ends, shared_pool
-from ambience.ingest import Progress
-from ambience.ingest.folders import absolute
 from ambience.web.admission import admission_from
 from ambience.web.app import create_app
 from ambience.web.hosts import KnownHosts

@@ -9,16 +9,17 @@ from dataclasses import asdict
 from rich.table import Table
 
 from ambience import registry
-from ambience.cli.calibration_file import CALIBRATION_FILE
+from ambience.calibrating.calibration_trial import Tally, Trial
+from ambience.calibrating.edited_copies import CopySource
+from ambience.calibrating.learning import Learner
+from ambience.cli.options import settings_from
 from ambience.cli.output import AnswerConsole, print_json, progress_bar
-from ambience.cli.system import System, data_folder, in_use, settings_from
 from ambience.core.errors import BadParameterError
 from ambience.core.settings import Settings
-from ambience.gateway.calibration_trial import Tally, Trial
-from ambience.gateway.edited_copies import CopySource
-from ambience.gateway.learning import Learner
 from ambience.ingest import Progress
-from ambience.multivector import MultiVectorService
+from ambience.library.calibration_file import CALIBRATION_FILE
+from ambience.library.system import System, data_folder, in_use
+from ambience.service.keypoints import MultiVectorService
 
 FUSION = "fusion"  # no service: what their words are worth together
 

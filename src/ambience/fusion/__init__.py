@@ -6,7 +6,7 @@ from ambience.fusion.curves import SCALES, Curve, Scale, read
 from ambience.fusion.fitting import Tried, fitted
 from ambience.fusion.merge import fuse
 from ambience.fusion.relations import COPIES, MIN_SCORE, claim
-from ambience.fusion.words import summary
+from ambience.fusion.summary import summary
 
 __all__ = [
     "COPIES",

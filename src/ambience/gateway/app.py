@@ -6,26 +6,26 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
-from ambience.gateway.file_routes import file_routes
-from ambience.gateway.image_routes import image_routes
-from ambience.gateway.legacy import (
+from ambience.gateway.legacy.legacy_routes import (
     legacy_image_routes,
     legacy_lists,
     legacy_service_routes,
 )
-from ambience.gateway.legacy_schemas import FileNames
-from ambience.gateway.parts import Parts
+from ambience.gateway.legacy.schemas import FileNames
 from ambience.gateway.proxy import Proxy
-from ambience.gateway.remote import RemoteBackend
-from ambience.gateway.search_routes import search_routes
+from ambience.gateway.routes.file_routes import file_routes
+from ambience.gateway.routes.image_routes import image_routes
+from ambience.gateway.routes.search_routes import search_routes
+from ambience.library.resources import Resources
+from ambience.remote.remote_backend import RemoteBackend
+from ambience.service.backend import Backend
 from ambience.web.admission import DEFAULT_ADMISSION, Admission
 from ambience.web.app import create_app
-from ambience.web.backend import Backend
 from ambience.web.forms import FormRoute
 
 
 def create_gateway(
-    parts: Parts,
+    parts: Resources,
     *,
     legacy: FileNames | None = None,
     admission: Admission = DEFAULT_ADMISSION,

@@ -23,9 +23,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from ambience.core.errors import NotFoundError, UnavailableError
 from ambience.core.features import ImageId
-from ambience.gateway.refusals import Answered
-from ambience.gateway.remote import STATUS_S, RemoteBackend
-from ambience.gateway.upstream import (
+from ambience.remote.refusals import Answered
+from ambience.remote.remote_backend import STATUS_S, RemoteBackend
+from ambience.remote.upstream import (
     Headers,
     Upload,
     Upstream,

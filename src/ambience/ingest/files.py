@@ -12,7 +12,7 @@ from ambience.catalog import Catalog, ImageRecord
 from ambience.core.errors import AmbienceError
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, Limits, thumbnail
-from ambience.ingest.ahead import ahead
+from ambience.ingest.bounded_map import ahead
 from ambience.ingest.folders import says_gone
 from ambience.ingest.importer import Progress
 from ambience.ingest.originals import Originals

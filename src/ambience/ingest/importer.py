@@ -12,9 +12,9 @@ from ambience.catalog import ImageRecord, KnownFile
 from ambience.core.errors import AmbienceError, BusyError
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
-from ambience.ingest.ahead import ahead
-from ambience.ingest.arrivals import Arrival, Prepared
+from ambience.ingest.bounded_map import ahead
 from ambience.ingest.folders import FoundFile, absolute, is_gone, walk
+from ambience.ingest.incoming import Arrival, Prepared
 from ambience.ingest.regular_files import read_regular
 from ambience.ingest.writer import Writer
 

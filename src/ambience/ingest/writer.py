@@ -16,8 +16,8 @@ from ambience.core.errors import (
 )
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, Limits, thumbnail
-from ambience.ingest.alone import Alone
-from ambience.ingest.arrivals import Arrival, Prepared
+from ambience.ingest.image_locks import Alone
+from ambience.ingest.incoming import Arrival, Prepared
 from ambience.ingest.originals import Originals
 from ambience.ingest.regular_files import read_regular
 from ambience.ingest.sinks import Sink, Sinks

@@ -1,11 +1,11 @@
 """A retrieval service: an extractor, a store and an index, kept in step."""
 
 from ambience.service.declaration import Parts, ServiceSpec
-from ambience.service.depth import Depth
-from ambience.service.retrieval import RetrievalService, one_feature
+from ambience.service.reads_words import ReadsWords
+from ambience.service.search_request import Depth
 from ambience.service.service import Service
 from ambience.service.status import ServiceStatus
-from ambience.service.words import ReadsWords
+from ambience.service.vectors.vector_service import RetrievalService, one_feature
 
 __all__ = [
     "Depth",

@@ -8,9 +8,9 @@ from typing import Any, Generic, TypeVar
 from ambience.core.features import Extractor
 from ambience.core.options import SearchOptions
 from ambience.core.settings import ServiceSettings, check_table
-from ambience.index.snapshot import Snapshots
+from ambience.engine.embedded.snapshots import Snapshots
+from ambience.engine.embedded.store import FeatureStore
 from ambience.service.service import Service
-from ambience.store import FeatureStore
 
 S = TypeVar("S", bound=ServiceSettings)
 

@@ -7,8 +7,8 @@ from typing import Any, Generic
 from ambience.core.features import Extractor, Feature, Image, ImageId, Query
 from ambience.core.matches import Answer
 from ambience.core.options import SearchOptions, check_options
-from ambience.service.depth import Depth
-from ambience.service.following import Following, IndexT
+from ambience.engine.embedded.index_follower import Following, IndexT
+from ambience.service.search_request import Depth
 from ambience.service.status import ServiceStatus
 
 

@@ -10,8 +10,8 @@ from fastapi.routing import APIRoute
 
 from ambience import __version__
 from ambience.imaging import Limits, shared_pool
+from ambience.service.backend import Backend
 from ambience.web.admission import DEFAULT_ADMISSION, Admission
-from ambience.web.backend import Backend
 from ambience.web.client_gone import ClientGone
 from ambience.web.documents import documents
 from ambience.web.every_answer import AnswerHead, OwnPagesOnly

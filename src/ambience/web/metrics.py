@@ -8,7 +8,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ambience.web.backend import Backend
+from ambience.service.backend import Backend
 
 Counts = Callable[[], Mapping[str, int]] | None
 

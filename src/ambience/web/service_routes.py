@@ -13,7 +13,7 @@ from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.core.matches import Answer
 from ambience.core.numbers import WHOLE
 from ambience.imaging import ImageFile, Limits
-from ambience.web.backend import Backend
+from ambience.service.backend import Backend
 from ambience.web.forms import FormRoute, only_fields
 from ambience.web.openapi import problems
 from ambience.web.options import Told, asked

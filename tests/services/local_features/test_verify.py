@@ -6,7 +6,7 @@ import pytest
 from ambience.core.geometry import Matrix, Points, Size, mapped, outline, shift
 from ambience.core.keypoints import Keypoints
 from ambience.imaging.edits.geometry import between
-from ambience.multivector import Placement
+from ambience.service.keypoints import Placement
 from ambience.services.local_features.matching import Side
 from ambience.services.local_features.verify import GeometryVerifier, _placed, verify
 from tests.services.local_features.made_up import (

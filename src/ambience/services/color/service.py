@@ -1,7 +1,7 @@
 """The color room, declared."""
 
 from ambience.core.settings import ServiceSettings
-from ambience.index.l1 import L1Index
+from ambience.engine.embedded.reranked.l1_index import L1Index
 from ambience.service import ServiceSpec, one_feature
 from ambience.services.color.extract import ColorExtractor
 

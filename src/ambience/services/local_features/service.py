@@ -3,8 +3,12 @@
 from pathlib import Path
 from typing import Literal
 
-from ambience.multivector import MultiVectorOptions, MultiVectorSettings, many_vectors
 from ambience.service import ServiceSpec
+from ambience.service.keypoints import (
+    MultiVectorOptions,
+    MultiVectorSettings,
+    many_vectors,
+)
 from ambience.services.local_features.extract import (
     Describer,
     LocalFeaturesExtractor,

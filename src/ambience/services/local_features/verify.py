@@ -22,7 +22,7 @@ from ambience.core.geometry import (
     within,
 )
 from ambience.core.keypoints import Keypoints
-from ambience.multivector import Placement
+from ambience.service.keypoints import Placement
 from ambience.services.local_features.fitting import fits
 from ambience.services.local_features.matching import Pairs, Side, agreeing, matched
 

@@ -1,7 +1,7 @@
 """The phash room, declared."""
 
 from ambience.core.settings import ServiceSettings
-from ambience.index.hamming import HammingIndex
+from ambience.engine.embedded.hamming.hamming_index import HammingIndex
 from ambience.service import ServiceSpec, one_feature
 from ambience.services.phash.extract import PHashExtractor
 

@@ -1,0 +1,1 @@
+"""Learns from edited copies what the distance of each service is worth."""

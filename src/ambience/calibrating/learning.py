@@ -1,0 +1,133 @@
+"""Learns from copies of the library's own images what each service's word is worth."""
+
+import math
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ambience.calibrating.edited_copies import CopySource, edited_copies
+from ambience.core.features import ImageId
+from ambience.core.matches import Answer, Background
+from ambience.fusion import SCALES, Calibration, Curve, Tried, Usual, fitted, read
+from ambience.web.schemas import MAX_K
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Learner:
+    """Fits a calibration to a library.
+
+    A sample of its images is edited in the ways of `ambience.imaging.edits`, and every
+    service is asked for each copy. What it says of the image itself is said of copies;
+    what it says of the others, of strangers, but for those that the library holds as
+    copies of that image already, by what was known before.
+
+    Attributes:
+        source: The library.
+        sample: How many images copies are made of.
+        edits: How many of each, in turn; of the 32 there are, each of 16 images.
+    """
+
+    source: CopySource
+    sample: int = 64
+    edits: int = 8
+
+    def learn(
+        self,
+        before: Calibration,
+        *,
+        stop: threading.Event,
+        on_progress: Callable[[int, int], Any] = lambda *_: None,
+    ) -> Calibration | None:
+        """Return a calibration for the library as it is now.
+
+        Args:
+            before: What was known; where there is nothing to learn from, it stays.
+            stop: Once set, nothing more is done.
+            on_progress: Told how many of how many copies were searched with.
+
+        Returns:
+            ``None`` if it was stopped, or no image has a file that can be read.
+        """
+        source, order = self.source, self.source.order()
+        sample = list(source.drawn(order, self.sample, before, stop=stop))
+        held = {
+            backend.name: backend.status().get("count", 0)
+            for backend in source.backends
+        }
+        tried = {name: _Notes(name, before, held.get(name, 0)) for name in SCALES}
+        for done, copy in enumerate(edited_copies(sample, self.edits), 1):
+            if stop.is_set():
+                return None
+            for name, answer in source.answers(copy.query, k=MAX_K).items():
+                known = [one.image_id for one in copy.shown if name in one.named_by]
+                tried[name].take(answer, known, copy.alike)
+            on_progress(done, len(sample) * self.edits)
+        if not sample or stop.is_set():
+            return None
+        return Calibration(
+            images=len(order),
+            curves={name: notes.curve() for name, notes in tried.items()},
+            usual={name: tried[name].usual() for name in before.usual},
+        )
+
+
+class _Notes:
+    """What a service said, put down on its scale.
+
+    Args:
+        name: The service's.
+        before: What was known.
+        images: That the service has.
+    """
+
+    def __init__(self, name: str, before: Calibration, images: int) -> None:
+        self._name = name
+        self._before = before
+        self._images = images
+        self._tried = Tried()
+        self._backgrounds: list[Background] = []
+
+    def take(
+        self, answer: Answer, shown: Sequence[ImageId], alike: frozenset[ImageId]
+    ) -> None:
+        """Take in an answer, if the service had anything to go by.
+
+        Args:
+            answer: To a copy.
+            shown: What that shows, as far as the service has it.
+            alike: All that it shows, and the library's own copies of that.
+        """
+        if answer.note:
+            return
+        tried, background = self._tried, None
+        if self._name in self._before.usual:
+            background = self._before.usual[self._name].beside(answer.background)
+        if answer.background is not None:
+            self._backgrounds.append(answer.background)
+        near = {
+            match.image_id: read(SCALES[self._name], match.distance, background)
+            for match in answer.matches
+        }
+        tried.copies += [near.get(image_id, math.inf) for image_id in shown]
+        tried.strangers += [x for image_id, x in near.items() if image_id not in alike]
+        tried.pairs += max(0, self._images - len(alike))
+        if len(near) >= MAX_K:
+            tried.complete = min(tried.complete, max(near.values()))
+
+    def curve(self) -> Curve:
+        """Return the curve that fits."""
+        before = self._before.curves[self._name]
+        return fitted(self._tried, SCALES[self._name], before=before) or before
+
+    def usual(self) -> Usual:
+        """Return the background that all had together."""
+        if not self._backgrounds:
+            return self._before.usual[self._name]
+        means = np.array([own.mean for own in self._backgrounds])
+        within = np.mean([own.deviation**2 for own in self._backgrounds])
+        return Usual(
+            mean=float(means.mean()), deviation=math.sqrt(within + means.var())
+        )

@@ -1,0 +1,1 @@
+"""Finds the nearest of many local descriptors an image."""

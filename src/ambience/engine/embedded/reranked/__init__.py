@@ -1,0 +1,1 @@
+"""Finds the nearest vectors: candidates by short codes, then the exact distances."""

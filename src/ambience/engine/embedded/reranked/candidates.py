@@ -1,0 +1,110 @@
+"""Compressed rows that say which images may be near; an exact ranking follows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ambience.core.errors import CorruptDataError
+from ambience.core.features import FeatureSpec, ImageId, Metric
+from ambience.core.rwlock import ReadWriteLock
+from ambience.engine.embedded.faiss_kernels import RaBitQCodes
+from ambience.engine.embedded.row_buffer import GrowingRows
+
+CODES_FILE = "codes.npy"
+
+
+class Candidates:
+    """Vectors in a bit a dimension, each with its image.
+
+    Searches share a lock that a change has alone only while codes are appended or
+    moved; encoding, the long part, comes before.
+    """
+
+    def __init__(self, codes: RaBitQCodes, ids: GrowingRows) -> None:
+        self._changing = Lock()  # one change at a time
+        self._lock = ReadWriteLock()  # codes and ids belong together
+        self._codes = codes
+        self._ids = ids
+
+    @classmethod
+    def trained(cls, sample: NDArray[np.float32]) -> Self:
+        """Return an empty set for vectors like a sample, shape ``(n, dim)``."""
+        return cls(RaBitQCodes.trained(sample), _no_ids())
+
+    @classmethod
+    def loaded(cls, folder: Path, *, dim: int) -> Self:
+        """Return what `save` wrote.
+
+        Raises:
+            CorruptDataError: When the files are missing or don't fit.
+        """
+        ids = _no_ids()
+        ids.load(folder)
+        try:
+            data = np.load(folder / CODES_FILE, allow_pickle=False)
+            codes = RaBitQCodes.from_bytes(data, dim=dim)
+        except (OSError, ValueError, EOFError) as error:
+            message = f"the index snapshot in {folder} can't be read: {error}"
+            raise CorruptDataError(message) from error
+        if len(codes) != len(ids.view().ids):
+            message = f"the index snapshot in {folder} has not one id a code"
+            raise CorruptDataError(message)
+        return cls(codes, ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def replace(
+        self,
+        gone: Sequence[ImageId],
+        ids: Sequence[ImageId],
+        vectors: NDArray[np.float32],
+    ) -> None:
+        """Remove every vector of some images, and add one for each id."""
+        with self._changing:
+            encoded = self._codes.encode(vectors)
+            with self._lock.write():
+                self._ids.mark_removed(gone)
+                self._codes.append(encoded)
+                self._ids.append(ids, np.empty((len(ids), 0), np.uint8))
+            if self._ids.needs_compaction():
+                dead = np.flatnonzero(self._ids.view().ids < 0)
+                with self._lock.write():
+                    self._codes.remove(dead)
+                    self._ids.compact()
+
+    def near(self, vectors: NDArray[np.float32], *, count: int) -> NDArray[np.int64]:
+        """Return the images of the ``count`` vectors that seem nearest to each query.
+
+        Args:
+            vectors: Shape ``(q, dim)``.
+            count: For each of them.
+
+        Returns:
+            Sorted ids, each once.
+        """
+        with self._lock.read():
+            ids = self._ids.view().ids
+            if count >= len(self._ids):
+                count = len(ids)  # all, even where removed ones stand between
+            if not count:
+                return np.empty(0, dtype=np.int64)
+            found = np.unique(ids[self._codes.nearest(vectors, k=count)])
+        return found[found >= 0]
+
+    def save(self, folder: Path) -> None:
+        """Write the codes and ids; changes wait while they are copied in memory."""
+        with self._changing:
+            data = self._codes.as_bytes()
+            view = self._ids.view()
+        np.save(folder / CODES_FILE, data, allow_pickle=False)
+        view.save(folder)
+
+
+def _no_ids() -> GrowingRows:
+    """Return a place for ids: rows without columns."""
+    return GrowingRows(FeatureSpec(dim=0, dtype="uint8", metric=Metric.HAMMING))

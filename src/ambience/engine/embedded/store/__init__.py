@@ -1,0 +1,7 @@
+"""Features on disk, kept through crashes: the truth from which indexes are made."""
+
+from ambience.engine.embedded.store.features import FeatureStore
+from ambience.engine.embedded.store.readings import Changes, Reading
+from ambience.engine.embedded.store.verification import distrust
+
+__all__ = ["Changes", "FeatureStore", "Reading", "distrust"]

@@ -1,0 +1,206 @@
+"""What the original's routes take and answer: fields, shapes and names of files."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import UploadFile
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from ambience.catalog import Catalog
+from ambience.core.errors import BadParameterError, NotFoundError
+from ambience.core.features import MAX_IMAGE_ID, ImageId
+from ambience.core.numbers import DECIMAL, WHOLE
+from ambience.gateway.routes.schemas import image_answer
+from ambience.service.backend import Backend
+
+_UPLOADED = ".online"  # ends the name of an image that came without a file
+_MAX_NAME = 1000  # characters; no system has longer ones
+_ID = re.compile("[0-9]{1,16}")  # the largest has as many digits
+_MAX_WORDS = 1000  # characters; no model reads as many
+
+LegacyImageId = Annotated[int, Field(ge=0, le=MAX_IMAGE_ID), WHOLE]
+
+_FLAG = {
+    "anyOf": [
+        {"type": "boolean"},
+        {"type": "integer", "minimum": 0, "maximum": 1},
+        {"type": "string", "enum": ["0", "1", "false", "true"]},
+    ]
+}
+LegacyFlag = Annotated[bool, WithJsonSchema(_FLAG)]
+
+
+class LegacySearch(BaseModel):
+    """What a search may be told; numbers may come as text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    k: Annotated[
+        int | None, Field(ge=1, description="How many images at most."), WHOLE
+    ] = None
+    distance_threshold: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            allow_inf_nan=False,
+            description="Only images nearer than this, in the original's unit.",
+        ),
+        DECIMAL,
+    ] = None
+    knn_min_matches: Annotated[
+        int, Field(ge=0, description="Images with fewer matches are left out."), WHOLE
+    ] = 1
+    use_smnn_matching: LegacyFlag = Field(
+        default=False,
+        description="Whether images are looked at closely; without, votes are counted.",
+    )
+    use_ransac: LegacyFlag = Field(
+        default=False,
+        description="Whether only those matches count that fit together.",
+    )
+    smnn_match_threshold: Annotated[
+        float | None, Field(gt=0, le=1, description="Has no effect."), DECIMAL
+    ] = None
+    k_clusters: Annotated[
+        int | None, Field(ge=1, description="Has no effect."), WHOLE
+    ] = None
+    matching_threshold: Annotated[
+        float | None,
+        Field(gt=0, allow_inf_nan=False, description="Has no effect."),
+        DECIMAL,
+    ] = None
+    aqe_n: Annotated[
+        int | None,
+        Field(ge=1, description="Has no effect where the service has no such option."),
+        WHOLE,
+    ] = None
+    aqe_alpha: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            allow_inf_nan=False,
+            description="Has no effect where the service has no such option.",
+        ),
+        DECIMAL,
+    ] = None
+
+    def options_of(self, backend: Backend) -> dict[str, Any]:
+        """Return what was told that the service itself has an option for."""
+        told = self.model_dump(include=set(backend.options.model_fields))
+        return {name: value for name, value in told.items() if value is not None}
+
+
+class LegacySearchById(LegacySearch):
+    """A search with a known image."""
+
+    image_id: LegacyImageId
+
+
+class LegacySearchByImage(LegacySearch):
+    """A search with an image that is sent."""
+
+    image: UploadFile = Field(description="An image file.")
+
+
+class LegacySearchByText(LegacySearch):
+    """A search with words."""
+
+    text: str = Field(min_length=1, max_length=_MAX_WORDS, description="The words.")
+
+
+class LegacyNew(BaseModel):
+    """An image to be added."""
+
+    image: UploadFile = Field(description="An image file.")
+    image_id: LegacyImageId
+
+
+class LegacyNewForAll(LegacyNew):
+    """An image to be added to every service."""
+
+    name: str = Field("", description="Has no effect, as in the original.")
+
+
+class LegacyGone(BaseModel):
+    """An image to be removed from one service."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image_id: LegacyImageId | None = None
+    file_name: str | None = Field(
+        None, max_length=_MAX_NAME, description="In place of the id."
+    )
+
+
+class LegacyGoneForAll(BaseModel):
+    """An image to be removed from every service."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image_id: LegacyImageId
+
+
+class LegacyMatch(BaseModel):
+    """One image found by one service, with its distance or its matches."""
+
+    image_id: int
+    distance: int | float | None = Field(None, description="Smaller is nearer.")
+    matches: int | None = Field(None, description="Keypoints that match.")
+    file_name: str | None = Field(None, description="With `legacy_file_names`.")
+
+
+class LegacyOutcome(BaseModel):
+    """What became of an image in one service, as a settled promise tells it."""
+
+    service: str
+    status: str = Field(description="`fulfilled` or `rejected`.")
+    value: str | None = Field(None, description="Empty, once it is calculated.")
+    reason: str | None = Field(None, description="Why it was rejected.")
+    data: str | None = Field(None, description="The same, as the service says it.")
+    url: str | None = Field(None, description="The route that did not delete it.")
+
+
+@dataclass(frozen=True, slots=True)
+class FileNames:
+    """How images are called by the names of their files.
+
+    Attributes:
+        catalog: Knows the files.
+        shown: Whether answers name them.
+    """
+
+    catalog: Catalog
+    shown: bool = False
+
+    def put_on(self, found: list[LegacyMatch]) -> list[LegacyMatch]:
+        """Return matches, with names where answers name them."""
+        if self.shown:
+            ids = [ImageId(match.image_id) for match in found]
+            known = {
+                int(image.image_id): image_answer(image).name
+                for image in self.catalog.find(ids)
+            }
+            for match in found:
+                name = known.get(match.image_id)
+                match.file_name = name or f"{match.image_id}{_UPLOADED}"
+        return found
+
+    def image_id(self, name: str) -> ImageId:
+        """Return the image that a name means.
+
+        Raises:
+            NotFoundError: If there is none.
+            BadParameterError: If there are several.
+        """
+        number = name.removesuffix(_UPLOADED)
+        if number != name and _ID.fullmatch(number) and int(number) <= MAX_IMAGE_ID:
+            return ImageId(int(number))
+        ids = self.catalog.with_name(name)
+        if not ids:
+            raise NotFoundError(f"there is no image {name!r}")
+        if len(ids) > 1:
+            raise BadParameterError(
+                f"{len(ids)} images are called {name!r}: send the image_id of one"
+            )
+        return ids[0]

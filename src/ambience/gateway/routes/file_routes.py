@@ -1,0 +1,179 @@
+"""Shows images: the thumbnail, the file as it is, and a version for the screen."""
+
+import logging
+import os
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import BinaryIO, TypeAlias
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+
+from ambience.catalog import ImageRecord
+from ambience.core.errors import CorruptDataError, NotFoundError
+from ambience.core.features import ImageId
+from ambience.gateway.routes.open_file_response import open_file_response
+from ambience.imaging import Format, ImageFile, rendition, sniff, thumbnail
+from ambience.ingest.image_files import ImageFiles
+from ambience.library.resources import Resources
+from ambience.web.openapi import problems
+from ambience.web.schemas import JSON, ImageIdPath
+
+_VIEW_SIDE = 2048  # pixels: fills a large screen
+_HEAD_BYTES = 4096  # tell what kind of file it is
+
+# A file of the user's must never run as a page of ours, whatever its bytes pretend.
+_SAFE = {"Content-Security-Policy": "default-src 'none'; sandbox"}
+
+_log = logging.getLogger(__name__)
+
+_Show: TypeAlias = Callable[[ImageRecord, Request], Response]
+
+
+_BYTES: JSON = {"schema": {"type": "string", "format": "binary"}}
+_SENT: dict[int | str, JSON] = {
+    HTTPStatus.OK: {"description": "The image.", "content": {"image/*": _BYTES}},
+    HTTPStatus.PARTIAL_CONTENT: {
+        "description": "The part that `Range` asks for.",
+        "content": {"image/*": _BYTES},
+    },
+    HTTPStatus.NOT_MODIFIED: {"description": "It is as `If-None-Match` knows it."},
+}
+
+
+def file_routes(parts: Resources) -> APIRouter:
+    """Return the routes under ``/images/{image_id}`` that send pictures."""
+    router = APIRouter(
+        prefix="/images/{image_id}",
+        tags=["images"],
+        responses=problems(
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+            HTTPStatus.INSUFFICIENT_STORAGE,
+        )
+        | _SENT,
+        default_response_class=Response,
+    )
+    pictures = _Pictures(parts)
+
+    @router.get("/thumbnail")
+    def show_thumbnail(image_id: ImageIdPath, request: Request) -> Response:
+        """Show an image, its longest side at most 512 pixels, as WebP."""
+        return pictures.of(ImageId(image_id), request, pictures.thumbnail)
+
+    @router.get("/file")
+    def show_file(image_id: ImageIdPath, request: Request) -> Response:
+        """Send the image's file as it is."""
+        return pictures.of(ImageId(image_id), request, pictures.file)
+
+    @router.get("/view")
+    def show_view(image_id: ImageIdPath, request: Request) -> Response:
+        """Show an image at screen size, in a format that every browser knows."""
+        return pictures.of(ImageId(image_id), request, pictures.view)
+
+    return router
+
+
+class _Pictures:
+    """Answers with pictures of an image, from its file only if that is unchanged."""
+
+    def __init__(self, parts: Resources) -> None:
+        self._catalog = parts.catalog
+        self._originals = parts.originals
+        self._limits = parts.limits
+        self._files = ImageFiles(parts.originals, limits=parts.limits)
+
+    def of(self, image_id: ImageId, request: Request, show: _Show) -> Response:
+        """Return a picture of an image, also if it is just being replaced."""
+        record = self._catalog.get(image_id)
+        try:
+            return show(record, request)
+        except (NotFoundError, CorruptDataError):
+            now = self._catalog.get(image_id)
+            if now == record:
+                raise
+            return show(now, request)
+
+    def thumbnail(self, record: ImageRecord, request: Request) -> Response:
+        headers = _headers(record, "thumbnail")
+        if _has(request, headers["ETag"]):
+            return _not_modified(headers)
+        kept = self._originals.thumbnail(record.sha256)
+        data = kept or self._new_thumbnail(record)
+        return Response(data, media_type="image/webp", headers=headers)
+
+    def file(self, record: ImageRecord, request: Request) -> Response:
+        headers = _headers(record)
+        if record.path is not None:
+            headers["Content-Disposition"] = _named(record.path.name)
+        return _sent(self._files.open(record), request, headers)
+
+    def view(self, record: ImageRecord, request: Request) -> Response:
+        fits = max(record.size) <= _VIEW_SIDE
+        if fits and Format(record.format).in_browsers:
+            return _sent(self._files.open(record), request, _headers(record))
+        headers = _headers(record, "view")
+        if _has(request, headers["ETag"]):
+            return _not_modified(headers)
+        file = self._files.read(record)
+        data = rendition(file, longest_side=_VIEW_SIDE, limits=self._limits)
+        return Response(data, media_type=sniff(data).media_type, headers=headers)
+
+    def _new_thumbnail(self, record: ImageRecord) -> bytes:
+        file = ImageFile(self._files.read(record), limits=self._limits)
+        data = thumbnail(file.image)
+        try:
+            self._originals.write_thumbnail(record.sha256, data)
+        except OSError as error:  # it is shown all the same, and made again
+            _log.warning("thumbnails can't be kept: %s", error)
+        return data
+
+
+def _sent(file: BinaryIO, request: Request, headers: dict[str, str]) -> Response:
+    """Return an answer that sends an image's file."""
+    try:
+        kind = sniff(file.read(_HEAD_BYTES))
+    except BaseException:
+        file.close()
+        raise
+    if _has(request, headers["ETag"]):
+        file.close()
+        return _not_modified(headers)
+    return open_file_response(
+        file, request, media_type=kind.media_type, headers=headers
+    )
+
+
+def _has(request: Request, tag: str) -> bool:
+    """Tell whether a client has what it asks for already."""
+    tags = request.headers.get("if-none-match", "").split(",")
+    return any(one.strip().removeprefix("W/") in {tag, "*"} for one in tags)
+
+
+def _not_modified(headers: dict[str, str]) -> Response:
+    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+
+
+def _named(name: str) -> str:
+    """Return the header that says under which name to save a file."""
+    quoted = quote(os.fsencode(name))  # a name may be no text
+    if quoted == name:
+        return f'inline; filename="{name}"'
+    return f"inline; filename*=utf-8''{quoted}"
+
+
+def _headers(record: ImageRecord, made: str = "") -> dict[str, str]:
+    """Return what every answer says.
+
+    Args:
+        record: The image.
+        made: What was made of its file; empty: it is sent as it is.
+    """
+    tag = "-".join(filter(None, (record.sha256.hex(), made)))
+    return {
+        **_SAFE,
+        "ETag": f'"{tag}"',
+        "Cache-Control": "private, no-cache",  # keep it, but ask whether it changed
+    }

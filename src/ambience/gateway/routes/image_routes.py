@@ -1,0 +1,110 @@
+"""The images themselves: put, delete and list them."""
+
+import contextlib
+import re
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query
+
+from ambience.catalog.catalog import Position
+from ambience.core.errors import BadParameterError
+from ambience.core.features import MAX_IMAGE_ID, ImageId
+from ambience.core.numbers import WHOLE
+from ambience.gateway.routes.schemas import (
+    ImageAnswer,
+    ImagePage,
+    PutAnswer,
+    image_answer,
+)
+from ambience.imaging import ImageFile
+from ambience.ingest import Arrival
+from ambience.library.resources import Resources
+from ambience.web.forms import FormRoute, only_fields
+from ambience.web.openapi import problems
+from ambience.web.schemas import ImageIdPath
+from ambience.web.uploads import ImageData
+
+_PAGE = 100
+_MAX_PAGE = 1000
+_AFTER = re.compile("([-0-9T:.]{10,26})~([0-9]{1,16})")  # a local time, and an id
+
+
+def image_routes(parts: Resources) -> APIRouter:
+    """Return the routes under ``/images``."""
+    router = APIRouter(
+        prefix="/images",
+        tags=["images"],
+        responses=problems(HTTPStatus.INSUFFICIENT_STORAGE),
+        route_class=FormRoute,
+    )
+    catalog, writer = parts.catalog, parts.writer
+
+    @router.get("")
+    def images(
+        limit: Annotated[int, Query(ge=1, le=_MAX_PAGE), WHOLE] = _PAGE,
+        after: Annotated[str | None, Query(description="From the last page.")] = None,
+    ) -> ImagePage:
+        """List the library, newest first."""
+        position = None if after is None else _position(after)
+        found = catalog.newest(limit=limit, after=position)
+        last = found[-1] if len(found) == limit else None
+        return ImagePage(
+            images=[image_answer(image) for image in found],
+            total=len(catalog),
+            after=last and f"{last.shown_at.isoformat()}~{last.image_id}",
+        )
+
+    @router.get("/{image_id}", responses=problems(HTTPStatus.NOT_FOUND))
+    def image_record(image_id: ImageIdPath) -> ImageAnswer:
+        """Say what is known of an image."""
+        return image_answer(catalog.get(ImageId(image_id)))
+
+    @router.put(
+        "/{image_id}",
+        responses=problems(HTTPStatus.CONFLICT, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+        dependencies=[only_fields("image", "keep")],
+    )
+    def put(
+        image_id: ImageIdPath,
+        image: ImageData,
+        *,
+        keep: Annotated[
+            bool, Form(description="Whether to keep the file too, to show it.")
+        ] = True,
+    ) -> PutAnswer:
+        """Add an image to every service, or replace it; when answered, it is safe."""
+        arrival = Arrival(
+            image_id=ImageId(image_id),
+            prepared=writer.prepare(ImageFile(image, limits=parts.limits)),
+            upload=image,
+            keep=keep,
+        )
+        unavailable = writer.put([arrival])
+        return PutAnswer(
+            image_id=image_id,
+            services={
+                backend.name: unavailable.get(backend.name, "stored")
+                for backend in parts.backends
+            },
+        )
+
+    @router.delete(
+        "/{image_id}",
+        status_code=HTTPStatus.NO_CONTENT,
+        responses=problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+    )
+    def delete(image_id: ImageIdPath) -> None:
+        """Remove an image from every service; a file of the user's is left alone."""
+        writer.delete(ImageId(image_id))
+
+    return router
+
+
+def _position(after: str) -> Position:
+    given = _AFTER.fullmatch(after)
+    with contextlib.suppress(ValueError):  # of the 31st of February, for example
+        if given is not None and int(given[2]) <= MAX_IMAGE_ID:
+            return Position(datetime.fromisoformat(given[1]), ImageId(int(given[2])))
+    raise BadParameterError("after: send what the page before answered as its `after`")

@@ -1,0 +1,186 @@
+"""What the gateway's own routes answer."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ambience.catalog import ImageRecord
+from ambience.core.matches import FusedMatch
+from ambience.fusion import summary
+from ambience.search.reverse_search import ReverseSearch
+from ambience.web.schemas import JSON, SearchAnswer, search_answer
+
+_EXAMPLE: JSON = {
+    "matches": [
+        {
+            "image_id": 7,
+            "score": 0.9999,
+            "relation": "re_encoded",
+            "summary": "re-encoded, 4 of 576 bits differ",
+            "evidence": {
+                "phash": {"distance": 4.0, "orientation": "upright"},
+                "color": {"distance": 0.08},
+            },
+        }
+    ],
+    "services": {
+        "phash": {
+            "matches": [{"image_id": 7, "distance": 4.0, "orientation": "upright"}],
+            "note": "",
+            "took_ms": 3.1,
+        }
+    },
+    "unavailable": [],
+}
+
+
+class Claim(BaseModel):
+    """One image found by all services together."""
+
+    image_id: int
+    score: float = Field(description="The probability that the relation is true.")
+    relation: str = Field(description="What the query and the image are to each other.")
+    summary: str = Field(description="The relation and its evidence in words.")
+    evidence: dict[str, dict[str, Any]] = Field(
+        description="What was measured, by service; file and pixels where compared."
+    )
+
+
+class ServiceSaid(SearchAnswer):
+    """What one service found, and how long that took."""
+
+    took_ms: float
+
+
+class Unavailable(BaseModel):
+    """A service that could not answer."""
+
+    service: str
+    reason: str
+
+
+class ReverseSearchAnswer(BaseModel):
+    """Everything that is known of the query, best first; empty if nothing fits.
+
+    With `legacy_routes`, the original's lists stand in it as well.
+    """
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [_EXAMPLE]})
+
+    matches: list[Claim]
+    services: dict[str, ServiceSaid]
+    unavailable: list[Unavailable]
+
+
+class ImageAnswer(BaseModel):
+    """One image of the library."""
+
+    image_id: int
+    name: str = Field(description="Its file's name; empty for an upload.")
+    path: str | None = Field(description="The user's file, if it is one.")
+    width: int
+    height: int
+    format: str
+    byte_count: int
+    sha256: str
+    shown_at: datetime = Field(
+        description="When it was taken, as far as known, else when its file was last "
+        "changed. Cameras write no time zone: it is taken for the server's."
+    )
+    added_at: datetime = Field(description="When it came into the library.")
+    missing: bool = Field(description="Its file is no longer there.")
+    has_file: bool = Field(description="Whether the file itself can be asked for.")
+
+
+class ImagePage(BaseModel):
+    """Some images of the library, newest first."""
+
+    images: list[ImageAnswer]
+    total: int = Field(description="Images in the whole library.")
+    after: str | None = Field(description="Ask with it for the images that follow.")
+
+
+class PutAnswer(BaseModel):
+    """What became of an image that was sent."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "image_id": 7,
+                    "services": {"phash": "stored", "color": "stored"},
+                }
+            ]
+        }
+    )
+
+    image_id: int
+    services: dict[str, str] = Field(
+        description='By service: "stored", or why it could not take part.'
+    )
+
+
+def claim_answer(match: FusedMatch) -> Claim:
+    """Return a fused match as it is sent."""
+    return Claim(
+        image_id=match.image_id,
+        score=match.score,
+        relation=match.relation,
+        summary=summary(match),
+        evidence={name: dict(found) for name, found in match.evidence.items()},
+    )
+
+
+def reverse_search_answer(found: ReverseSearch) -> ReverseSearchAnswer:
+    """Return the answer to a reverse search as it is sent."""
+    return ReverseSearchAnswer(
+        matches=[claim_answer(match) for match in found.matches],
+        services={
+            name: ServiceSaid(
+                **dict(search_answer(said.answer)), took_ms=round(said.took_ms, 2)
+            )
+            for name, said in found.services.items()
+        },
+        unavailable=[
+            Unavailable(service=name, reason=reason)
+            for name, reason in found.unavailable.items()
+        ],
+    )
+
+
+def image_answer(image: ImageRecord) -> ImageAnswer:
+    """Return an image's record as it is sent."""
+    # A name that is no valid text can still be shown, with marks in place of bytes.
+    path = None if image.path is None else _printable(str(image.path))
+    name = "" if image.path is None else _printable(image.path.name)
+    return ImageAnswer(
+        image_id=image.image_id,
+        name=name,
+        path=path,
+        width=image.size[1],
+        height=image.size[0],
+        format=image.format,
+        byte_count=image.byte_count,
+        sha256=image.sha256.hex(),
+        shown_at=_with_zone(image.shown_at),
+        added_at=image.added_at,
+        missing=image.missing,
+        has_file=image.path is not None or image.original is not None,
+    )
+
+
+def _with_zone(local: datetime) -> datetime:
+    """Return a local time with the offset that it had here, as RFC 3339 wants one."""
+    try:
+        zoned = local.astimezone()
+    except (OverflowError, ValueError, OSError):  # before the year 2, after 9998
+        return local.replace(tzinfo=UTC)
+    offset = zoned.utcoffset() or timedelta()
+    if offset % timedelta(minutes=1):  # before zones were agreed on, at a town's noon
+        return local.replace(tzinfo=UTC)
+    return zoned.replace(tzinfo=timezone(offset))
+
+
+def _printable(text: str) -> str:
+    return text.encode(errors="surrogateescape").decode(errors="replace")

@@ -1,0 +1,1 @@
+"""Fetches images from the public internet, and from nowhere else."""

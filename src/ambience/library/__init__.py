@@ -1,0 +1,1 @@
+"""Everything that a data folder needs to run, built from its settings."""

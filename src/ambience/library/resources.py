@@ -1,0 +1,36 @@
+"""What an open library consists of."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ambience.catalog import Catalog
+from ambience.imaging import Limits
+from ambience.ingest import Originals, Writer
+from ambience.ingest.fetching.fetcher import Fetcher
+from ambience.search.reverse_search import ReverseSearcher
+from ambience.service.backend import Backend
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Everything that searches in a library and changes to it need, opened.
+
+    Attributes:
+        backends: The services.
+        catalog: The images.
+        writer: Changes images.
+        originals: Our own files.
+        searcher: Searches with all services.
+        limits: What images may cost.
+        fetcher: Fetches images from the internet; ``None``: that is not done here.
+        missed: Says how many images each service missed and has to get.
+    """
+
+    backends: Sequence[Backend]
+    catalog: Catalog
+    writer: Writer
+    originals: Originals
+    searcher: ReverseSearcher
+    limits: Limits
+    fetcher: Fetcher | None
+    missed: Callable[[], Mapping[str, int]]

@@ -1,0 +1,359 @@
+"""Builds the whole system from settings: the only place that does."""
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import platformdirs
+
+from ambience import registry
+from ambience.catalog import Catalog, Claims, Journal, Missed
+from ambience.catalog.database import Database
+from ambience.catalog.ids import GIVEN_OUT_BELOW
+from ambience.core.errors import (
+    BadParameterError,
+    BusyError,
+    StoredDataError,
+    UnavailableError,
+)
+from ambience.core.features import ImageId
+from ambience.core.settings import Settings
+from ambience.imaging import Limits
+from ambience.ingest import Alone, Importer, Originals, Writer
+from ambience.ingest.fetching.fetcher import Fetcher
+from ambience.library.calibration_file import calibration_of
+from ambience.library.resources import Resources
+from ambience.remote.remote_backend import connect
+from ambience.search.reverse_search import ReverseSearcher
+from ambience.service.backend import Backend, LocalBackend, UnavailableBackend
+from ambience.sync import Comparison, Repairer, Upkeep
+
+_log = logging.getLogger(__name__)
+
+_MEBI = 2**20
+
+
+def data_folder(settings: Settings, *, to_write: bool = True) -> Path:
+    """Return the one folder that ambience writes to, made if it is not there.
+
+    Args:
+        settings: The configuration.
+        to_write: Whether it must be possible to write there; else to read is enough.
+
+    Raises:
+        BadParameterError: If it can't be made, read or written to.
+    """
+    data = settings.data or Path(platformdirs.user_data_path("ambience"))
+    data = data.expanduser().absolute()
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadParameterError(
+            f"the data folder {data} can't be made ({error.strerror}): name another "
+            "with --data"
+        ) from error
+    if not os.access(data, os.R_OK | os.X_OK):
+        raise BadParameterError(
+            f"the data folder {data} can't be read: allow it, or name another with "
+            "--data"
+        )
+    if to_write and is_readonly(data):
+        raise BadParameterError(
+            f"the data folder {data} can't be written to: allow it, or name another "
+            "with --data"
+        )
+    return data
+
+
+def is_readonly(data: Path) -> bool:
+    """Whether nothing can be written to a data folder: by its rights, or its disk."""
+    return data.exists() and not os.access(data, os.W_OK)
+
+
+def limits_from(settings: Settings) -> Limits:
+    """Return what images may cost."""
+    limits = settings.limits
+    return Limits(
+        max_bytes=limits.max_file_mib * _MEBI,
+        max_megapixels=limits.max_megapixels,
+        max_frames=limits.max_frames,
+        max_decode_s=limits.max_decode_s,
+        decoding_bytes=limits.decoding_mib * _MEBI,
+    )
+
+
+def fetcher_from(settings: Settings, *, alone: bool) -> Fetcher | None:
+    """Return what fetches images from the internet, if that is to be done.
+
+    Args:
+        settings: The configuration.
+        alone: Whether only this machine can ask for it.
+    """
+    search = settings.search_by_url
+    if not (alone if search.enabled is None else search.enabled):
+        return None
+    return Fetcher(limits=limits_from(settings), timeout_s=search.timeout_s)
+
+
+def open_backends(
+    settings: Settings, data: Path, names: Sequence[str] = ()
+) -> list[Backend]:
+    """Open services, here or elsewhere; one that can't be opened says why.
+
+    Args:
+        settings: The configuration.
+        data: The data folder.
+        names: Which; empty: all that are enabled.
+
+    Raises:
+        NotFoundError: If there is no service of a name.
+        BadParameterError: If a service's settings are wrong, or name one that is not
+            there.
+    """
+    for where, named in {
+        "enabled": settings.enabled,
+        "services": settings.services,
+    }.items():
+        if unknown := [name for name in named if name not in registry.BUILTIN]:
+            raise BadParameterError(
+                f"settings.{where}: there is no service {unknown[0]!r}: "
+                f"there are {', '.join(registry.BUILTIN)}"
+            )
+    backends: list[Backend] = []
+    for name in names or settings.enabled:
+        declared = registry.load(name)
+        own = declared.check(settings.services.get(name, {}))
+        if own.url and not names:
+            backends.append(
+                connect(
+                    name,
+                    own.url,
+                    timeout_s=own.timeout_s,
+                    options=declared.options,
+                    reads_words=declared.reads_words,
+                )
+            )
+            continue
+        try:
+            service = declared.open(own, data, readonly=is_readonly(data))
+            backends.append(LocalBackend(service, timeout_s=own.timeout_s))
+        except (StoredDataError, UnavailableError) as error:
+            _log.warning("%s is not available: %s", name, error)
+            backends.append(
+                UnavailableBackend(
+                    name,
+                    str(error),
+                    declared.options,
+                    reads_words=declared.reads_words,
+                )
+            )
+    return backends
+
+
+def _highest_ids(backends: Sequence[Backend], originals: Originals) -> list[ImageId]:
+    """Return the highest ids that services here and originals know, cheaply."""
+    highest = [
+        originals.highest_id(below=GIVEN_OUT_BELOW),
+        *(
+            backend.service.store.highest_id(below=GIVEN_OUT_BELOW)
+            for backend in backends
+            if isinstance(backend, LocalBackend)
+        ),
+    ]
+    return [image_id for image_id in highest if image_id is not None]
+
+
+def _is_here(backend: Backend) -> bool:
+    """Whether a service is this data folder's own."""
+    return isinstance(backend, LocalBackend | UnavailableBackend)
+
+
+@contextmanager
+def in_use(data: Path, *, alone: bool = False) -> Iterator[tuple[Database, Journal]]:
+    """Let other processes know that a data folder is in use; give its catalog.
+
+    Args:
+        data: The folder.
+        alone: Whether nobody else may use it meanwhile.
+
+    Raises:
+        BusyError: If ``alone`` is asked for, and another process uses it.
+    """
+    database, journal = _opened(data)
+    try:
+        if alone and journal.others_live():
+            raise BusyError(
+                "a server or an import has this data folder in use: stop it first"
+            )
+        yield database, journal
+    finally:
+        journal.close()
+        database.close()
+
+
+def _opened(data: Path) -> tuple[Database, Journal]:
+    readonly = is_readonly(data)
+    database = Database(data / "catalog.sqlite3", readonly=readonly)
+    return database, Journal(database, data / "locks", readonly=readonly)
+
+
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """What puts services in step with the catalog.
+
+    Attributes:
+        missed: What they are known to have missed.
+        claims: What was put to one of them alone.
+        comparison: Finds what else they lack.
+        repairer: Makes up for it.
+    """
+
+    missed: Missed
+    claims: Claims
+    comparison: Comparison
+    repairer: Repairer
+
+    @classmethod
+    def of(
+        cls,
+        database: Database,
+        journal: Journal,
+        *,
+        data: Path,
+        limits: Limits,
+        alone: Alone,
+    ) -> Self:
+        """Return them for a data folder.
+
+        Args:
+            database: Its catalog's.
+            journal: Of this process.
+            data: The folder.
+            limits: What an image may cost.
+            alone: Shared by all threads of this process that change images.
+        """
+        missed, catalog = Missed(database), Catalog(database)
+        repairer = Repairer(
+            catalog=catalog,
+            missed=missed,
+            journal=journal,
+            originals=Originals(data),
+            alone=alone,
+            limits=limits,
+        )
+        claims = Claims(database)
+        comparison = Comparison(catalog, missed, claims)
+        return cls(missed, claims, comparison, repairer)
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """Everything that a command may need, opened.
+
+    Attributes:
+        parts: What the gateway is made of.
+        importer: Brings folders in.
+        repairs: Puts services in step.
+        upkeep: Keeps them so while it runs; not started yet.
+        readonly: Whether the data folder can only be read.
+        database: The catalog's.
+        journal: What this process has under way.
+    """
+
+    parts: Resources
+    importer: Importer
+    repairs: Repairs
+    upkeep: Upkeep
+    readonly: bool
+    database: Database
+    journal: Journal
+
+    @classmethod
+    def open(
+        cls,
+        settings: Settings,
+        *,
+        fetcher: Fetcher | None = None,
+        mend: bool = True,
+        to_write: bool = True,
+    ) -> Self:
+        """Open the catalog and the services.
+
+        Args:
+            settings: The configuration.
+            fetcher: See `Resources`.
+            mend: Whether to mend what a crash left half done, if that can be written.
+            to_write: See `data_folder`.
+        """
+        data = data_folder(settings, to_write=to_write)
+        limits = limits_from(settings)
+        database, journal = _opened(data)
+        catalog = Catalog(database)
+        originals = Originals(data)
+        backends = open_backends(settings, data)
+        readonly = is_readonly(data)
+        if not readonly:
+            catalog.pass_ids(_highest_ids(backends, originals))
+        writer = Writer(
+            catalog=catalog,
+            journal=journal,
+            originals=originals,
+            sinks=backends,
+            limits=limits,
+        )
+        if mend and not readonly:
+            writer.recover()
+        repairs = Repairs.of(
+            database, journal, data=data, limits=limits, alone=writer.alone
+        )
+        parts = Resources(
+            backends=backends,
+            catalog=catalog,
+            writer=writer,
+            originals=originals,
+            searcher=ReverseSearcher(
+                backends,
+                catalog,
+                originals,
+                calibration=calibration_of(data),
+                limits=limits,
+                claims=repairs.claims,
+                elsewhere={b.name for b in backends if not _is_here(b)},
+            ),
+            limits=limits,
+            fetcher=fetcher,
+            missed=repairs.missed.counts,
+        )
+        importer = Importer(writer, threads=settings.import_threads, data=data)
+        upkeep = Upkeep(
+            writer=writer,
+            services=backends,
+            missed=repairs.missed,
+            comparison=repairs.comparison,
+            repairer=repairs.repairer,
+        )
+        return cls(parts, importer, repairs, upkeep, readonly, database, journal)
+
+    def close(self) -> None:
+        """Write what is to be written, and release everything."""
+        self.parts.searcher.close()
+        for backend in self.parts.backends:
+            backend.close()
+        self.journal.close()
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

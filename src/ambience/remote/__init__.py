@@ -1,0 +1,1 @@
+"""A service that runs in another process, reached over HTTP."""

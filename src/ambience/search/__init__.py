@@ -1,0 +1,1 @@
+"""Asks many services one question and merges what they answer."""

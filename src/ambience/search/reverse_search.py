@@ -1,0 +1,286 @@
+"""Asks every service about a query at once, and merges what they say."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, TypeAlias
+
+from ambience.catalog import Catalog, Claims
+from ambience.core.errors import BadParameterError, NotFoundError
+from ambience.core.features import ImageId
+from ambience.core.matches import Answer, FusedMatch
+from ambience.fusion import COPIES, MIN_SCORE, Calibration, fuse
+from ambience.imaging import DEFAULT_LIMITS, ImageFile, Limits
+from ambience.ingest import Originals
+from ambience.ingest.image_files import ImageFiles
+from ambience.search.fan_out import Asker, ServiceAnswer
+from ambience.search.image_parts import ImagePart
+from ambience.search.questions import ById, ByImage, ByWords, Query
+from ambience.search.same_pixels import PixelComparison
+from ambience.service.backend import Backend
+
+_MIN_K = 20  # asked of each service, so that a short list is not short of evidence
+_PROVING = ("phash", "local_features")  # what can prove a copy, the quick one first
+
+Ask: TypeAlias = Callable[..., Answer]
+"""Asks one service about the query: ``ask(k=20)``."""
+
+_Opened: TypeAlias = ByImage | ById | ByWords | ImagePart
+"""A query whose region, if it has one, is cut out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseSearch:
+    """The answer to one reverse search.
+
+    Attributes:
+        matches: Best first.
+        services: What each said, by name.
+        unavailable: Why a service said nothing, by name.
+    """
+
+    matches: Sequence[FusedMatch]
+    services: Mapping[str, ServiceAnswer] = field(default_factory=dict)
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+
+
+class ReverseSearcher:
+    """Finds an image's originals, copies and likes, with the reasons.
+
+    Args:
+        backends: The services.
+        catalog: Knows which files are equal.
+        originals: Knows where files are.
+        calibration: What distances are worth; may be replaced at any time.
+        limits: What the file of a known image may cost, where it is read.
+        claims: Knows which images have no page, as the catalog does not know them:
+            they are not answered. None: all are.
+        elsewhere: Services whose images may be nobody's affair but theirs: what these
+            know is answered in any case.
+    """
+
+    def __init__(  # noqa: PLR0913 -- its parts, each passed in by name
+        self,
+        backends: Sequence[Backend],
+        catalog: Catalog,
+        originals: Originals,
+        *,
+        calibration: Calibration,
+        limits: Limits = DEFAULT_LIMITS,
+        claims: Claims | None = None,
+        elsewhere: Collection[str] = (),
+    ) -> None:
+        self.calibration = calibration
+        self._backends = {backend.name: backend for backend in backends}
+        self._catalog = catalog
+        self._files = ImageFiles(originals, limits=limits)
+        self._limits = limits
+        self._claims = claims
+        self._elsewhere = elsewhere
+        self._pixels = PixelComparison(catalog, self._files, limits=limits)
+        self._asker = Asker({backend.name: backend.timeout_s for backend in backends})
+
+    def close(self) -> None:
+        """End the threads that ask services."""
+        self._asker.close()
+
+    def search(
+        self,
+        query: Query,
+        *,
+        k: int,
+        services: Sequence[str] = (),
+        copies_only: bool = False,
+        min_score: float = MIN_SCORE,
+    ) -> ReverseSearch:
+        """Search with an image, a part of one, or words.
+
+        Args:
+            query: What to search with.
+            k: How many matches at most.
+            services: Whom to ask; empty: all.
+            copies_only: Answer only claims that it is the same picture.
+            min_score: Answer no claim that is less probable, 0 to 1.
+
+        Raises:
+            NotFoundError: If one of ``services`` does not exist, if nobody knows the
+                image that is searched with, or if a region is given and its file is
+                not there or has changed.
+            CorruptDataError: If a region is given and our copy is damaged.
+            BadInputError: If the image can't be decoded.
+            BadParameterError: If the region is empty or not within the image, or
+                nobody reads words.
+        """
+        chosen = self._chosen(services)
+        opened = self._opened(query)
+        asks = _asks(opened, chosen, copies_only=copies_only)
+        said: dict[str, ServiceAnswer] = {}
+        unavailable: dict[str, str] = {}
+        depth = max(k, _MIN_K)
+        matches: list[FusedMatch] = []
+        # The slow one that proves copies only where the quick one proves nothing.
+        rounds = [[name] for name in _PROVING] if copies_only else [list(asks)]
+        for names in rounds:
+            asked = {name: asks[name] for name in names if name in asks}
+            self._ask_all(asked, depth, said, unavailable)
+            answers = {name: found.answer for name, found in said.items()}
+            fused = fuse(
+                answers,
+                facts=self._facts(opened, answers),
+                calibration=self.calibration,
+                k=depth,
+                min_score=min_score,
+            )
+            matches = [m for m in fused if m.relation in COPIES or not copies_only]
+            if matches:
+                break
+        if isinstance(opened, ById) and not said:
+            self._check_known(opened.image_id, unavailable)
+        return ReverseSearch(matches[:k], said, unavailable)
+
+    def _opened(self, query: Query) -> _Opened:
+        """Return a query with its region cut out, once it is known to be an image."""
+        match query:
+            case ByImage(file, region):
+                # What is wrong with the image is wrong for every service: said once.
+                size = file.info.size
+                if region is None or region.is_all_of(size):
+                    return ByImage(file)
+                return ImagePart.cut(file, region, of=None)
+            case ById(image_id, region):
+                if region is None:
+                    return query
+                record = self._catalog.get(image_id)
+                if region.is_all_of(record.size):
+                    return ById(image_id)
+                whole = ImageFile(self._files.read(record), limits=self._limits)
+                return ImagePart.cut(whole, region, of=image_id)
+            case ByWords():
+                return query
+
+    def _ask_all(
+        self,
+        asks: Mapping[str, Ask],
+        k: int,
+        said: dict[str, ServiceAnswer],
+        unavailable: dict[str, str],
+    ) -> None:
+        """Ask services at once; put down what each said, or why it could not."""
+        heard = self._asker.ask({name: partial(ask, k=k) for name, ask in asks.items()})
+        said.update(self._with_page(heard.said))
+        unavailable.update(heard.unavailable)
+
+    def _with_page(self, said: Mapping[str, ServiceAnswer]) -> dict[str, ServiceAnswer]:
+        """Leave out of answers what the catalog does not know, as after a loss of it.
+
+        What callers have put to one service alone is answered.
+        """
+        ids = {
+            match.image_id
+            for name, heard in said.items()
+            if name not in self._elsewhere
+            for match in heard.answer.matches
+        }
+        if self._claims is None or not (gone := self._claims.without_page(sorted(ids))):
+            return dict(said)
+        return {
+            name: heard if name in self._elsewhere else _without(heard, gone)
+            for name, heard in said.items()
+        }
+
+    def _check_known(self, image_id: ImageId, unavailable: Mapping[str, str]) -> None:
+        if not self._catalog.find([image_id]):
+            reasons = [f"{name}: {reason}" for name, reason in unavailable.items()]
+            raise NotFoundError(
+                "; ".join([f"nobody here knows image {image_id}", *reasons])
+            )
+
+    def _chosen(self, services: Sequence[str]) -> Mapping[str, Backend]:
+        for name in services:
+            if name not in self._backends:
+                raise NotFoundError(
+                    f"there is no service {name!r}: there are "
+                    + ", ".join(self._backends)
+                )
+        names = services or tuple(self._backends)
+        return {name: self._backends[name] for name in names}
+
+    def _facts(
+        self, query: _Opened, answers: Mapping[str, Answer]
+    ) -> Mapping[ImageId, Mapping[str, Mapping[str, Any]]]:
+        """Return what comparing bytes and pixels proves.
+
+        The bytes of a file say nothing of a part of it; its pixels do.
+        """
+        near = answers.get("phash", Answer())
+        match query:
+            case ByImage(file):
+                facts = self._with_content(file.sha256)
+                equal = self._pixels.equal(file, near)
+                size = file.info.size
+            case ImagePart(file):
+                facts = {}
+                equal = self._pixels.equal(file, near)
+                size = file.info.size
+            case ById(image_id):
+                records = self._catalog.find([image_id])
+                if not records:
+                    return {}
+                facts = self._with_content(records[0].sha256)
+                facts.pop(image_id, None)
+                equal = self._pixels.equal_to_known(records[0], near)
+                size = records[0].size
+            case ByWords():
+                return {}
+        for found in equal:
+            facts.setdefault(found, {"pixels": {"equal": size[0] * size[1]}})
+        return facts
+
+    def _with_content(
+        self, sha256: bytes
+    ) -> dict[ImageId, Mapping[str, Mapping[str, Any]]]:
+        return {
+            record.image_id: {"file": {"sha256": sha256.hex()}}
+            for record in self._catalog.with_sha256(sha256)
+        }
+
+
+def _without(heard: ServiceAnswer, gone: Collection[ImageId]) -> ServiceAnswer:
+    """Return what a service said, but for some images."""
+    left = tuple(m for m in heard.answer.matches if m.image_id not in gone)
+    return replace(heard, answer=replace(heard.answer, matches=left))
+
+
+def _asks(
+    query: _Opened, backends: Mapping[str, Backend], *, copies_only: bool
+) -> Mapping[str, Ask]:
+    """Return how each service is asked about a query.
+
+    Raises:
+        BadParameterError: If it is words, and nobody reads them or copies are wanted.
+    """
+    match query:
+        case ByImage(file):
+            return {name: partial(b.search, file) for name, b in backends.items()}
+        case ImagePart():
+            return {name: partial(query.search, b) for name, b in backends.items()}
+        case ById(image_id):
+            return {
+                name: partial(b.search_by_id, image_id) for name, b in backends.items()
+            }
+        case ByWords(text):
+            if copies_only:
+                raise BadParameterError(
+                    "words have no duplicates: search with an image, or for all matches"
+                )
+            asks = {
+                name: partial(b.search_words, text)
+                for name, b in backends.items()
+                if b.reads_words
+            }
+            if not asks:
+                raise BadParameterError(
+                    "no service here searches by words: send an image to "
+                    + ", ".join(backends)
+                )
+            return asks

@@ -1,0 +1,114 @@
+"""Looks at candidates closely, in order of their votes, until more can't matter."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ambience.core.features import ImageId
+from ambience.core.keypoints import Keypoints
+from ambience.core.matches import Match
+from ambience.core.orientation import Orientation
+from ambience.engine.embedded.descriptors.votes import Candidate
+from ambience.service.keypoints.placement import Placement, Verifier
+
+_PATIENCE = 24
+"""Candidates in a row that are none, after which a search ends: votes order them well,
+and of what a query shows, even small insets come sooner."""
+
+_SURE = 0.5  # a lower confidence is no claim: a right one may follow, with fewer votes
+
+_AT_LEAST = 8
+"""Candidates that are looked at however slow the machine is."""
+
+
+class Examination:
+    """What one search finds out by looking closely.
+
+    Args:
+        verifier: Compares keypoints.
+        query: The keypoints of the query, in each version that is searched with.
+        keypoints_of: Reads those of an image; ``None`` if it is no longer there.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier[Any],
+        query: Mapping[Orientation, Keypoints],
+        keypoints_of: Callable[[ImageId], Keypoints | None],
+    ) -> None:
+        self._verifier = verifier
+        self._query = list(query.items())
+        self._prepared = [verifier.prepared(own) for own in query.values()]
+        self._keypoints_of = keypoints_of
+        self._found: dict[ImageId, Placement] = {}
+
+    def look_at(
+        self,
+        candidates: Sequence[Candidate],
+        *,
+        time_s: float,
+        enough: int | None,
+        threads: int,
+    ) -> str:
+        """Look at candidates, each by itself: a query may show several images.
+
+        Args:
+            candidates: Most votes first.
+            time_s: After so many seconds it ends, but for the first `_AT_LEAST`.
+            enough: Sure matches with which to end; ``None``: no end.
+            threads: How many are looked at at once.
+
+        Returns:
+            Why some were left out, empty if they could not matter.
+        """
+        end = time.monotonic() + time_s
+        in_vain = 0
+        with ThreadPoolExecutor(threads) as pool:
+            for start in range(0, len(candidates), threads):
+                if in_vain >= _PATIENCE or (
+                    enough is not None and self._sure() >= enough
+                ):
+                    break
+                if start >= _AT_LEAST and time.monotonic() > end:
+                    left = len(candidates) - start
+                    return f"the time was up with {left} candidates left to look at"
+                some = candidates[start : start + threads]
+                for candidate, placement in zip(
+                    some, pool.map(self._placed, some), strict=True
+                ):
+                    in_vain = 0 if placement else in_vain + 1
+                    if placement is not None:
+                        self._keep(candidate.image_id, placement)
+        return ""
+
+    def matches(self, *, points: bool) -> list[Match]:
+        """Return what was found.
+
+        Args:
+            points: Whether with the pairs of points that agree.
+        """
+        return [
+            Match(image_id, 1 - placement.confidence, placement.details(points=points))
+            for image_id, placement in self._found.items()
+        ]
+
+    def _sure(self) -> int:
+        """Return how many images match more likely than not."""
+        return sum(found.confidence >= _SURE for found in self._found.values())
+
+    def _placed(self, candidate: Candidate) -> Placement | None:
+        keypoints = self._keypoints_of(candidate.image_id)
+        if keypoints is None:
+            return None
+        image = self._verifier.prepared(keypoints)
+        placement = self._verifier.placed(self._prepared[candidate.version], image)
+        orientation, query = self._query[candidate.version]
+        if placement is not None and orientation.mirrors:
+            return placement.unmirrored(query.size[1])
+        return placement
+
+    def _keep(self, image_id: ImageId, placement: Placement) -> None:
+        before = self._found.get(image_id)
+        if before is None or placement.confidence > before.confidence:
+            self._found[image_id] = placement

@@ -1,0 +1,1 @@
+"""A service that keeps one vector an image and finds the nearest."""

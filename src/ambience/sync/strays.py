@@ -1,0 +1,189 @@
+"""Finds files of ours that no image has, and makes images of originals again.
+
+They are what is left when the catalog is gone, or was put back to an earlier state:
+the originals of images that it does not know.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ambience.catalog import Catalog, Claims, ImageRecord, Journal
+from ambience.core.errors import AmbienceError, BusyError
+from ambience.core.features import ImageId
+from ambience.imaging import ImageFile
+from ambience.ingest.importer import Failure, Progress
+from ambience.ingest.incoming import Arrival
+from ambience.ingest.originals import image_id_in
+from ambience.ingest.regular_files import read_regular
+from ambience.ingest.writer import Writer
+
+
+@dataclass(slots=True)
+class StrayReport:
+    """What files there are that no image has.
+
+    Attributes:
+        originals: Originals of no image, before anything was done about them.
+        first: The file of one of them, relative to ``originals/``.
+        adopted: Of those, images again, under the id that they had.
+        renumbered: Of those, images again, under an id of their own, as theirs is
+            another's or was deleted.
+        trashed: Of those, moved to the trash, as an image has the same content.
+        refused: Of those, left where they are, and why.
+        staging: Files that a process that died was writing.
+        thumbnails: Thumbnails of no image.
+        removed: Of those, removed.
+    """
+
+    originals: int = 0
+    first: str | None = None
+    adopted: int = 0
+    renumbered: int = 0
+    trashed: int = 0
+    refused: list[Failure] = field(default_factory=list)
+    staging: int = 0
+    thumbnails: int = 0
+    removed: int = 0
+
+    @property
+    def wrong(self) -> int:
+        """How much there is that should not be so."""
+        done = self.adopted + self.renumbered + self.trashed
+        return self.originals - done + self.staging + self.thumbnails - self.removed
+
+
+class Strays:
+    """Looks for such files; what a change under way has is none.
+
+    Args:
+        writer: Makes images of originals, as it does of uploads.
+        claims: Knows whose ids are taken.
+        journal: Knows whether anybody is at work.
+    """
+
+    def __init__(self, writer: Writer, claims: Claims, journal: Journal) -> None:
+        self._writer = writer
+        self._catalog: Catalog = writer.catalog
+        self._originals = writer.originals
+        self._claims = claims
+        self._journal = journal
+
+    def run(
+        self,
+        *,
+        repair: bool,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+    ) -> StrayReport:
+        """Look for them.
+
+        Args:
+            repair: Whether to make images of originals, and to remove thumbnails.
+            on_progress: Told after every original that was dealt with.
+        """
+        report = StrayReport()
+        found = list(self._stray_originals())
+        for done, original in enumerate(found, 1):
+            report.originals += 1
+            report.first = report.first or original
+            if repair:
+                self._deal_with(original, report)
+                on_progress(Progress(done, len(found)))
+        for sha256, path in list(self._stray_thumbnails()):
+            report.thumbnails += 1
+            if repair and self._is_nobodys(sha256):
+                path.unlink(missing_ok=True)
+                report.removed += 1
+        staged = self._originals.all_staged()
+        if not self._journal.others_live() and self._journal.is_empty():
+            report.staging = len(staged)
+        return report
+
+    def _stray_originals(self) -> Iterator[str]:
+        for original in self._originals.all_kept():
+            image_id = image_id_in(original.rpartition("/")[2])
+            if not self._is_known(original, image_id):
+                yield original
+
+    def _is_known(self, original: str, image_id: ImageId | None) -> bool:
+        """Whether an image has an original, or a change of one is under way.
+
+        The file is looked for last: whoever put it there was at work on its image
+        before that, until a record had it or the file was gone.
+        """
+        if image_id is None:
+            return False
+        if self._catalog.is_changing(image_id):
+            return True
+        records = self._catalog.find([image_id])
+        known = any(record.original == original for record in records)
+        return known or not self._originals.path(original).exists()
+
+    def _deal_with(self, original: str, report: StrayReport) -> None:
+        """Make an image of an original of none, or say why not."""
+        path = self._originals.path(original)
+        try:
+            data = read_regular(path, limits=self._writer.limits, follow=False)
+            same = self._catalog.with_sha256(hashlib.sha256(data).digest())
+            bereft = next((one for one in same if self._lacks_file(one)), None)
+            if same and bereft is None:
+                self._originals.discard(original)
+                report.trashed += 1
+                return
+            own = image_id_in(path.name) if bereft is None else bereft.image_id
+            prepared = self._writer.prepare(ImageFile(data, limits=self._writer.limits))
+            kept = own is not None and (bereft is not None or self._is_free(own))
+            image_id = own if kept and own is not None else self._fresh_id()
+            self._writer.put(
+                [
+                    Arrival(
+                        image_id,
+                        prepared,
+                        modified_ns=path.stat().st_mtime_ns,
+                        upload=data,
+                        keep=True,
+                        is_new=bereft is None,
+                    )
+                ]
+            )
+        except BusyError:  # somebody has just put an image there
+            report.refused.append(Failure(path, "another process is at work on it"))
+        except (AmbienceError, OSError) as error:
+            report.refused.append(Failure(path, str(error)))
+        else:
+            path.unlink(missing_ok=True)  # its content is under a name of its own now
+            report.adopted += kept
+            report.renumbered += not kept
+
+    def _lacks_file(self, record: ImageRecord) -> bool:
+        """Whether an image has lost its original."""
+        original = record.original
+        return original is not None and not self._originals.path(original).exists()
+
+    def _is_free(self, image_id: ImageId) -> bool:
+        """Whether an image may have its id back: no other has, and it was not deleted.
+
+        A service that it was put to alone would lose what it has under it.
+        """
+        return not (
+            self._catalog.find([image_id])
+            or self._catalog.is_in_trash(image_id)
+            or self._claims.among([image_id])
+        )
+
+    def _fresh_id(self) -> ImageId:
+        (image_id,) = self._catalog.reserve_ids(1)
+        return image_id
+
+    def _stray_thumbnails(self) -> Iterator[tuple[bytes, Path]]:
+        for sha256, path in self._originals.all_thumbnails():
+            if self._is_nobodys(sha256) and path.exists():
+                yield sha256, path
+
+    def _is_nobodys(self, sha256: bytes) -> bool:
+        """Whether no image has this content, and none is about to.
+
+        In this order: whoever makes a thumbnail is at work until a record has it.
+        """
+        return self._journal.is_empty() and not self._catalog.with_sha256(sha256)

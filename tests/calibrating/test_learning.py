@@ -1,0 +1,145 @@
+"""A calibration is learned from the library itself, and from nothing else."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ambience.calibrating.edited_copies import CopySource
+from ambience.calibrating.learning import Learner
+from ambience.core.features import ImageId
+from ambience.fusion import Calibration, shipped
+from ambience.imaging import ImageFile
+from ambience.library.system import System
+from ambience.search.questions import ByImage
+from ambience.service.backend import UnavailableBackend
+from tests.drawing import drawn_image, encode
+from tests.library import opened_system, write_images
+
+IMAGES = 16
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("learning")
+    with opened_system(folder / "data") as system:
+        system.importer.run(write_images(folder / "images", IMAGES))
+        yield system
+
+
+def source(system: System) -> CopySource:
+    parts = system.parts
+    return CopySource(parts.backends, parts.catalog, parts.originals, parts.limits)
+
+
+def learner(system: System) -> Learner:
+    return Learner(source(system), sample=4, edits=4)
+
+
+def learned(system: System) -> Calibration:
+    found = learner(system).learn(shipped(), stop=threading.Event())
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def calibration(system: System) -> Calibration:
+    return learned(system)
+
+
+def test_what_was_learned_finds_copies_and_no_strangers(
+    system: System, calibration: Calibration
+) -> None:
+    searcher = system.parts.searcher
+    searcher.calibration = calibration
+    for seed in range(5):
+        copy = ImageFile(encode(drawn_image(seed, (60, 80)), "JPEG", quality=50))
+        found = searcher.search(ByImage(copy), k=5, copies_only=True).matches
+        assert len(found) == 1
+        assert found[0].score > 0.9
+        stranger = encode(drawn_image(seed + 1000, (60, 80)))
+        found = searcher.search(
+            ByImage(ImageFile(stranger)), k=5, copies_only=True
+        ).matches
+        assert list(found) == []
+
+
+def test_equal_libraries_teach_the_same(
+    system: System, calibration: Calibration
+) -> None:
+    assert learned(system) == calibration
+    assert calibration.images == IMAGES
+    assert calibration != shipped()
+
+
+def test_copies_that_a_library_holds_are_no_strangers(
+    tmp_path: Path, calibration: Calibration
+) -> None:
+    """Were they, copies would seem as common near by as strangers are."""
+    with opened_system(tmp_path / "data") as system:
+        folder = tmp_path / "images"
+        paths = write_images(folder, IMAGES)
+        for path in paths:
+            copy = encode(drawn_image(int(path.stem), (60, 80)), "JPEG", quality=70)
+            path.with_suffix(".jpg").write_bytes(copy)
+        report = system.importer.run([folder])
+        assert report.added == 2 * IMAGES
+        twice = learned(system)
+    for x in (0.0, 50.0, 100.0):
+        assert twice.curves["phash"](x) > 5
+    once = calibration.curves["phash"]
+    assert twice.curves["phash"].width == pytest.approx(once.width, rel=0.7)
+
+
+def test_an_image_that_a_service_has_not_got_is_no_copy_that_it_missed(
+    tmp_path: Path, calibration: Calibration
+) -> None:
+    """A service that is being filled must not seem blind."""
+    with opened_system(tmp_path / "data") as system:
+        system.importer.run(write_images(tmp_path / "images", IMAGES))
+        for backend in system.parts.backends:
+            backend.remove(system.parts.catalog.ids()[::2])
+        half = learned(system)
+    for name, curve in half.curves.items():
+        assert curve.seen > 0.6 * calibration.curves[name].seen, name
+
+
+def test_progress_is_told_and_a_stop_is_heard(system: System) -> None:
+    told: list[tuple[int, int]] = []
+    stop = threading.Event()
+
+    def note(done: int, total: int) -> None:
+        told.append((done, total))
+        if done == 3:
+            stop.set()
+
+    assert learner(system).learn(shipped(), stop=stop, on_progress=note) is None
+    assert told == [(1, 16), (2, 16), (3, 16)]
+    assert learner(system).learn(shipped(), stop=stop) is None
+
+
+def test_a_service_that_is_away_keeps_what_was_known(system: System) -> None:
+    parts = system.parts
+    backends = [
+        backend if backend.name == "phash" else UnavailableBackend(backend.name, "away")
+        for backend in parts.backends
+    ]
+    some = Learner(replace(source(system), backends=backends), sample=2, edits=4)
+    found = some.learn(shipped(), stop=threading.Event())
+    assert found is not None
+    assert found.curves["phash"] != shipped().curves["phash"]
+    assert found.curves["local_features"] == shipped().curves["local_features"]
+    assert found.curves["color"] == shipped().curves["color"]
+    assert found.usual == shipped().usual
+
+
+def test_without_a_file_there_is_nothing_to_learn(tmp_path: Path) -> None:
+    with opened_system(tmp_path / "data") as system:
+        assert learner(system).learn(shipped(), stop=threading.Event()) is None
+        (path,) = write_images(tmp_path / "images", 1)
+        system.importer.run([path])
+        path.write_bytes(b"no image any more")
+        assert system.parts.catalog.ids() == [ImageId(1)]
+        assert learner(system).learn(shipped(), stop=threading.Event()) is None
