@@ -40,6 +40,7 @@ from ambience.imaging import ImageFile
 from ambience.imaging.edits import EDITS
 from ambience.library.resources import Resources
 from ambience.library.system import System
+from ambience.service import SearchRequest
 
 Judged: TypeAlias = tuple[float, bool]
 
@@ -98,7 +99,9 @@ def asked(options: argparse.Namespace) -> list[Asked]:
             for done, query in enumerate(copies.queries(part), 1):
                 image = ImageFile(query.data, limits=parts.limits)
                 answers = {
-                    backend.name: numbered(backend.search(image, k=K), numbers)
+                    backend.name: numbered(
+                        backend.search(image, SearchRequest(k=K)), numbers
+                    )
                     for backend in parts.backends
                 }
                 found.append(Asked(query, answers, len(part.indexed), learned))

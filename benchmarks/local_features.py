@@ -45,6 +45,7 @@ from ambience import registry
 from ambience.engine.embedded.descriptors.quantizer import lists_for
 from ambience.imaging import ImageFile
 from ambience.imaging.edits import EDITS
+from ambience.service import SearchRequest
 from ambience.service.keypoints.examination import Examination
 
 EDITED = (
@@ -215,7 +216,7 @@ def searched(
     start = time.perf_counter()
     service: Any = declared.open(settings, data)
     open_s = time.perf_counter() - start
-    service.search(images[0], k=K)
+    service.search(images[0], SearchRequest(k=K))
     first_s = time.perf_counter() - start
     index = service._following.index  # noqa: SLF001 -- to see where the time goes
     look_ups, owners_bytes = owners_cost(index)
@@ -229,7 +230,7 @@ def searched(
     for query, image in zip(queries, images, strict=True):
         stages.ms.clear()
         start = time.perf_counter()
-        answer = service.search(image, k=K)
+        answer = service.search(image, SearchRequest(k=K))
         ms = {**dict.fromkeys(STAGES, 0.0), **stages.ms}
         ms["whole"] = 1e3 * (time.perf_counter() - start)
         ms["votes"] -= ms["index"]

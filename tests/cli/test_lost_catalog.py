@@ -11,6 +11,7 @@ from ambience.cli import main
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
 from ambience.ingest import Arrival
+from ambience.service import SearchRequest
 from tests.cli.conftest import NEW, Check
 from tests.drawing import drawn_image, encode
 from tests.library import found_ids, opened_system, write_images
@@ -125,7 +126,7 @@ def test_an_older_catalog_gives_out_no_id_again(killed: Path, tmp_path: Path) ->
         )
         assert added.image_id == FIRST + UPLOADS
         phash = next(b for b in system.parts.backends if b.name == "phash")
-        answer = phash.search(ImageFile(image(3)), radius=0)
+        answer = phash.search(ImageFile(image(3)), SearchRequest(radius=0))
         assert [match.image_id for match in answer.matches] == [FIRST + 3]
 
 
@@ -151,7 +152,8 @@ def test_what_was_put_to_one_service_alone_is_known(data: Path, check: Check) ->
         system.parts.writer.claim("color", ImageId(7000))
         color.put({ImageId(7000): color.extract(ImageFile(image(1)))})
         assert 7000 in [
-            m.image_id for m in color.search(ImageFile(image(1)), k=5).matches
+            m.image_id
+            for m in color.search(ImageFile(image(1)), SearchRequest(k=5)).matches
         ]
     assert check()["in_step"]
     with opened_system(data) as system:  # unknown where nobody claimed it

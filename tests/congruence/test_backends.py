@@ -25,6 +25,7 @@ from ambience.core.errors import (
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, Limits
 from ambience.remote.remote_backend import RemoteBackend, connect
+from ambience.service import SearchRequest
 from ambience.service.backend import Backend, LocalBackend
 from ambience.web.app import create_app
 from tests.drawing import drawn_image, encode
@@ -104,30 +105,39 @@ def test_every_way_gives_the_same_answers(
 ) -> None:
     fill(backend)
     query = ImageFile(encode(drawn_image(3, (120, 160)), "JPEG", quality=50))
-    assert backend.search(query, k=5) == local.search(query, k=5)
-    assert backend.search(query, radius=1.5) == local.search(query, radius=1.5)
+    assert backend.search(query, SearchRequest(k=5)) == local.search(
+        query, SearchRequest(k=5)
+    )
+    assert backend.search(query, SearchRequest(radius=1.5)) == local.search(
+        query, SearchRequest(radius=1.5)
+    )
     known = ImageId(3)
-    assert backend.search_by_id(known, k=4) == local.search_by_id(known, k=4)
+    assert backend.search_by_id(known, SearchRequest(k=4)) == local.search_by_id(
+        known, SearchRequest(k=4)
+    )
     assert backend.status() == local.status()
 
 
 def test_an_image_finds_itself(backend: Backend) -> None:
     fill(backend)
     for image_id, image in IMAGES.items():
-        first = backend.search(image, k=3).matches[0]
+        first = backend.search(image, SearchRequest(k=3)).matches[0]
         assert (first.image_id, first.distance) == (image_id, 0)
 
 
 def test_an_index_of_one_finds_it_and_an_empty_one_nothing(backend: Backend) -> None:
-    assert backend.search(IMAGES[ImageId(1)], k=5).matches == ()
+    assert backend.search(IMAGES[ImageId(1)], SearchRequest(k=5)).matches == ()
     backend.put({ImageId(1): backend.extract(IMAGES[ImageId(1)])})
-    (match,) = backend.search(IMAGES[ImageId(1)], k=5).matches
+    (match,) = backend.search(IMAGES[ImageId(1)], SearchRequest(k=5)).matches
     assert match.image_id == 1
 
 
 def test_a_known_image_is_left_out_of_its_own_matches(backend: Backend) -> None:
     fill(backend)
-    found = [match.image_id for match in backend.search_by_id(ImageId(3), k=5).matches]
+    found = [
+        match.image_id
+        for match in backend.search_by_id(ImageId(3), SearchRequest(k=5)).matches
+    ]
     assert 3 not in found
     assert len(found) == (0 if backend.name in PROVING else 5)
 
@@ -137,19 +147,22 @@ def test_adding_an_id_again_replaces_it(backend: Backend) -> None:
     other = ImageFile(encode(drawn_image(99, (60, 80))))
     backend.put({ImageId(3): backend.extract(other)})
     assert backend.status()["count"] == len(IMAGES)
-    first = backend.search(other, k=1).matches[0]
+    first = backend.search(other, SearchRequest(k=1)).matches[0]
     assert (first.image_id, first.distance) == (3, 0)
-    assert all(m.distance for m in backend.search(IMAGES[ImageId(3)], k=1).matches)
+    assert all(
+        m.distance
+        for m in backend.search(IMAGES[ImageId(3)], SearchRequest(k=1)).matches
+    )
 
 
 def test_a_removed_image_is_not_found(backend: Backend) -> None:
     fill(backend)
     assert backend.remove([ImageId(3), ImageId(77)]) == [3]
     assert backend.remove([ImageId(3)]) == []
-    found = backend.search(IMAGES[ImageId(3)], k=50).matches
+    found = backend.search(IMAGES[ImageId(3)], SearchRequest(k=50)).matches
     assert 3 not in [match.image_id for match in found]
     with pytest.raises(NotFoundError, match="image 3"):
-        backend.search_by_id(ImageId(3), k=5)
+        backend.search_by_id(ImageId(3), SearchRequest(k=5))
 
 
 def test_what_it_has_is_listed_page_by_page(backend: Backend) -> None:
@@ -170,20 +183,20 @@ def test_exactly_one_of_k_and_radius_is_given(backend: Backend) -> None:
     both: list[tuple[int | None, float | None]] = [(None, None), (1, 1.0)]
     for k, radius in both:
         with pytest.raises(BadParameterError, match="exactly one"):
-            backend.search(IMAGES[ImageId(3)], k=k, radius=radius)
+            backend.search(IMAGES[ImageId(3)], SearchRequest(k=k, radius=radius))
         with pytest.raises(BadParameterError, match="exactly one"):
-            backend.search_by_id(ImageId(3), k=k, radius=radius)
+            backend.search_by_id(ImageId(3), SearchRequest(k=k, radius=radius))
 
 
 def test_what_is_not_an_image_is_refused(backend: Backend) -> None:
     with pytest.raises(BadInputError, match="not an image"):
-        backend.search(ImageFile(b"not an image"), k=5)
+        backend.search(ImageFile(b"not an image"), SearchRequest(k=5))
 
 
 def test_a_service_that_does_not_answer_is_unavailable() -> None:
     remote = connect("phash", "http://127.0.0.1:9", timeout_s=1)
     with pytest.raises(UnavailableError, match=r"phash does not answer at .*127\.0"):
-        remote.search(IMAGES[ImageId(3)], k=5)
+        remote.search(IMAGES[ImageId(3)], SearchRequest(k=5))
     assert remote.status()["available"] is False
     remote.close()
 
@@ -208,7 +221,7 @@ def test_what_another_process_refuses_is_refused_alike(
 ) -> None:
     with answering(problem(status, "that is why")) as remote:
         with pytest.raises(error, match="that is why") as raised:
-            remote.search(IMAGES[ImageId(3)], k=5)
+            remote.search(IMAGES[ImageId(3)], SearchRequest(k=5))
         assert type(raised.value) is error
         assert remote.status()["available"] is False
 
@@ -247,8 +260,8 @@ def test_a_wrong_address_is_said_and_is_no_answer(what: str) -> None:
     image, image_id = IMAGES[ImageId(3)], ImageId(3)
     with answering(STRANGERS[what]) as remote:
         calls: list[Callable[[], object]] = [
-            lambda: remote.search(image, k=5),
-            lambda: remote.search_by_id(image_id, k=5),
+            lambda: remote.search(image, SearchRequest(k=5)),
+            lambda: remote.search_by_id(image_id, SearchRequest(k=5)),
             lambda: remote.ids(limit=5),
         ]
         if what != "nothing":  # which is what a change answers

@@ -19,6 +19,7 @@ from ambience.imaging import ImageFile, Limits
 from ambience.library.system import System
 from ambience.search.fan_out import ServiceAnswer
 from ambience.search.reverse_search import ReverseSearch
+from ambience.service import SearchRequest
 from ambience.service.backend import UnavailableBackend
 from ambience.web.uploads import UploadBudget
 from tests.drawing import drawn_image, encode
@@ -157,14 +158,15 @@ class ImageText(UnavailableBackend):
         super().__init__(
             "image_text", "it only searches", ExpandedOptions, reads_words=True
         )
-        self.asked: dict[str, Any] = {}
+        self.asked: SearchRequest | None = None
+        self.text = ""
 
-    def search(self, _: ImageFile, **how: Any) -> Answer:
-        self.asked = how
+    def search(self, _: ImageFile, request: SearchRequest) -> Answer:
+        self.asked = request
         return Answer((Match(ImageId(3), 0.5),))
 
-    def search_words(self, _: str, **how: Any) -> Answer:
-        self.asked = {"text": _, **how}
+    def search_text(self, text: str, request: SearchRequest) -> Answer:
+        self.text, self.asked = text, request
         return Answer((Match(ImageId(3), 0.75),))
 
 
@@ -184,13 +186,13 @@ def test_a_service_added_later_has_its_routes(system: System) -> None:
     path = "/image_text_features_get_similar_images_by_image_buffer"
     found = similar(client, path, k="5", aqe_n="3", aqe_alpha="1")
     assert found == [{"image_id": 3, "distance": 1}]  # twice the cosine distance
-    assert backend.asked == {"k": 5, "options": {"aqe_n": 3}}
+    assert backend.asked == SearchRequest(k=5, options={"aqe_n": 3})
     assert similar(client, path, distance_threshold="1.5") == found
-    assert backend.asked == {"radius": 0.75, "options": {}}
+    assert backend.asked == SearchRequest(radius=0.75)
     path = "/image_text_features_get_similar_images_by_text"
     answer = client.post(path, json={"text": "a red door", "k": "5"})
     assert answer.json() == [{"image_id": 3, "distance": 1.5}]
-    assert backend.asked == {"text": "a red door", "k": 5, "options": {}}
+    assert (backend.text, backend.asked) == ("a red door", SearchRequest(k=5))
     assert client.post(path, json={"k": "5"}).status_code == 422
 
 

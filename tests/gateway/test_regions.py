@@ -1,7 +1,7 @@
 """A part of an image is searched with alone, and answered in pixels of the whole."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -9,10 +9,12 @@ from starlette.testclient import TestClient
 
 from ambience.core.features import ImageId
 from ambience.core.geometry import mapped, outline, shift
+from ambience.core.matches import Answer
 from ambience.core.region import Region
 from ambience.imaging import ImageFile
 from ambience.library.system import System
 from ambience.search.image_parts import ImagePart
+from ambience.service import SearchRequest
 from ambience.service.backend import LocalBackend
 from tests.drawing import drawn_image, encode
 from tests.gateway.searching import asked, ids, refused
@@ -67,8 +69,8 @@ def test_points_are_in_pixels_of_the_whole_image(system: System) -> None:
     local.put({ImageId(1000): local.extract(image)})
 
     class WithPoints(LocalBackend):
-        def search(self, image: ImageFile, **asked: Any) -> Any:
-            return super().search(image, **asked, options={"points": True})
+        def search(self, image: ImageFile, request: SearchRequest) -> Answer:
+            return super().search(image, replace(request, options={"points": True}))
 
     part = ImagePart.cut(image, Region(*BOX), of=None)
     (match,) = part.search(WithPoints(local.service), k=5).matches

@@ -1,6 +1,6 @@
 """Words are asked of the services that read them, here and elsewhere."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,13 @@ from ambience.library.system import System
 from ambience.remote.remote_backend import connect
 from ambience.search.questions import ByWords
 from ambience.search.reverse_search import ReverseSearcher
-from ambience.service import Depth, Parts, ReadsWords, RetrievalService, ServiceSpec
+from ambience.service import (
+    Parts,
+    ReadsWords,
+    RetrievalService,
+    SearchRequest,
+    ServiceSpec,
+)
 from ambience.service.backend import Backend, LocalBackend, UnavailableBackend
 from ambience.services.color.extract import ColorExtractor
 from ambience.web.app import create_app
@@ -36,19 +42,14 @@ COLORS = {"red": 0, "green": 1, "blue": 2}
 class NamedColors(RetrievalService):
     """Finds images by the name of the color that there is most of."""
 
-    def search_words(
+    def search_text(
         self,
         text: str,
-        *,
-        k: int | None = None,
-        radius: float | None = None,
-        options: Mapping[str, Any] | None = None,
+        request: SearchRequest,
     ) -> Answer:
-        del options
-        depth = Depth(k, radius)
         if text not in COLORS:
             raise BadParameterError(f"{text!r} is no color: name red, green or blue")
-        return depth.of(
+        return request.answer(
             [
                 Match(image_id, 1 - self._share(image_id, text), {"word": text})
                 for image_id in map(ImageId, range(100))
@@ -133,18 +134,16 @@ def test_a_service_reads_words_if_it_says_so(name: str, tmp_path: Path) -> None:
 def test_words_find_what_they_describe(named: Backend) -> None:
     assert named.reads_words
     for image_id, word in enumerate(COLORS, 1):
-        first, *others = named.search_words(word, k=3).matches
+        first, *others = named.search_text(word, SearchRequest(k=3)).matches
         assert (first.image_id, first.details) == (image_id, {"word": word})
         assert len(others) == 2
-    near = named.search_words("red", radius=first.distance)
+    near = named.search_text("red", SearchRequest(radius=first.distance))
     assert [match.image_id for match in near.matches] == [1]
 
 
 def test_words_that_a_service_does_not_know_are_refused(named: Backend) -> None:
     with pytest.raises(BadParameterError, match="no color: name red, green or blue"):
-        named.search_words("seven", k=3)
-    with pytest.raises(BadParameterError, match="exactly one"):
-        named.search_words("red")
+        named.search_text("seven", SearchRequest(k=3))
 
 
 def test_only_services_that_read_words_are_asked(client: TestClient) -> None:
@@ -182,7 +181,7 @@ def test_services_that_compare_images_refuse_words(
         with pytest.raises(
             BadParameterError, match=f"{backend.name} does not search by words: send"
         ):
-            backend.search_words("blue", k=1)
+            backend.search_text("blue", SearchRequest(k=1))
 
 
 def test_where_nobody_reads_words_that_is_said(
@@ -209,7 +208,7 @@ def test_a_service_of_words_that_is_away_is_listed(system: System) -> None:
     parts = system.parts
     away = UnavailableBackend("named_colors", "no model", reads_words=True)
     with pytest.raises(UnavailableError):
-        away.search_words("blue", k=1)
+        away.search_text("blue", SearchRequest(k=1))
     searcher = ReverseSearcher(
         [away], parts.catalog, parts.originals, calibration=shipped()
     )

@@ -18,6 +18,7 @@ from ambience.core.geometry import Points, Size, area, mapped
 from ambience.core.matches import Match
 from ambience.imaging import ImageFile, full_pixels
 from ambience.imaging.edits import EDITS, Edit, Edited, Placed
+from ambience.service import SearchRequest
 from ambience.service.keypoints import MultiVectorService
 from tests.drawing import drawn_image, encode
 
@@ -67,7 +68,7 @@ class Library:
     def search(self, pixels: NDArray[np.uint8]) -> list[Match]:
         """Return what is claimed of the file of an image."""
         image = ImageFile(encode(pixels)).image
-        return list(self.service.search(image, radius=SURE).matches)
+        return list(self.service.search(image, SearchRequest(radius=SURE)).matches)
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +176,7 @@ def test_photographs_are_unlike_each_other(library: Library) -> None:
         image_id = ImageId(number)
         feature = service.store.get(image_id)
         service.remove([image_id])
-        answer = service.search(image, radius=SURE)
+        answer = service.search(image, SearchRequest(radius=SURE))
         service.add_features({image_id: feature})
         assert answer.matches == (), library.files[number].name
 

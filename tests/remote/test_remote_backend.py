@@ -15,6 +15,7 @@ from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
 from ambience.remote.remote_backend import RemoteBackend, connect
 from ambience.remote.transport import BoundedTransport
+from ambience.service import SearchRequest
 from tests.gateway.test_proxy import MATCHES, Serve, closing_the_second, saying
 from tests.scripted import GUARD_S, Got, answer, read_head, read_request, scripted
 
@@ -57,7 +58,7 @@ def test_a_service_that_drips_is_waited_for_no_longer_than_its_limit(
     over = threading.Event()
     with remote(dripping(over, first, drop), timeout_s=0.2) as backend:
         with pytest.raises(UnavailableError, match=r"within 0\.2 s"):
-            backend.search_by_id(SEVEN, k=1)
+            backend.search_by_id(SEVEN, SearchRequest(k=1))
         assert "within" in backend.status()["reason"]
         over.set()
 
@@ -76,7 +77,7 @@ def test_a_machine_that_takes_up_no_connection_is_known_soon(
         backend = connect("phash", url, timeout_s=GUARD_S)
         stack.callback(backend.close)
         with pytest.raises(UnavailableError, match="ConnectTimeout"):
-            backend.search_by_id(SEVEN, k=1)
+            backend.search_by_id(SEVEN, SearchRequest(k=1))
 
 
 def test_an_answer_without_end_is_refused() -> None:
@@ -89,7 +90,7 @@ def test_an_answer_without_end_is_refused() -> None:
         client = httpx2.Client(base_url=url, transport=transport)
         backend = RemoteBackend("phash", client)
         with pytest.raises(UnavailableError, match="ReadError"):
-            backend.search_by_id(SEVEN, k=1)
+            backend.search_by_id(SEVEN, SearchRequest(k=1))
         over.set()
         backend.close()
 
@@ -149,7 +150,7 @@ def test_the_bytes_of_a_file_are_not_copied() -> None:
     with remote(serve) as backend:
         tracemalloc.start()
         try:
-            backend.search(image, k=1)
+            backend.search(image, SearchRequest(k=1))
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
@@ -167,7 +168,7 @@ def test_an_end_closes_the_connections() -> None:
 
     with scripted(serve) as url:
         backend = connect("phash", url, timeout_s=GUARD_S)
-        backend.search_by_id(SEVEN, k=1)
+        backend.search_by_id(SEVEN, SearchRequest(k=1))
         assert not closed.is_set()
         backend.close()
         assert closed.wait(GUARD_S)
@@ -182,7 +183,7 @@ def test_an_end_cuts_what_is_under_way() -> None:
         read_request(connection)
 
     with remote(serve) as backend, ThreadPoolExecutor(1) as pool:
-        search = pool.submit(backend.search_by_id, SEVEN, k=1)
+        search = pool.submit(backend.search_by_id, SEVEN, SearchRequest(k=1))
         assert asked.wait(GUARD_S)
         backend.close()
         with pytest.raises(UnavailableError, match="does not answer"):
@@ -192,4 +193,4 @@ def test_an_end_cuts_what_is_under_way() -> None:
 def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     with remote(saying(answer(MATCHES))) as backend:
-        assert backend.search_by_id(SEVEN, k=1).matches == ()
+        assert backend.search_by_id(SEVEN, SearchRequest(k=1)).matches == ()

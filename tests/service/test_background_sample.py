@@ -9,6 +9,7 @@ import pytest
 from ambience import registry
 from ambience.core.features import ImageId, Query
 from ambience.imaging import ImageFile
+from ambience.service import SearchRequest
 from ambience.service.vectors.background_sample import BackgroundSample
 from tests.drawing import drawn_image, encode
 
@@ -32,7 +33,7 @@ def fill(service: Any, first: int, count: int) -> None:
 def test_it_is_the_mean_and_deviation_of_all_while_they_are_few(color: Any) -> None:
     fill(color, 0, 20)
     image = ImageFile(encode(drawn_image(99, (30, 40)))).image
-    answer = color.search(image, k=20)
+    answer = color.search(image, SearchRequest(k=20))
     distances = [match.distance for match in answer.matches]
     assert answer.background.mean == pytest.approx(np.mean(distances))
     assert answer.background.deviation == pytest.approx(np.std(distances))
@@ -67,5 +68,5 @@ def test_hashes_have_none_as_strangers_are_alike_far(tmp_path: Path) -> None:
     service = declared.open(declared.settings(), tmp_path)
     fill(service, 0, 3)
     image = ImageFile(encode(drawn_image(1, (30, 40)))).image
-    assert service.search(image, k=3).background is None
+    assert service.search(image, SearchRequest(k=3)).background is None
     service.close()

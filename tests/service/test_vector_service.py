@@ -12,7 +12,7 @@ from ambience import registry
 from ambience.core.errors import BadParameterError
 from ambience.core.features import Feature, Image, ImageId
 from ambience.engine.embedded import index_follower as following_module
-from ambience.service import RetrievalService
+from ambience.service import RetrievalService, SearchRequest
 from tests.drawing import drawn_image
 
 SEEDS = range(8)
@@ -44,7 +44,7 @@ def service(tmp_path: Path) -> Iterator[RetrievalService]:
 
 
 def nearest(service: RetrievalService, seed: int) -> int:
-    return service.search(image(seed), k=1).matches[0].image_id
+    return service.search(image(seed), SearchRequest(k=1)).matches[0].image_id
 
 
 def snapshots(folder: Path) -> list[Path]:
@@ -71,7 +71,7 @@ def test_what_came_after_the_snapshot_is_replayed(tmp_path: Path) -> None:
     with opened(tmp_path) as service:
         assert service.status().rows == len(SEEDS)
         assert [nearest(service, seed) for seed in (50, 60)] == [1, 60]
-        assert service.search(image(1), k=1).matches[0].distance > 0
+        assert service.search(image(1), SearchRequest(k=1)).matches[0].distance > 0
         assert nearest(service, 3) != 3
 
 
@@ -137,10 +137,10 @@ def test_a_flat_image_is_stored_and_never_found(service: RetrievalService) -> No
     service.add({ImageId(100): BLANK, ImageId(101): BLANK})
     assert service.status().count == len(SEEDS) + 2
     assert service.status().rows == len(SEEDS)
-    answer = service.search(BLANK, k=5)
+    answer = service.search(BLANK, SearchRequest(k=5))
     assert answer.matches == ()
     assert "nearly flat" in answer.note
-    assert service.search_by_id(ImageId(100), k=5).note == answer.note
+    assert service.search_by_id(ImageId(100), SearchRequest(k=5)).note == answer.note
 
 
 def test_a_flat_image_can_replace_another(service: RetrievalService) -> None:
@@ -151,9 +151,9 @@ def test_a_flat_image_can_replace_another(service: RetrievalService) -> None:
 def test_a_rebuilt_index_answers_as_before(
     service: RetrievalService, tmp_path: Path
 ) -> None:
-    before = [service.search(image(seed), k=3) for seed in SEEDS]
+    before = [service.search(image(seed), SearchRequest(k=3)) for seed in SEEDS]
     service.rebuild()
-    assert [service.search(image(seed), k=3) for seed in SEEDS] == before
+    assert [service.search(image(seed), SearchRequest(k=3)) for seed in SEEDS] == before
     assert snapshots(tmp_path)
 
 
@@ -210,6 +210,6 @@ def test_searches_go_on_during_changes(service: RetrievalService) -> None:
 def test_several_rows_of_an_image_count_as_one(service: RetrievalService) -> None:
     rows = np.concatenate([service.store.get(ImageId(i)).rows for i in (1, 2)])
     service.add_features({ImageId(30): Feature(rows)})
-    found = service.search(image(1), k=20).matches
+    found = service.search(image(1), SearchRequest(k=20)).matches
     assert sorted(m.image_id for m in found) == [*SEEDS, 30]
     assert [m.distance for m in found[:2]] == [0, 0]

@@ -22,6 +22,7 @@ from ambience.imaging import ImageFile, Limits, png
 from ambience.imaging.edits import EDITS, Edit
 from ambience.ingest import Originals
 from ambience.ingest.image_files import ImageFiles
+from ambience.service import SearchRequest
 from ambience.service.backend import Backend
 from ambience.web.schemas import MAX_K
 
@@ -122,7 +123,7 @@ class CopySource:
         for backend in self.backends:
             if backend.name in SCALES:
                 try:
-                    said[backend.name] = backend.search(query, k=k)
+                    said[backend.name] = backend.search(query, SearchRequest(k=k))
                 except (UnavailableError, StoredDataError):
                     continue
         return said

@@ -16,6 +16,7 @@ from ambience.core.settings import TIMEOUT_S
 from ambience.imaging import ImageFile
 from ambience.remote.refusals import Address, Answered
 from ambience.remote.transport import BoundedTransport
+from ambience.service import SearchRequest
 from ambience.web.schemas import HeldImages, SearchAnswer, answer_of
 
 STATUS_S = 5.0  # what is asked for its state computes nothing
@@ -127,40 +128,29 @@ class RemoteBackend:
     def search(
         self,
         image: ImageFile,
-        *,
-        k: int | None = None,
-        radius: float | None = None,
-        options: Mapping[str, Any] | None = None,
+        request: SearchRequest,
     ) -> Answer:
         """See `Backend.search`; of all in ``radius``, those that HTTP answers."""
         files = {"image": image.data}
-        return self._find(
-            "POST", "/search", params=_asked(k, radius, options), files=files
-        )
+        return self._find("POST", "/search", params=_asked(request), files=files)
 
     def search_by_id(
         self,
         image_id: ImageId,
-        *,
-        k: int | None = None,
-        radius: float | None = None,
-        options: Mapping[str, Any] | None = None,
+        request: SearchRequest,
     ) -> Answer:
         """See `Backend.search_by_id`; of all in ``radius``, those that HTTP answers."""
         path = f"/images/{image_id}/similar"
-        return self._find("GET", path, params=_asked(k, radius, options))
+        return self._find("GET", path, params=_asked(request))
 
-    def search_words(
+    def search_text(
         self,
         text: str,
-        *,
-        k: int | None = None,
-        radius: float | None = None,
-        options: Mapping[str, Any] | None = None,
+        request: SearchRequest,
     ) -> Answer:
-        """See `Backend.search_words`; of all in ``radius``, those that HTTP answers."""
+        """See `Backend.search_text`; of all in ``radius``, those that HTTP answers."""
         return self._find(
-            "POST", "/search", params=_asked(k, radius, options), data={"text": text}
+            "POST", "/search", params=_asked(request), data={"text": text}
         )
 
     def close(self) -> None:
@@ -208,9 +198,7 @@ class RemoteBackend:
         raise refusal
 
 
-def _asked(
-    k: int | None, radius: float | None, options: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def _asked(request: SearchRequest) -> dict[str, Any]:
     """Return what a search is told, as it stands in the address."""
-    told = {"k": k, "radius": radius, **(options or {})}
+    told = {"k": request.k, "radius": request.radius, **request.options}
     return {name: value for name, value in told.items() if value is not None}

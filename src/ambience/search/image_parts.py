@@ -10,6 +10,7 @@ from ambience.core.geometry import shift
 from ambience.core.matches import Answer, Match
 from ambience.core.region import Region
 from ambience.imaging import ImageFile, part
+from ambience.service import SearchRequest
 from ambience.service.backend import Backend
 from ambience.web.schemas import MAX_K
 
@@ -51,7 +52,7 @@ class ImagePart:
         means the part's.
         """
         # One more, as the image itself may be among them.
-        answer = backend.search(self.file, k=min(k + 1, MAX_K))
+        answer = backend.search(self.file, SearchRequest(k=min(k + 1, MAX_K)))
         others = [match for match in answer.matches if match.image_id != self.of]
         return replace(answer, matches=tuple(map(self._on_whole, others[:k])))
 

@@ -274,7 +274,7 @@ def _asks(
                     "words have no duplicates: search with an image, or for all matches"
                 )
             asks = {
-                name: partial(b.search_words, text)
+                name: partial(b.search_text, text)
                 for name, b in backends.items()
                 if b.reads_words
             }

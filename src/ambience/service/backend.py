@@ -13,7 +13,9 @@ from ambience.core.matches import Answer
 from ambience.core.options import SearchOptions
 from ambience.core.settings import TIMEOUT_S
 from ambience.imaging import ImageFile
-from ambience.service import ReadsWords, Service
+from ambience.service.reads_words import ReadsWords
+from ambience.service.search_request import SearchRequest
+from ambience.service.service import Service
 
 
 class Backend(Protocol):
@@ -35,7 +37,7 @@ class Backend(Protocol):
 
     @property
     def reads_words(self) -> bool:
-        """Whether `search_words` finds anything."""
+        """Whether `search_text` finds anything."""
         ...
 
     @property
@@ -66,26 +68,17 @@ class Backend(Protocol):
     def search(
         self,
         image: ImageFile,
+        request: SearchRequest,
         /,
-        *,
-        k: int | None = None,
-        radius: float | None = None,
-        options: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """Find the images most like one: the ``k`` nearest, or all in ``radius``.
-
-        ``options`` are fields of `options`, by name.
-        """
+        """Find the images most like one, nearest first."""
         ...
 
     def search_by_id(
         self,
         image_id: ImageId,
+        request: SearchRequest,
         /,
-        *,
-        k: int | None = None,
-        radius: float | None = None,
-        options: Mapping[str, Any] | None = None,
     ) -> Answer:
         """Find images like a known one, which itself is left out.
 
@@ -94,14 +87,11 @@ class Backend(Protocol):
         """
         ...
 
-    def search_words(
+    def search_text(
         self,
         text: str,
+        request: SearchRequest,
         /,
-        *,
-        k: int | None = None,
-        radius: float | None = None,
-        options: Mapping[str, Any] | None = None,
     ) -> Answer:
         """Find the images that words describe best.
 
@@ -168,39 +158,30 @@ class LocalBackend:
     def search(
         self,
         image: ImageFile,
-        *,
-        k: int | None = None,
-        radius: float | None = None,
-        options: Mapping[str, Any] | None = None,
+        request: SearchRequest,
     ) -> Answer:
         """See `Backend.search`."""
-        return self.service.search(image.image, k=k, radius=radius, options=options)
+        return self.service.search(image.image, request)
 
     def search_by_id(
         self,
         image_id: ImageId,
-        *,
-        k: int | None = None,
-        radius: float | None = None,
-        options: Mapping[str, Any] | None = None,
+        request: SearchRequest,
     ) -> Answer:
         """See `Backend.search_by_id`."""
-        return self.service.search_by_id(image_id, k=k, radius=radius, options=options)
+        return self.service.search_by_id(image_id, request)
 
-    def search_words(
+    def search_text(
         self,
         text: str,
-        *,
-        k: int | None = None,
-        radius: float | None = None,
-        options: Mapping[str, Any] | None = None,
+        request: SearchRequest,
     ) -> Answer:
-        """See `Backend.search_words`."""
+        """See `Backend.search_text`."""
         if not isinstance(self.service, ReadsWords):
             raise BadParameterError(
                 f"{self.name} does not search by words: send an image"
             )
-        return self.service.search_words(text, k=k, radius=radius, options=options)
+        return self.service.search_text(text, request)
 
     def close(self) -> None:
         """See `Backend.close`."""
@@ -250,16 +231,16 @@ class UnavailableBackend:
         """See `Backend.ids`."""
         raise UnavailableError(self._reason)
 
-    def search(self, _: ImageFile, **__: Any) -> Answer:
+    def search(self, _: ImageFile, __: SearchRequest) -> Answer:
         """See `Backend.search`."""
         raise UnavailableError(self._reason)
 
-    def search_by_id(self, _: ImageId, **__: Any) -> Answer:
+    def search_by_id(self, _: ImageId, __: SearchRequest) -> Answer:
         """See `Backend.search_by_id`."""
         raise UnavailableError(self._reason)
 
-    def search_words(self, _: str, **__: Any) -> Answer:
-        """See `Backend.search_words`."""
+    def search_text(self, _: str, __: SearchRequest) -> Answer:
+        """See `Backend.search_text`."""
         raise UnavailableError(self._reason)
 
     def close(self) -> None:

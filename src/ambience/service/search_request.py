@@ -1,32 +1,35 @@
-"""How many matches a search answers, or how far it looks."""
+"""What a search is asked for: how many matches or how far, and how to look."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from ambience.core.errors import BadParameterError
 from ambience.core.matches import Answer, Background, Match
 
 
 @dataclass(frozen=True, slots=True)
-class Depth:
-    """How many matches a search answers, or how far.
+class SearchRequest:
+    """How many matches a search answers or how far it looks, and the service's options.
 
     Attributes:
-        k: How many at most; or
-        radius: how far at most. Exactly one of the two.
+        k: How many matches at most; or
+        radius: how far away at most. Exactly one of the two.
+        options: Fields of the service's own options, by name.
 
     Raises:
-        BadParameterError: If both or none are given.
+        BadParameterError: If both or none of ``k`` and ``radius`` are given.
     """
 
-    k: int | None
-    radius: float | None
+    k: int | None = None
+    radius: float | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if (self.k is None) == (self.radius is None):
             raise BadParameterError("give exactly one of k and radius")
 
-    def of(
+    def answer(
         self,
         matches: Sequence[Match],
         note: str = "",

@@ -8,7 +8,7 @@ from ambience.core.features import Extractor, Feature, Image, ImageId, Query
 from ambience.core.matches import Answer
 from ambience.core.options import SearchOptions, check_options
 from ambience.engine.embedded.index_follower import Following, IndexT
-from ambience.service.search_request import Depth
+from ambience.service.search_request import SearchRequest
 from ambience.service.status import ServiceStatus
 
 
@@ -71,34 +71,24 @@ class Service(ABC, Generic[IndexT]):
     def search(
         self,
         image: Image,
-        *,
-        k: int | None = None,
-        radius: float | None = None,
-        options: Mapping[str, Any] | None = None,
+        request: SearchRequest,
     ) -> Answer:
         """Find the images most like one, nearest first.
 
         Args:
             image: What to search with.
-            k: How many at most; or
-            radius: how far at most. Exactly one of the two.
-            options: Fields of `options`.
+            request: How many at most or how far, and the options.
 
         Raises:
-            BadParameterError: If an option is wrong, or both or none of ``k`` and
-                ``radius`` are given.
+            BadParameterError: If an option is wrong.
         """
-        depth = Depth(k, radius)
-        checked = check_options(self.options, options or {})
-        return self._answer(self.extractor.query(image), depth, checked)
+        checked = check_options(self.options, request.options)
+        return self._answer(self.extractor.query(image), request, checked)
 
     def search_by_id(
         self,
         image_id: ImageId,
-        *,
-        k: int | None = None,
-        radius: float | None = None,
-        options: Mapping[str, Any] | None = None,
+        request: SearchRequest,
     ) -> Answer:
         """Find images like a known one, which itself is left out.
 
@@ -106,10 +96,9 @@ class Service(ABC, Generic[IndexT]):
             NotFoundError: If ``image_id`` is unknown.
             BadParameterError: As for `search`.
         """
-        depth = Depth(k, radius)
-        checked = check_options(self.options, options or {})
+        checked = check_options(self.options, request.options)
         query = self.extractor.query_from(self.store.get(image_id))
-        return self._answer(query, depth, checked, without=image_id)
+        return self._answer(query, request, checked, without=image_id)
 
     def snapshot(self) -> None:
         """Write the index to disk if it changed since the last time."""
@@ -123,7 +112,7 @@ class Service(ABC, Generic[IndexT]):
     def _answer(
         self,
         query: Query,
-        depth: Depth,
+        request: SearchRequest,
         options: Any,
         without: ImageId | None = None,
     ) -> Answer:

@@ -13,6 +13,7 @@ from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.core.matches import Answer
 from ambience.core.numbers import WHOLE
 from ambience.imaging import ImageFile, Limits
+from ambience.service import SearchRequest
 from ambience.service.backend import Backend
 from ambience.web.forms import FormRoute, only_fields
 from ambience.web.openapi import problems
@@ -129,7 +130,7 @@ def _add_searches(router: APIRouter, backend: Backend, limits: Limits) -> None:
         """Find images like a known one, which itself is left out."""
         exactly_one(k, radius)
         answer = backend.search_by_id(
-            ImageId(image_id), k=k, radius=radius, options=told
+            ImageId(image_id), SearchRequest(k=k, radius=radius, options=told)
         )
         return _nearest(answer)
 
@@ -140,7 +141,9 @@ def _add_searches(router: APIRouter, backend: Backend, limits: Limits) -> None:
     ) -> SearchAnswer:
         """Find images like the one sent: the nearest k, or all within a radius."""
         file = ImageFile(image, limits=limits)
-        answer = backend.search(file, k=depth.k, radius=depth.radius, options=told)
+        answer = backend.search(
+            file, SearchRequest(k=depth.k, radius=depth.radius, options=told)
+        )
         return _nearest(answer)
 
     def search_either_way(
@@ -151,8 +154,8 @@ def _add_searches(router: APIRouter, backend: Backend, limits: Limits) -> None:
     ) -> SearchAnswer:
         """Find images like the one sent, or those that words describe."""
         if text is not None and image is None:
-            answer = backend.search_words(
-                text, k=depth.k, radius=depth.radius, options=told
+            answer = backend.search_text(
+                text, SearchRequest(k=depth.k, radius=depth.radius, options=told)
             )
             return _nearest(answer)
         if image is None or text is not None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ambience import registry
 from ambience.core.features import Image, ImageId
 from ambience.core.matches import Answer
+from ambience.service import SearchRequest
 from ambience.service.keypoints import MultiVectorService
 from tests.drawing import drawn_image
 
@@ -61,4 +62,4 @@ def ids(answer: Answer) -> list[int]:
 
 
 def nearest(service: MultiVectorService, query: Image) -> int:
-    return service.search(query, k=1).matches[0].image_id
+    return service.search(query, SearchRequest(k=1)).matches[0].image_id

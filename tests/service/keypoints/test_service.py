@@ -12,6 +12,7 @@ from ambience.core.errors import BadParameterError, NotFoundError
 from ambience.core.features import Image, ImageId
 from ambience.core.geometry import mapped
 from ambience.core.keypoints import unpack
+from ambience.service import SearchRequest
 from ambience.service.keypoints import MultiVectorService
 from tests.service.keypoints.house import (
     BLANK,
@@ -48,14 +49,14 @@ def test_an_image_a_part_and_its_mirror_image_find_it(
     filled: MultiVectorService, query_of: Callable[[int], Image]
 ) -> None:
     for seed in (0, COUNT - 1):
-        match = filled.search(query_of(seed), k=3).matches[0]
+        match = filled.search(query_of(seed), SearchRequest(k=3)).matches[0]
         assert match.image_id == seed
         assert match.distance < 0.01
         assert match.details["mirrored"] == (query_of is mirrored)
 
 
 def test_a_match_says_where_it_is(filled: MultiVectorService) -> None:
-    (match, *_) = filled.search(crop(3), k=1).matches
+    (match, *_) = filled.search(crop(3), SearchRequest(k=1)).matches
     told = match.details
     assert told["query_overlap"] == pytest.approx(1, abs=0.02)
     assert told["image_overlap"] == pytest.approx(32 * 44 / (48 * 64), abs=0.02)
@@ -66,56 +67,63 @@ def test_a_match_says_where_it_is(filled: MultiVectorService) -> None:
 
 
 def test_points_are_answered_on_demand(filled: MultiVectorService) -> None:
-    (match, *_) = filled.search(crop(3), k=1, options={"points": True}).matches
+    (match, *_) = filled.search(
+        crop(3), SearchRequest(k=1, options={"points": True})
+    ).matches
     points = np.array(match.details["points"])
     assert points.shape == (match.details["inliers"], 4)
     there = mapped(np.array(match.details["transform"]), points[:, :2])
     assert np.hypot(*(there - points[:, 2:]).T).max() < 1
-    plain = filled.search(crop(3), k=1).matches[0]
+    plain = filled.search(crop(3), SearchRequest(k=1)).matches[0]
     assert {**plain.details, "points": match.details["points"]} == match.details
 
 
 def test_matches_are_nearest_first_and_no_more_than_asked(
     filled: MultiVectorService,
 ) -> None:
-    everything = filled.search(crop(1), radius=1)
+    everything = filled.search(crop(1), SearchRequest(radius=1))
     distances = [match.distance for match in everything.matches]
     assert distances == sorted(distances)
-    near = filled.search(crop(1), radius=0.5)
+    near = filled.search(crop(1), SearchRequest(radius=0.5))
     assert near.matches == tuple(m for m in everything.matches if m.distance <= 0.5)
     assert ids(near)[0] == 1
-    assert filled.search(crop(1), k=1).matches == everything.matches[:1]
+    assert filled.search(crop(1), SearchRequest(k=1)).matches == everything.matches[:1]
 
 
 def test_a_search_by_id_leaves_the_image_out(service: MultiVectorService) -> None:
-    assert ids(service.search_by_id(ImageId(1), radius=0.5)) == []
+    assert ids(service.search_by_id(ImageId(1), SearchRequest(radius=0.5))) == []
     service.add({ImageId(11): crop(1), ImageId(12): mirrored(1)})
-    assert sorted(ids(service.search_by_id(ImageId(1), radius=0.5))) == [11, 12]
-    assert sorted(ids(service.search_by_id(ImageId(11), radius=0.5))) == [1, 12]
+    assert sorted(ids(service.search_by_id(ImageId(1), SearchRequest(radius=0.5)))) == [
+        11,
+        12,
+    ]
+    assert sorted(
+        ids(service.search_by_id(ImageId(11), SearchRequest(radius=0.5)))
+    ) == [1, 12]
     with pytest.raises(NotFoundError):
-        service.search_by_id(ImageId(99), k=1)
+        service.search_by_id(ImageId(99), SearchRequest(k=1))
 
 
 def test_adding_again_replaces(service: MultiVectorService) -> None:
     service.add({ImageId(1): image(50)})
     assert service.status().count == 4
     assert nearest(service, crop(50)) == 1
-    assert ids(service.search(image(1), radius=0.5)) == []
+    assert ids(service.search(image(1), SearchRequest(radius=0.5))) == []
 
 
 def test_what_is_removed_is_not_found(service: MultiVectorService) -> None:
     assert service.remove([ImageId(2), ImageId(99)]) == [2]
     assert service.status().count == 3
-    assert ids(service.search(image(2), radius=0.5)) == []
+    assert ids(service.search(image(2), SearchRequest(radius=0.5))) == []
     with pytest.raises(NotFoundError):
-        service.search_by_id(ImageId(2), k=1)
+        service.search_by_id(ImageId(2), SearchRequest(k=1))
     assert nearest(service, crop(3)) == 3
     assert service.remove([ImageId(2)]) == []
 
 
 def test_equal_images_are_all_found(service: MultiVectorService) -> None:
     service.add({ImageId(30): image(3), ImageId(20): image(3)})
-    assert ids(service.search(image(3), radius=0.5)) == [3, 20, 30]
+    assert ids(service.search(image(3), SearchRequest(radius=0.5))) == [3, 20, 30]
 
 
 def test_changes_of_another_process_are_seen(service: MultiVectorService) -> None:
@@ -126,7 +134,7 @@ def test_changes_of_another_process_are_seen(service: MultiVectorService) -> Non
     assert nearest(service, crop(70)) == 70
     assert service.status().lag == 0
     service.store.remove([ImageId(70)])
-    assert ids(service.search(crop(70), radius=0.5)) == []
+    assert ids(service.search(crop(70), SearchRequest(radius=0.5))) == []
 
 
 def test_the_status_counts_images_and_keypoints(service: MultiVectorService) -> None:
@@ -143,27 +151,27 @@ def test_a_blank_image_is_stored_and_never_found(service: MultiVectorService) ->
     assert service.status().count == 5
     assert service.status().rows < before  # those of the image that it replaced
     for answer in (
-        service.search(BLANK, k=5),
-        service.search(BLANK, k=5, options={"verify": False}),
-        service.search_by_id(ImageId(100), k=5),
+        service.search(BLANK, SearchRequest(k=5)),
+        service.search(BLANK, SearchRequest(k=5, options={"verify": False})),
+        service.search_by_id(ImageId(100), SearchRequest(k=5)),
     ):
         assert answer.matches == ()
         assert "blank" in answer.note
-    assert service.search(image(2), k=5).note == ""
+    assert service.search(image(2), SearchRequest(k=5)).note == ""
 
 
 def test_an_empty_service_finds_nothing(tmp_path: Path) -> None:
     with opened(tmp_path) as service:
-        assert service.search(image(0), k=5).matches == ()
+        assert service.search(image(0), SearchRequest(k=5)).matches == ()
         assert service.status().rows == 0
         assert not service.train()
         service.add({ImageId(0): BLANK})
-        assert service.search(image(0), k=5).matches == ()
+        assert service.search(image(0), SearchRequest(k=5)).matches == ()
         assert not service.train()
 
 
 def test_votes_are_answered_without_proof(filled: MultiVectorService) -> None:
-    answer = filled.search(mirrored(4), k=5, options={"verify": "false"})
+    answer = filled.search(mirrored(4), SearchRequest(k=5, options={"verify": "false"}))
     assert len(answer.matches) == 5
     assert len(set(ids(answer))) == 5
     first, second, *_ = answer.matches
@@ -174,36 +182,52 @@ def test_votes_are_answered_without_proof(filled: MultiVectorService) -> None:
     assert [m.distance for m in answer.matches] == pytest.approx(
         [1 / (1 + m.details["votes"]) for m in answer.matches], rel=0.001
     )
-    far = filled.search(mirrored(4), radius=first.distance, options={"verify": False})
+    far = filled.search(
+        mirrored(4), SearchRequest(radius=first.distance, options={"verify": False})
+    )
     assert far.matches == (first,)
 
 
 def test_only_so_many_candidates_are_looked_at(service: MultiVectorService) -> None:
     service.add({ImageId(10 + n): image(3) for n in range(4)})
-    every = service.search(image(3), radius=0.5)
+    every = service.search(image(3), SearchRequest(radius=0.5))
     assert len(every.matches) == 5
-    two = service.search(image(3), radius=0.5, options={"max_candidates": "2"})
+    two = service.search(
+        image(3), SearchRequest(radius=0.5, options={"max_candidates": "2"})
+    )
     assert len(two.matches) == 2
-    one = service.search(image(3), radius=0.5, options={"max_candidates": 1})
+    one = service.search(
+        image(3), SearchRequest(radius=0.5, options={"max_candidates": 1})
+    )
     assert one.matches == every.matches[:1]
 
 
 def test_as_many_candidates_are_looked_at_as_are_set(tmp_path: Path) -> None:
     with opened(tmp_path, max_candidates=2) as service:
         service.add({ImageId(n): image(3) for n in range(4)})
-        assert ids(service.search(image(3), radius=0.5)) == [0, 1]
+        assert ids(service.search(image(3), SearchRequest(radius=0.5))) == [0, 1]
         options = {"max_candidates": 3}
-        assert len(service.search(image(3), radius=0.5, options=options).matches) == 3
+        assert (
+            len(
+                service.search(
+                    image(3), SearchRequest(radius=0.5, options=options)
+                ).matches
+            )
+            == 3
+        )
 
 
 def test_a_search_out_of_time_answers_what_it_has(tmp_path: Path) -> None:
     with opened(tmp_path, time_budget_s=1e-9) as service:
         add(service, IDS)
-        answer = service.search(image(3), k=COUNT)
+        answer = service.search(image(3), SearchRequest(k=COUNT))
         assert ids(answer)[0] == 3
         assert "the time was up" in answer.note
         # Nothing is looked at closely then, so no time is short.
-        assert service.search(image(3), k=3, options={"verify": False}).note == ""
+        assert (
+            service.search(image(3), SearchRequest(k=3, options={"verify": False})).note
+            == ""
+        )
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -212,8 +236,8 @@ def test_threads_change_nothing(
 ) -> None:
     with opened(tmp_path, threads=threads) as service:
         add(service, IDS)
-        found = service.search(crop(2), radius=0.5)
-        assert found == filled.search(crop(2), radius=0.5)
+        found = service.search(crop(2), SearchRequest(radius=0.5))
+        assert found == filled.search(crop(2), SearchRequest(radius=0.5))
 
 
 @pytest.mark.parametrize(
@@ -232,9 +256,9 @@ def test_wrong_options_are_named(
     filled: MultiVectorService, options: dict[str, Any], named: str
 ) -> None:
     with pytest.raises(BadParameterError, match=named):
-        filled.search(image(0), k=1, options=options)
+        filled.search(image(0), SearchRequest(k=1, options=options))
     with pytest.raises(BadParameterError, match=named):
-        filled.search_by_id(ImageId(0), k=1, options=options)
+        filled.search_by_id(ImageId(0), SearchRequest(k=1, options=options))
 
 
 @pytest.mark.parametrize("depth", [{}, {"k": 3, "radius": 0.5}])

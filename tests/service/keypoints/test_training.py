@@ -15,6 +15,7 @@ from ambience.engine.embedded.descriptors.quantizer import (
     Quantizer,
     TrainingStoppedError,
 )
+from ambience.service import SearchRequest
 from ambience.service.keypoints import MultiVectorService
 from ambience.service.keypoints import training as training_module
 from tests.service.keypoints.house import (
@@ -36,7 +37,9 @@ FEW = 1_500  # descriptors: four of these images have fewer, nine have more
 
 def answers(service: MultiVectorService) -> list[tuple[Match, ...]]:
     """Return what is surely found: weak candidates depend on how votes are counted."""
-    return [service.search(query, radius=0.5).matches for query in QUERIES]
+    return [
+        service.search(query, SearchRequest(radius=0.5)).matches for query in QUERIES
+    ]
 
 
 def wait_for_training(service: MultiVectorService) -> None:
@@ -96,7 +99,7 @@ def test_a_trained_index_follows_changes(service: MultiVectorService) -> None:
     assert nearest(service, crop(50)) == 50
     assert nearest(service, crop(51)) == 3
     for gone in (2, 3, 5):
-        assert ids(service.search(image(gone), radius=0.5)) == []
+        assert ids(service.search(image(gone), SearchRequest(radius=0.5))) == []
     assert service.status().rows < rows
     assert nearest(service, crop(7)) == 7
 
@@ -104,7 +107,9 @@ def test_a_trained_index_follows_changes(service: MultiVectorService) -> None:
 def test_nprobe_is_how_far_a_search_looks(service: MultiVectorService) -> None:
     assert service.train()
     near, far, everywhere = (
-        service.search(crop(6), k=1, options={"verify": False, "nprobe": nprobe})
+        service.search(
+            crop(6), SearchRequest(k=1, options={"verify": False, "nprobe": nprobe})
+        )
         for nprobe in (1, 1_000, 10_000)
     )
     assert ids(near) == ids(far) == [6]
@@ -138,7 +143,7 @@ def test_a_restart_answers_as_before(tmp_path: Path, *, trained: bool) -> None:
         add(service, [2])
         assert nearest(service, crop(2)) == 2
         service.remove([ImageId(8)])
-        assert ids(service.search(image(8), radius=0.5)) == []
+        assert ids(service.search(image(8), SearchRequest(radius=0.5))) == []
 
 
 @pytest.mark.parametrize("trained", [False, True])
@@ -159,7 +164,7 @@ def test_what_came_after_the_snapshot_is_replayed(
         assert service.status().rows == rows
         assert service.status().index.startswith("IVF" if trained else "exact")
         assert [nearest(service, crop(seed)) for seed in (50, 60, 7)] == [1, 60, 7]
-        assert ids(service.search(image(3), radius=0.5)) == []
+        assert ids(service.search(image(3), SearchRequest(radius=0.5))) == []
 
 
 def test_a_lost_snapshot_is_made_anew(tmp_path: Path) -> None:
@@ -265,7 +270,9 @@ def test_nobody_notices_that_an_index_is_trained(service: MultiVectorService) ->
         add(service, [added])
         assert nearest(service, crop(added)) == added
         service.remove([ImageId(added - 1)] if added > COUNT else [])
-        found = [service.search(query, k=1).matches[0] for query in QUERIES]
+        found = [
+            service.search(query, SearchRequest(k=1)).matches[0] for query in QUERIES
+        ]
         assert found == [matches[0] for matches in before]
         added += 1
     thread.join()
@@ -276,4 +283,4 @@ def test_nobody_notices_that_an_index_is_trained(service: MultiVectorService) ->
     assert service.status().count == COUNT + 1
     assert service.status().lag == 0
     for gone in range(COUNT, added - 1):
-        assert ids(service.search(image(gone), radius=0.5)) == []
+        assert ids(service.search(image(gone), SearchRequest(radius=0.5))) == []

@@ -9,8 +9,8 @@ import math
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
@@ -42,6 +42,7 @@ from ambience.imaging import ImageFile, Limits
 from ambience.ingest import Arrival
 from ambience.library.resources import Resources
 from ambience.search.reverse_search import ReverseSearch
+from ambience.service import SearchRequest
 from ambience.service.backend import Backend
 from ambience.service.keypoints import MultiVectorOptions
 from ambience.web.forms import FormRoute, only_fields
@@ -151,7 +152,7 @@ def _search_routes(backend: Backend, limits: Limits, names: FileNames) -> APIRou
         """Find images like the one sent."""
         asked, data = told
         file = ImageFile(data, limits=limits)
-        found = _found(backend, asked, lambda **how: backend.search(file, **how))
+        found = _found(backend, asked, partial(backend.search, file))
         return names.put_on(found)
 
     @router.post(
@@ -163,8 +164,8 @@ def _search_routes(backend: Backend, limits: Limits, names: FileNames) -> APIRou
         """Find images like a known one, which comes first where distances count."""
         image_id = ImageId(asked.image_id)
 
-        def search(**how: Any) -> Answer:
-            answer = backend.search_by_id(image_id, **how)
+        def search(request: SearchRequest) -> Answer:
+            answer = backend.search_by_id(image_id, request)
             if _by_matches(backend):
                 return answer
             return Answer((Match(image_id, 0.0), *answer.matches))
@@ -181,11 +182,8 @@ def _search_routes(backend: Backend, limits: Limits, names: FileNames) -> APIRou
         @router.post(f"/{similar}_text", response_model_exclude_none=True)
         def by_text(asked: LegacySearchByText) -> list[LegacyMatch]:
             """Find the images that words describe."""
-
-            def search(**how: Any) -> Answer:
-                return backend.search_words(asked.text, **how)
-
-            return names.put_on(_found(backend, asked, search))
+            found = _found(backend, asked, partial(backend.search_text, asked.text))
+            return names.put_on(found)
 
     return router
 
@@ -290,7 +288,7 @@ def _by_matches(backend: Backend) -> bool:
 
 
 def _found(
-    backend: Backend, asked: LegacySearch, search: Callable[..., Answer]
+    backend: Backend, asked: LegacySearch, search: Callable[[SearchRequest], Answer]
 ) -> list[LegacyMatch]:
     """Return what a search finds: by matches, or by exactly one of k and threshold."""
     k = min(asked.k or MAX_K, MAX_K)
@@ -300,17 +298,18 @@ def _found(
     if (asked.k is None) == (asked.distance_threshold is None):
         raise BadParameterError("give exactly one of k and distance_threshold")
     if asked.distance_threshold is None:
-        answer = search(k=k, options=options)
+        answer = search(SearchRequest(k=k, options=options))
     else:
         unit = _UNITS.get(backend.name, 1.0)
-        answer = search(radius=asked.distance_threshold / unit, options=options)
+        radius = asked.distance_threshold / unit
+        answer = search(SearchRequest(radius=radius, options=options))
     found = [_measured(backend.name, match) for match in answer.matches[:k]]
     below = asked.distance_threshold
     return [m for m in found if below is None or (m.distance or 0) < below]
 
 
 def _with_matches(
-    backend: Backend, asked: LegacySearch, search: Callable[..., Answer]
+    backend: Backend, asked: LegacySearch, search: Callable[[SearchRequest], Answer]
 ) -> list[LegacyMatch]:
     """Return what has enough matches, most first: by votes, by pairs or by inliers."""
     options = asked.options_of(backend) | {"verify": asked.use_smnn_matching}
@@ -320,7 +319,8 @@ def _with_matches(
             options["max_candidates"] = _VERSIONS * min(asked.k, MAX_K)
     else:
         counted = "inliers" if asked.use_ransac else "matches"
-    answer = search(radius=1.0, options=options)  # all: not the nearest have the most
+    # All of them: those with the most matches need not be the nearest.
+    answer = search(SearchRequest(radius=1.0, options=options))
     found = [_measured(backend.name, match, counted) for match in answer.matches]
     return _in_order([m for m in found if (m.matches or 0) >= asked.knn_min_matches])
 

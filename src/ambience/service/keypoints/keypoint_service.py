@@ -17,11 +17,13 @@ from ambience.engine.embedded.descriptors.votes import UNLIKE_SHARE, Candidate
 from ambience.engine.embedded.index_follower import Following
 from ambience.engine.embedded.snapshots import Snapshots
 from ambience.engine.embedded.store import FeatureStore
-from ambience.service import Depth, Parts, Service
+from ambience.service.declaration import Parts
 from ambience.service.keypoints.examination import Examination
 from ambience.service.keypoints.options import MultiVectorOptions, MultiVectorSettings
 from ambience.service.keypoints.placement import Verifier
 from ambience.service.keypoints.training import Trainer, first_index
+from ambience.service.search_request import SearchRequest
+from ambience.service.service import Service
 
 _VOTING = 800  # keypoints of a query that look for images; all of them prove matches
 
@@ -103,7 +105,7 @@ class MultiVectorService(Service[DescriptorIndex]):
     def _answer(
         self,
         query: Query,
-        depth: Depth,
+        request: SearchRequest,
         options: MultiVectorOptions,
         without: ImageId | None = None,
     ) -> Answer:
@@ -127,15 +129,15 @@ class MultiVectorService(Service[DescriptorIndex]):
         )
         candidates = [candidate for candidate in found if candidate.image_id != without]
         if not options.verify:
-            return depth.of(_by_votes(candidates, list(keypoints)))
+            return request.answer(_by_votes(candidates, list(keypoints)))
         closely = Examination(self._verifier, keypoints, self._keypoints_of)
         note = closely.look_at(
             candidates,
             time_s=self._settings.time_budget_s,
-            enough=depth.k,
+            enough=request.k,
             threads=self._threads,
         )
-        return depth.of(closely.matches(points=options.points), note)
+        return request.answer(closely.matches(points=options.points), note)
 
     def _keypoints_of(self, image_id: ImageId) -> Keypoints | None:
         """Return what is stored of an image, ``None`` if it has just gone."""

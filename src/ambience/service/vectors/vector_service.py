@@ -19,7 +19,7 @@ from ambience.engine.embedded.index_follower import Following
 from ambience.engine.embedded.snapshots import Snapshots
 from ambience.engine.embedded.store import FeatureStore
 from ambience.service.declaration import Parts
-from ambience.service.search_request import Depth
+from ambience.service.search_request import SearchRequest
 from ambience.service.service import Service
 from ambience.service.vectors.background_sample import BackgroundSample
 
@@ -112,7 +112,7 @@ class RetrievalService(Service[VectorIndex]):
     def _answer(
         self,
         query: Query,
-        depth: Depth,
+        request: SearchRequest,
         options: Any,
         without: ImageId | None = None,
     ) -> Answer:
@@ -123,11 +123,11 @@ class RetrievalService(Service[VectorIndex]):
             )
         self._catch_up()
         index = self._following.index
-        if depth.k is not None:
-            near = index.search(query.rows, k=depth.k + (without is not None))
+        if request.k is not None:
+            near = index.search(query.rows, k=request.k + (without is not None))
         else:
-            near = index.within(query.rows, radius=depth.radius or 0)
-        return depth.of(
+            near = index.within(query.rows, radius=request.radius or 0)
+        return request.answer(
             [_match(found, query) for found in near if found.image_id != without],
             background=self._sample.compared(query) if self._sample else None,
         )
