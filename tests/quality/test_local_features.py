@@ -177,7 +177,7 @@ def test_photographs_are_unlike_each_other(library: Library) -> None:
         feature = service.store.get(image_id)
         service.remove([image_id])
         answer = service.search(image, SearchRequest(radius=SURE))
-        service.add_features({image_id: feature})
+        service.put({image_id: feature})
         assert answer.matches == (), library.files[number].name
 
 

@@ -198,7 +198,7 @@ def test_searches_go_on_during_changes(service: RetrievalService) -> None:
     feature = service.extractor.extract([image(80)])[0]
     for start in range(100, 3000, 100):
         many = {ImageId(i): feature for i in range(start, start + 100)}
-        service.add_features(many)
+        service.put(many)
         service.remove(list(many)[::2])
     stop.set()
     for thread in threads:
@@ -209,7 +209,7 @@ def test_searches_go_on_during_changes(service: RetrievalService) -> None:
 
 def test_several_rows_of_an_image_count_as_one(service: RetrievalService) -> None:
     rows = np.concatenate([service.store.get(ImageId(i)).rows for i in (1, 2)])
-    service.add_features({ImageId(30): Feature(rows)})
+    service.put({ImageId(30): Feature(rows)})
     found = service.search(image(1), SearchRequest(k=20)).matches
     assert sorted(m.image_id for m in found) == [*SEEDS, 30]
     assert [m.distance for m in found[:2]] == [0, 0]

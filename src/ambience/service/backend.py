@@ -145,7 +145,7 @@ class LocalBackend:
 
     def put(self, extracted: Mapping[ImageId, Any]) -> None:
         """See `Backend.put`."""
-        self.service.add_features(extracted)
+        self.service.put(extracted)
 
     def remove(self, ids: Sequence[ImageId]) -> list[ImageId]:
         """See `Backend.remove`."""

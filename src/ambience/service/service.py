@@ -1,12 +1,13 @@
 """What every service is: features that are kept, an index in step, and searches."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic
 
 from ambience.core.features import Extractor, Feature, Image, ImageId, Query
 from ambience.core.matches import Answer
 from ambience.core.options import SearchOptions, check_options
+from ambience.engine.collection import Reading
 from ambience.engine.embedded.index_follower import Following, IndexT
 from ambience.service.search_request import SearchRequest
 from ambience.service.status import ServiceStatus
@@ -55,12 +56,38 @@ class Service(ABC, Generic[IndexT]):
     def add(self, images: Mapping[ImageId, Image]) -> None:
         """Extract and keep the features of images; adding an id again replaces it."""
         features = self.extractor.extract(list(images.values()))
-        self.add_features(dict(zip(images, features, strict=True)))
+        self.put(dict(zip(images, features, strict=True)))
 
-    def add_features(self, features: Mapping[ImageId, Feature]) -> None:
+    def put(self, features: Mapping[ImageId, Feature]) -> None:
         """Keep features that were extracted elsewhere; all of them, or none."""
         self.store.put(features)
         self._catch_up()
+
+    def ids(
+        self, *, after: ImageId | None = None, limit: int | None = None
+    ) -> list[ImageId]:
+        """Return the ids of images, in order: those above one, so many at most."""
+        return self.store.ids(after=after, limit=limit)
+
+    def highest_id(self, *, below: int) -> ImageId | None:
+        """Return the highest id of an image, removed ones included, below a bound."""
+        return self.store.highest_id(below=below)
+
+    def readings(self, *, after: ImageId | None = None) -> Iterator[Reading]:
+        """Read every feature, by id, to find those that have changed by themselves."""
+        return self.store.read_all(after=after)
+
+    def damaged(self, ids: Sequence[ImageId]) -> list[ImageId]:
+        """Return those of these images whose features are damaged."""
+        return self.store.damaged(ids)
+
+    def remove_damaged(self, ids: Sequence[ImageId]) -> list[ImageId]:
+        """Remove those of these images whose features are damaged; return them."""
+        return self.store.remove_damaged(ids)
+
+    def add_checksums(self, ids: Sequence[ImageId]) -> None:
+        """Give a checksum to those of these features that have none, as they are."""
+        self.store.add_checksums(ids)
 
     def remove(self, ids: Sequence[ImageId]) -> list[ImageId]:
         """Forget images; return those that were known."""

@@ -16,9 +16,10 @@ from ambience.core.errors import (
     SpecMismatchError,
 )
 from ambience.core.features import Feature, FeatureSpec, ImageId, Rows
+from ambience.engine.collection import Reading
 from ambience.engine.embedded.store import layout
 from ambience.engine.embedded.store.environment import Environment, Transaction
-from ambience.engine.embedded.store.readings import Changes, Reading
+from ambience.engine.embedded.store.readings import Changes
 
 _MAP_BYTES = 2**26  # a start; it doubles whenever it is full
 _BATCH = 4096  # changes read in one transaction while an index catches up
