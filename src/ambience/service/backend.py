@@ -153,7 +153,7 @@ class LocalBackend:
 
     def ids(self, *, after: ImageId | None = None, limit: int) -> list[ImageId]:
         """See `Backend.ids`."""
-        return self.service.store.ids(after=after, limit=limit)
+        return self.service.ids(after=after, limit=limit)
 
     def search(
         self,
