@@ -85,10 +85,10 @@ def test_both_hold_the_same(both: tuple[Service[Any], Service[Any]]) -> None:
     assert on_files.status().spec == in_memory.status().spec
 
 
+@pytest.mark.parametrize("both", ["phash", "color"], indirect=True)
 def test_both_group_and_compare_alike(both: tuple[Service[Any], Service[Any]]) -> None:
     on_files, in_memory = both
-    if not isinstance(on_files, VectorService):
-        pytest.skip("it has no groups")
+    assert isinstance(on_files, VectorService)
     assert isinstance(in_memory, VectorService)
     assert on_files.groups(radius=0.1) == in_memory.groups(radius=0.1) == [[3, 30]]
     others = [ImageId(number) for number in (30, 1, 6, 2)]
