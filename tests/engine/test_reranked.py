@@ -1,9 +1,10 @@
-"""The compressed index of histograms finds what the exact one finds."""
+"""The compressed index of vectors finds what the exact one finds."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ambience.core.distances import row_distances
 from ambience.core.features import FeatureSpec, ImageId, Metric, Rows
 from ambience.engine.embedded.flat_index import FlatIndex
 from ambience.engine.embedded.reranked.reranked_index import RerankedIndex
@@ -121,3 +122,39 @@ def test_equal_changes_give_equal_answers(
     for query in histograms(5, seed=4):
         one = index.nearest(query[None], k=50)
         assert again.nearest(query[None], k=50) == one
+
+
+def directions(count: int, dim: int, *, around: int, seed: int) -> Rows:
+    """Return rows around so many directions, as embeddings of photographs are."""
+    centers = np.random.default_rng(0).normal(0, 1, (around, dim)).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    out = np.empty((count, dim), np.float16)
+    for start in range(0, count, 10_000):
+        part = out[start : start + 10_000]
+        noise = rng.standard_normal(part.shape, np.float32)
+        part[:] = centers[rng.integers(around, size=len(part))] + 0.7 * noise
+    return out
+
+
+@pytest.mark.parametrize(("count", "dim"), [(100_000, 128), (20_000, 768)])
+def test_the_nearest_directions_are_found(count: int, dim: int) -> None:
+    around = count // 100  # as many near each other as are asked for
+    library = Library(directions(count, dim, around=around, seed=1))
+    spec = FeatureSpec(dim=dim, dtype="float16", metric=Metric.COSINE)
+    index = RerankedIndex(spec, library.rows_of)
+    for start in range(0, count, 10_000):
+        some = list(map(ImageId, range(start, start + 10_000)))
+        index.replace((), some, library.rows[start : start + 10_000])
+    found = {10: 0, 100: 0}
+    queries = directions(20, dim, around=around, seed=2)
+    for query in queries:
+        exact = row_distances(Metric.COSINE, query, library.rows)
+        order = np.argsort(exact, kind="stable")
+        for k in found:
+            near = index.nearest(query[None], k=k)
+            ids = [n.image_id for n in near]
+            assert [n.distance for n in near] == exact[ids].tolist()
+            found[k] += len(set(ids) & set(order[:k].tolist()))
+    assert found[10] / (10 * len(queries)) >= 0.999
+    assert found[100] / (100 * len(queries)) >= 0.995
+    assert library.most == 3_000

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from ambience.core.features import Metric, Rows
 
 _BLOCK_BYTES = 1 << 20  # temporary arrays stay in the second-level cache
+_COSINE_DIGITS = 12
+_EXACT = np.dtype(np.float64)
 
 
 def row_distances(metric: Metric, query: Rows, rows: Rows) -> NDArray[Any]:
@@ -57,14 +59,14 @@ def l1_distances(query: Rows, rows: Rows) -> NDArray[Any]:
     """Return the sums of absolute differences; see `row_distances`."""
     if rows.dtype.kind == "f":
         exact = np.empty(len(rows), dtype=np.float64)
-        for part, apart in _differences(query, rows, np.dtype(np.float64)):
+        for part, apart in _widened(rows, _EXACT, minus=query):
             np.abs(apart, out=apart)
             exact[part] = apart.sum(axis=1)
         return exact
     out = np.empty(len(rows), dtype=np.int64)
     # wide enough for the sign of a difference, and no wider
     wide = np.promote_types(np.int32, np.result_type(rows.dtype, np.int8))
-    for part, apart in _differences(query, rows, wide):
+    for part, apart in _widened(rows, wide, minus=query):
         np.abs(apart, out=apart)
         out[part] = apart.sum(axis=1, dtype=np.int64)
     return out
@@ -73,8 +75,8 @@ def l1_distances(query: Rows, rows: Rows) -> NDArray[Any]:
 def l2_distances(query: Rows, rows: Rows) -> NDArray[np.float64]:
     """Return the Euclidean distances; see `row_distances`."""
     out = np.empty(len(rows), dtype=np.float64)
-    for part, apart in _differences(query, rows, np.dtype(np.float64)):
-        out[part] = _squares(apart)
+    for part, apart in _widened(rows, _EXACT, minus=query):
+        out[part] = np.vecdot(apart, apart)
     return np.sqrt(out)
 
 
@@ -83,18 +85,19 @@ def cosine_distances(query: Rows, rows: Rows) -> NDArray[np.float64]:
 
     A row of zeros points nowhere: it is 1 away from every row, itself included.
     """
-    # Half the squared distance of unit vectors is the same number, but it is exactly 0
-    # for equal rows and keeps its precision near 0.
     out = np.ones(len(rows), dtype=np.float64)
-    unit = unit_rows(query[None])[0]
-    if not unit.any():
+    wide = query.astype(np.float64)
+    length = np.sqrt(np.vecdot(wide, wide))
+    if not length:
         return out
-    for part in _parts(rows, np.dtype(np.float64)):
-        units = unit_rows(rows[part])
-        pointing = units.any(axis=1)
-        units -= unit
-        out[part] = np.where(pointing, _squares(units) / 2, 1.0)
-    return out
+    unit = wide / length
+    for part, same in _widened(rows, _EXACT):
+        lengths = np.sqrt(np.vecdot(same, same))
+        pointing = lengths > 0
+        lengths[~pointing] = 1.0
+        out[part] = np.where(pointing, 1 - np.vecdot(same, unit) / lengths, 1.0)
+    # what is less is no angle, but the rounding of sums of 64-bit numbers
+    return np.abs(np.round(out, _COSINE_DIGITS))
 
 
 def unit_rows(rows: Rows) -> NDArray[np.float64]:
@@ -104,38 +107,32 @@ def unit_rows(rows: Rows) -> NDArray[np.float64]:
         rows: Shape ``(n, dim)``.
     """
     units = rows.astype(np.float64)
-    lengths = np.sqrt(_squares(units))
+    lengths = np.sqrt(np.vecdot(units, units))
     lengths[lengths == 0] = 1.0
     units /= lengths[:, None]
     return units
 
 
-def _squares(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sum of the squares of each row."""
-    out: NDArray[np.float64] = np.einsum("ij,ij->i", rows, rows)
-    return out
-
-
-def _parts(rows: Rows, wide: np.dtype[Any]) -> Iterator[slice]:
-    """Yield the blocks in which rows are turned into a wider dtype."""
-    step = max(1, _BLOCK_BYTES // max(1, rows.shape[1] * wide.itemsize))
-    for start in range(0, len(rows), step):
-        yield slice(start, start + step)
-
-
-def _differences(
-    query: Rows, rows: Rows, wide: np.dtype[Any]
+def _widened(
+    rows: Rows, wide: np.dtype[Any], *, minus: Rows | None = None
 ) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """Yield blocks of rows minus the query, each until the next is asked for.
+    """Yield blocks of rows in a wider dtype, each valid until the next is asked for.
 
     All share one array: memory that is new each time takes three times as long as the
     work itself.
+
+    Args:
+        rows: Shape ``(n, dim)``.
+        wide: What they are turned into.
+        minus: Taken from each row, shape ``(dim,)``.
     """
-    work: NDArray[Any] | None = None
-    for part in _parts(rows, wide):
-        block = rows[part]
-        if work is None:
-            work = np.empty(block.shape, dtype=wide)
-        apart = work[: len(block)]
-        np.subtract(block, query, out=apart, dtype=wide)
-        yield part, apart
+    step = max(1, _BLOCK_BYTES // max(1, rows.shape[1] * wide.itemsize))
+    work = np.empty((min(step, len(rows)), rows.shape[1]), dtype=wide)
+    for start in range(0, len(rows), step):
+        block = rows[start : start + step]
+        out = work[: len(block)]
+        if minus is None:
+            np.copyto(out, block)
+        else:
+            np.subtract(block, minus, out=out, dtype=wide)
+        yield slice(start, start + step), out

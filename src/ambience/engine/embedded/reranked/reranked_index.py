@@ -21,8 +21,8 @@ RowsOf = Callable[[NDArray[np.int64]], tuple[NDArray[np.int64], Rows]]
 An image may have several; one that is no longer there is missing."""
 
 EXACT_ROWS = 8_192
-"""Up to here all rows are kept and read: 8 MB and 4 ms for 512 ``uint16``. The codes
-are then based on the mean of these."""
+"""Up to here all rows are kept and read: 8 MB and 4 ms for 512 ``uint16`` by L1, 13 MB
+and 8 ms for 768 ``float16`` by cosine. The codes are then based on the mean of these."""
 
 _SHARE = 30  # candidates for each image asked for: recall@100 above 0.999 among 1M
 _MIN_CANDIDATES = 1_000
@@ -35,7 +35,8 @@ class RerankedIndex:
 
     A search takes 30 times ``k`` candidates by the codes, reads their rows from the
     store and ranks these: every distance is exact, and of the true nearest at least
-    0.999 are found. `within` takes more candidates until at most one in 30 is near
+    0.999 are found among histograms by L1, 0.995 among clustered vectors of 128 to 768
+    columns by cosine. `within` takes more candidates until at most one in 30 is near
     enough. Up to `EXACT_ROWS` rows, both are exact. A row takes ``dim / 8 + 16`` bytes.
     """
 
