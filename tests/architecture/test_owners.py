@@ -24,7 +24,7 @@ OWNERS = {
     "prometheus_client": "web/* gateway/*",
     "rich": "cli/*",
     "sqlite3": "catalog/*",
-    "starlette": "web/* gateway/**/* gallery/*",
+    "starlette": "web/* gateway/**/* gallery/* remote/upstream.py",
     "uvicorn": "cli/*",
 }
 

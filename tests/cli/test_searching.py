@@ -14,6 +14,7 @@ from ambience.cli import main
 from ambience.cli.search import _row
 from ambience.core.features import ImageId
 from ambience.core.matches import FusedMatch, Relation
+from ambience.library.answers import LibraryMatch
 from tests.library import blank_page
 from tests.server import MAIN
 
@@ -97,11 +98,11 @@ def test_a_known_image_and_a_part_of_an_image_are_searched_with(
     [
         ([], "name an image to search with, or give its --id"),
         (["a.png", "--id", "1"], "name an image to search with, or give its --id"),
-        (["--id", "-1"], "--id must be between 0 and 9007199254740991"),
+        (["--id", "-1"], "an id is between 0 and 9007199254740991"),
         (["--id", "1"], "nobody here knows image 1"),
         (["--id", "1", "--region", "1,2"], "region: give x,y,width,height in whole"),
-        (["--id", "1", "--min-score", "2"], "--min-score must be between 0 and 1"),
-        (["--id", "1", "--min-score", "nan"], "--min-score must be between 0 and 1"),
+        (["--id", "1", "--min-score", "2"], "min_score must be between 0 and 1"),
+        (["--id", "1", "--min-score", "nan"], "min_score must be between 0 and 1"),
         (["http://localhost/a.png"], "localhost has no address, or one that is"),
         (["HTTPS://10.0.0.1/a.png"], "10.0.0.1 has no address, or one that is"),
     ],
@@ -129,7 +130,7 @@ def test_nothing_is_fetched_where_that_is_switched_off(
 )
 def test_a_score_is_never_shown_as_more_than_it_is(score: float, shown: str) -> None:
     match = FusedMatch(ImageId(1), score, Relation.SAME_FILE, {"file": {}})
-    assert _row(match, None)[1] == shown
+    assert _row(LibraryMatch(None, match))[1] == shown
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes end otherwise there")

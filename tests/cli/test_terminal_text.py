@@ -62,7 +62,8 @@ def test_no_command_lets_a_name_steer_the_terminal(
     said(capsys, "check", "--repair")
     nowhere = said(capsys, "import", f"{folder}/nowhere{EVIL}", code=1)
     assert f"nowhere{SHOWN} does not exist" in nowhere
-    assert f"x{SHOWN} is not a file" in said(capsys, "search", f"x{EVIL}", code=1)
+    gone = said(capsys, "search", f"x{EVIL}.png", code=1)
+    assert f"there is no file x{SHOWN}.png" in gone
     said(capsys, "train", f"x{EVIL}", code=1)
 
 

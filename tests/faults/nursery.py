@@ -20,10 +20,10 @@ import json, os, signal, sys
 import ambience.cli.serve, ambience.engine.embedded.faiss_kernels
 from ambience import registry
 from ambience.cli import main
-from ambience.service import following
+from ambience.engine.embedded import index_follower
 
 # As in use, but for indexes that are written after a few changes instead of 20,000.
-following._SNAPSHOT_CHANGES, following._SNAPSHOT_SHARE = 5, 0
+index_follower._SNAPSHOT_CHANGES, index_follower._SNAPSHOT_SHARE = 5, 0
 for name in registry.BUILTIN:
     registry.load(name)
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who is dead is buried at once

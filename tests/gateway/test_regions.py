@@ -73,7 +73,7 @@ def test_points_are_in_pixels_of_the_whole_image(system: System) -> None:
             return super().search(image, replace(request, options={"points": True}))
 
     part = ImagePart.cut(image, Region(*BOX), of=None)
-    (match,) = part.search(WithPoints(local.service), k=5).matches
+    (match,) = part.search(WithPoints(local.service), SearchRequest(k=5)).matches
     points = np.array(match.details["points"])
     assert len(points) > 10
     assert points[:, :2] == pytest.approx(points[:, 2:], abs=NEAR)

@@ -8,20 +8,20 @@ from types import FrameType
 from ambience.cli.options import settings_from
 from ambience.cli.output import print_json, progress_bar, report_json, report_lines
 from ambience.ingest import Report
-from ambience.library.system import System
+from ambience.library.library import Library
 
 
 def run(options: argparse.Namespace) -> int:
     """Import, show how far it is, and say what was done."""
     stop = threading.Event()
-    with System.open(settings_from(options)) as system:
+    with Library.of(settings_from(options), to_write=True) as library:
         # The first Ctrl-C ends after the images in work; the next one at once.
         before = signal.signal(signal.SIGINT, _stopper(stop))
         signal.signal(signal.SIGTERM, _stopper(stop))
         try:
             with progress_bar("importing", quiet=options.json) as on_progress:
-                report = system.importer.run(
-                    options.paths,
+                report = library.add_folder(
+                    *options.paths,
                     on_progress=on_progress,
                     stop=stop,
                     again=options.again,

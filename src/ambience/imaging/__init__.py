@@ -6,6 +6,7 @@ from ambience.imaging.decoding import WORKING_SIDE
 from ambience.imaging.encoding import THUMBNAIL_SIDE, png, thumbnail
 from ambience.imaging.formats import EXTENSIONS, Format, sniff
 from ambience.imaging.image_file import ImageFile
+from ambience.imaging.in_memory import file_of
 from ambience.imaging.limits import DEFAULT_LIMITS, Limits
 from ambience.imaging.opening import ImageInfo
 
@@ -19,6 +20,7 @@ __all__ = [
     "ImageInfo",
     "Limits",
     "decoding_ends",
+    "file_of",
     "full_pixels",
     "part",
     "png",

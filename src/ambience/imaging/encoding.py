@@ -65,7 +65,12 @@ def rendition(opened: Opened, *, longest_side: int, permit: Permit = at_once) ->
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
-    """Return pixels of shape ``(height, width, 3)`` as a PNG, packed quickly."""
+    """Return pixels as a PNG, packed quickly.
+
+    Args:
+        pixels: Shape ``(height, width)`` for gray, ``(height, width, 3)`` for sRGB, or
+            ``(height, width, 4)`` with straight alpha.
+    """
     return _png(Pillow.fromarray(pixels))
 
 

@@ -45,16 +45,17 @@ class ImagePart:
         _ = file.info  # decoded before any service's time runs
         return cls(file, region, of)
 
-    def search(self, backend: Backend, *, k: int) -> Answer:
+    def search(self, backend: Backend, request: SearchRequest) -> Answer:
         """Return what a service finds, but for the image that this is a part of.
 
         It is asked with the part alone: what it says of shares of the query's area
         means the part's.
         """
         # One more, as the image itself may be among them.
-        answer = backend.search(self.file, SearchRequest(k=min(k + 1, MAX_K)))
+        k = None if request.k is None else min(request.k + 1, MAX_K)
+        answer = backend.search(self.file, replace(request, k=k))
         others = [match for match in answer.matches if match.image_id != self.of]
-        return replace(answer, matches=tuple(map(self._on_whole, others[:k])))
+        return replace(answer, matches=tuple(map(self._on_whole, others[: request.k])))
 
     def _on_whole(self, match: Match) -> Match:
         """Return a match whose places in the query are pixels of the whole image."""

@@ -17,13 +17,14 @@ from ambience.search.fan_out import Asker, ServiceAnswer
 from ambience.search.image_parts import ImagePart
 from ambience.search.questions import ById, ByImage, ByWords, Query
 from ambience.search.same_pixels import PixelComparison
+from ambience.service import SearchRequest
 from ambience.service.backend import Backend
 
 _MIN_K = 20  # asked of each service, so that a short list is not short of evidence
 _PROVING = ("phash", "local_features")  # what can prove a copy, the quick one first
 
-Ask: TypeAlias = Callable[..., Answer]
-"""Asks one service about the query: ``ask(k=20)``."""
+Ask: TypeAlias = Callable[[SearchRequest], Answer]
+"""Asks one service about the query."""
 
 _Opened: TypeAlias = ByImage | ById | ByWords | ImagePart
 """A query whose region, if it has one, is cut out."""
@@ -166,7 +167,10 @@ class ReverseSearcher:
         unavailable: dict[str, str],
     ) -> None:
         """Ask services at once; put down what each said, or why it could not."""
-        heard = self._asker.ask({name: partial(ask, k=k) for name, ask in asks.items()})
+        request = SearchRequest(k=k)
+        heard = self._asker.ask(
+            {name: partial(ask, request) for name, ask in asks.items()}
+        )
         said.update(self._with_page(heard.said))
         unavailable.update(heard.unavailable)
 

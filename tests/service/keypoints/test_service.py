@@ -264,16 +264,6 @@ def test_wrong_options_are_named(
         filled.search_by_id(ImageId(0), SearchRequest(k=1, options=options))
 
 
-@pytest.mark.parametrize("depth", [{}, {"k": 3, "radius": 0.5}])
-def test_either_how_many_or_how_far(
-    filled: KeypointService, depth: dict[str, Any]
-) -> None:
-    with pytest.raises(BadParameterError, match="exactly one"):
-        filled.search(image(0), SearchRequest(**depth))
-    with pytest.raises(BadParameterError, match="exactly one"):
-        filled.search_by_id(ImageId(0), SearchRequest(**depth))
-
-
 @pytest.mark.parametrize(
     "settings", [{"time_budget_s": 0}, {"max_candidates": 0}, {"threads": -1}]
 )
