@@ -1,7 +1,6 @@
 """The color room, declared."""
 
 from ambience.core.settings import ServiceSettings
-from ambience.engine.embedded.reranked.l1_index import L1Index
 from ambience.service import ServiceSpec, one_feature
 from ambience.services.color.extract import ColorExtractor
 
@@ -16,7 +15,5 @@ SERVICE = ServiceSpec(
     port=33335,
     settings=ColorSettings,
     make_extractor=lambda *_: ColorExtractor(),
-    assemble=one_feature(
-        lambda store: L1Index(store.spec, store.rows_of), background=True
-    ),
+    assemble=one_feature(background=True),
 )

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from ambience.core.features import FeatureSpec, ImageId, Metric, Rows
 from ambience.engine.embedded.flat_index import FlatIndex
-from ambience.engine.embedded.reranked.l1_index import L1Index
+from ambience.engine.embedded.reranked.reranked_index import RerankedIndex
 
 SPEC = FeatureSpec(dim=512, dtype="uint16", metric=Metric.L1, scale=65535.0)
 COUNT = 6_000
@@ -43,36 +43,40 @@ def library() -> Library:
 
 
 @pytest.fixture
-def index(library: Library, monkeypatch: pytest.MonkeyPatch) -> L1Index:
-    monkeypatch.setattr("ambience.engine.embedded.reranked.l1_index.EXACT_ROWS", 1_000)
-    coded = L1Index(SPEC, library.rows_of)
+def index(library: Library, monkeypatch: pytest.MonkeyPatch) -> RerankedIndex:
+    monkeypatch.setattr(
+        "ambience.engine.embedded.reranked.reranked_index.EXACT_ROWS", 1_000
+    )
+    coded = RerankedIndex(SPEC, library.rows_of)
     for start in range(0, COUNT, 900):
         stop = min(COUNT, start + 900)
-        coded.add(list(map(ImageId, range(start, stop))), library.rows[start:stop])
+        coded.replace(
+            (), list(map(ImageId, range(start, stop))), library.rows[start:stop]
+        )
     return coded
 
 
 @pytest.fixture(scope="module")
 def flat(library: Library) -> FlatIndex:
     exact = FlatIndex(SPEC)
-    exact.add(list(map(ImageId, range(COUNT))), library.rows)
+    exact.replace((), list(map(ImageId, range(COUNT))), library.rows)
     return exact
 
 
 def test_the_nearest_are_found_reading_a_part(
-    index: L1Index, flat: FlatIndex, library: Library
+    index: RerankedIndex, flat: FlatIndex, library: Library
 ) -> None:
     library.most = 0
     found = wanted = 0
     for query in histograms(40, seed=2):
-        exact = flat.search(query[None], k=30)
+        exact = flat.nearest(query[None], k=30)
         wanted += len(exact)
-        found += len(set(exact) & set(index.search(query[None], k=30)))
+        found += len(set(exact) & set(index.nearest(query[None], k=30)))
     assert found / wanted >= 0.999
     assert library.most == 1_000
 
 
-def test_a_radius_finds_all_within(index: L1Index, flat: FlatIndex) -> None:
+def test_a_radius_finds_all_within(index: RerankedIndex, flat: FlatIndex) -> None:
     for query in histograms(10, seed=3):
         exact = flat.within(query[None], radius=1.25)
         found = index.within(query[None], radius=1.25)
@@ -83,29 +87,37 @@ def test_a_radius_finds_all_within(index: L1Index, flat: FlatIndex) -> None:
         )
 
 
-def test_what_left_the_store_is_not_found(index: L1Index, library: Library) -> None:
+def test_what_left_the_store_is_not_found(
+    index: RerankedIndex, library: Library
+) -> None:
     library.gone = {5}
-    found = index.search(library.rows[5:6], k=3)
+    found = index.nearest(library.rows[5:6], k=3)
     library.gone = set()
     assert ImageId(5) not in {neighbor.image_id for neighbor in found}
     assert len(found) == 3
 
 
-def test_codes_are_compacted(index: L1Index, flat: FlatIndex, library: Library) -> None:
-    index.remove(list(map(ImageId, range(5_000))))
+def test_codes_are_compacted(
+    index: RerankedIndex, flat: FlatIndex, library: Library
+) -> None:
+    index.replace(list(map(ImageId, range(5_000))), [], library.rows[:0])
     assert len(index) == 1_000
     for image_id in (5_000, 5_500, 5_999):
         query = library.rows[image_id : image_id + 1]
-        near = [n for n in flat.search(query, k=COUNT) if n.image_id >= 5_000]
-        assert index.search(query, k=20) == near[:20]
-    assert index.search(library.rows[:1], k=1)[0].image_id >= 5_000
+        near = [n for n in flat.nearest(query, k=COUNT) if n.image_id >= 5_000]
+        assert index.nearest(query, k=20) == near[:20]
+    assert index.nearest(library.rows[:1], k=1)[0].image_id >= 5_000
 
 
-def test_equal_changes_give_equal_answers(library: Library, index: L1Index) -> None:
-    again = L1Index(SPEC, library.rows_of)
+def test_equal_changes_give_equal_answers(
+    library: Library, index: RerankedIndex
+) -> None:
+    again = RerankedIndex(SPEC, library.rows_of)
     for start in range(0, COUNT, 900):
         stop = min(COUNT, start + 900)
-        again.add(list(map(ImageId, range(start, stop))), library.rows[start:stop])
+        again.replace(
+            (), list(map(ImageId, range(start, stop))), library.rows[start:stop]
+        )
     for query in histograms(5, seed=4):
-        one = index.search(query[None], k=50)
-        assert again.search(query[None], k=50) == one
+        one = index.nearest(query[None], k=50)
+        assert again.nearest(query[None], k=50) == one
