@@ -44,7 +44,7 @@ from ambience.service import SearchRequest
 
 Judged: TypeAlias = tuple[float, bool]
 
-K = 20  # what /reverse_search answers if not told otherwise
+K = 20  # what /api/reverse_search answers if not told otherwise
 CUT = 0.5
 LOWERED = 0.001
 LOW_EDGES = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.9999)

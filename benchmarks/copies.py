@@ -6,7 +6,7 @@ Each photograph is once a stranger and once indexed: the folder is shuffled and 
 into folds (two, if not told otherwise); in each round one fold stays out, the others
 are imported into a fresh system in a temporary folder, copies are made of the next fold
 by every edit of `ambience.imaging.edits`, and with each copy, and with each stranger as
-it is, ``/reverse_search``'s own code searches. ``--sample`` makes copies of so many
+it is, ``/api/reverse_search``'s own code searches. ``--sample`` makes copies of so many
 photographs only, with as many strangers; the others are distractors. Files equal byte
 for byte count once.
 
@@ -56,7 +56,7 @@ from ambience.library.system import System
 from ambience.search.questions import ByImage
 
 TOGETHER = "together"
-K = 20  # what /reverse_search answers if not told otherwise
+K = 20  # what /api/reverse_search answers if not told otherwise
 LEAST_SCORE = 0.5
 NAMES_SHOWN = 12
 

@@ -238,7 +238,7 @@ STRANGERS = {
     "elsewhere": httpx2.Response(301, headers={"location": "http://example.org"}),
     "a 404 of a proxy": httpx2.Response(404, html="<h1>Not Found</h1>"),
     "a 404 in JSON": httpx2.Response(404, json={"detail": "Not Found"}),
-    "a 404 of ours": problem(404, "there is nothing at /phash"),
+    "a 404 of ours": problem(404, "there is nothing at /api/phash"),
     "a 403 of a proxy": httpx2.Response(403, html="<h1>Forbidden</h1>"),
     "a 413 of a proxy": httpx2.Response(413, html="<h1>Too Large</h1>"),
     "a 502 of a proxy": httpx2.Response(502, html="<h1>Bad Gateway</h1>"),

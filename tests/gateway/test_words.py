@@ -143,7 +143,7 @@ def test_words_that_a_service_does_not_know_are_refused(named: Backend) -> None:
 
 
 def test_only_services_that_read_words_are_asked(client: TestClient) -> None:
-    answer = client.post("/reverse_search", data={"text": "green"})
+    answer = client.post("/api/reverse_search", data={"text": "green"})
     assert answer.status_code == 200
     body = answer.json()
     assert set(body["services"]) == {"named_colors"}
@@ -152,7 +152,7 @@ def test_only_services_that_read_words_are_asked(client: TestClient) -> None:
 
 
 def test_the_route_of_such_a_service_takes_either(client: TestClient) -> None:
-    route = "/named_colors/search"
+    route = "/api/named_colors/search"
     words = client.post(route, data={"text": "blue", "k": "1"})
     assert [m["image_id"] for m in words.json()["matches"]] == [3]
     images = client.post(route, files={"image": IMAGE}, data={"k": "1"})
@@ -168,7 +168,7 @@ def test_the_route_of_such_a_service_takes_either(client: TestClient) -> None:
 def test_services_that_compare_images_refuse_words(
     client: TestClient, system: System
 ) -> None:
-    answer = client.post("/color/search", data={"text": "blue", "k": "1"})
+    answer = client.post("/api/color/search", data={"text": "blue", "k": "1"})
     assert answer.status_code == 422
     assert answer.json()["detail"] == (
         "not understood here: text; this takes image, k, radius"
@@ -186,7 +186,9 @@ def test_where_nobody_reads_words_that_is_said(
     sentence = "no service here searches by words: "
     with pytest.raises(BadParameterError, match=sentence):
         system.parts.searcher.search(ByWords("blue"), k=5)
-    answer = client.post("/reverse_search", data={"text": "blue", "services": "phash"})
+    answer = client.post(
+        "/api/reverse_search", data={"text": "blue", "services": "phash"}
+    )
     assert answer.status_code == 422
     assert answer.json()["detail"] == (
         "no service here searches by words: send an image to phash"
@@ -195,7 +197,7 @@ def test_where_nobody_reads_words_that_is_said(
 
 def test_words_have_no_duplicates(client: TestClient) -> None:
     form = {"text": "blue", "find_duplicate": "1"}
-    answer = client.post("/reverse_search", data=form)
+    answer = client.post("/api/reverse_search", data=form)
     assert answer.status_code == 422
     assert answer.json()["detail"].startswith("words have no duplicates")
 

@@ -101,7 +101,9 @@ def test_a_change_that_met_a_stale_connection_is_sent_once_more_whole() -> None:
     with remote(closing_the_second(got, STORED)) as backend:
         backend.put({SEVEN: b"first"})
         backend.put({SEVEN: data})
-    assert [one.first_line for one in got[:3]] == ["PUT /phash/images/7 HTTP/1.1"] * 3
+    assert [one.first_line for one in got[:3]] == [
+        "PUT /api/phash/images/7 HTTP/1.1"
+    ] * 3
     assert data in got[1].body
     assert data in got[2].body
 

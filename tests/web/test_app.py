@@ -79,7 +79,7 @@ def test_it_says_when_no_image_can_be_decoded(
         monkeypatch.setattr(module, "shared_pool", lambda: pool)
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", wrong)
-        answer = client.post("/phash/search", files={"image": IMAGE}, data={"k": 1})
+        answer = client.post("/api/phash/search", files={"image": IMAGE}, data={"k": 1})
         assert answer.status_code == 503
         assert "can't be decoded now" in answer.json()["detail"]
         health = client.get("/healthz")
@@ -109,23 +109,23 @@ def test_numbers_tell_what_services_missed_where_that_is_known(phash: Backend) -
 def test_a_list_that_is_asked_for_wrongly_is_refused(
     client: TestClient, query: str
 ) -> None:
-    assert client.get(f"/phash/images?{query}").status_code == 422
+    assert client.get(f"/api/phash/images?{query}").status_code == 422
 
 
 def test_a_page_says_where_the_next_one_begins(client: TestClient) -> None:
     for image_id in (4, 9):
-        client.put(f"/phash/images/{image_id}", files={"image": IMAGE})
-    first = client.get("/phash/images?limit=1").json()
+        client.put(f"/api/phash/images/{image_id}", files={"image": IMAGE})
+    first = client.get("/api/phash/images?limit=1").json()
     assert first == {"image_ids": [4], "after": 4}
-    rest = client.get("/phash/images?after=4&limit=2").json()
+    rest = client.get("/api/phash/images?after=4&limit=2").json()
     assert rest == {"image_ids": [9], "after": None}
 
 
 def test_numbers_tell_requests_and_images(client: TestClient) -> None:
-    client.put("/phash/images/7", files={"image": IMAGE})
-    client.get("/phash/images/9/similar?k=1")
+    client.put("/api/phash/images/7", files={"image": IMAGE})
+    client.get("/api/phash/images/9/similar?k=1")
     numbers = client.get("/metrics").text
-    route = 'route="/phash/images/{image_id}"'
+    route = 'route="/api/phash/images/{image_id}"'
     assert (
         f'ambience_requests_total{{method="PUT",{route},status="204"}} 1.0' in numbers
     )
@@ -136,16 +136,16 @@ def test_numbers_tell_requests_and_images(client: TestClient) -> None:
 
 
 def test_a_service_that_is_away_says_why_and_what_to_do(client: TestClient) -> None:
-    state = client.get("/color").json()
+    state = client.get("/api/color").json()
     assert (state["available"], state["reason"]) == (
         False,
         "run `ambience rebuild color`",
     )
     answers = [
-        client.post("/color/search", files={"image": IMAGE}, data={"k": 1}),
-        client.get("/color/images/7/similar?k=1"),
-        client.put("/color/images/7", files={"image": IMAGE}),
-        client.delete("/color/images/7"),
+        client.post("/api/color/search", files={"image": IMAGE}, data={"k": 1}),
+        client.get("/api/color/images/7/similar?k=1"),
+        client.put("/api/color/images/7", files={"image": IMAGE}),
+        client.delete("/api/color/images/7"),
     ]
     for answer in answers:
         assert answer.status_code == 503
@@ -153,7 +153,7 @@ def test_a_service_that_is_away_says_why_and_what_to_do(client: TestClient) -> N
 
 
 def test_depth_is_taken_from_the_form_or_the_address(client: TestClient) -> None:
-    client.put("/phash/images/7", files={"image": IMAGE})
+    client.put("/api/phash/images/7", files={"image": IMAGE})
     forms: list[tuple[dict[str, int], dict[str, int]]] = [
         ({"k": 1}, {}),
         ({}, {"k": 1}),
@@ -161,10 +161,10 @@ def test_depth_is_taken_from_the_form_or_the_address(client: TestClient) -> None
     ]
     for data, params in forms:
         answer = client.post(
-            "/phash/search", files={"image": IMAGE}, data=data, params=params
+            "/api/phash/search", files={"image": IMAGE}, data=data, params=params
         )
         assert [m["image_id"] for m in answer.json()["matches"]] == [7]
-    answer = client.post("/phash/search", files={"image": IMAGE})
+    answer = client.post("/api/phash/search", files={"image": IMAGE})
     assert answer.status_code == 422
     assert answer.json()["detail"] == "give exactly one of k and radius"
 
@@ -173,8 +173,8 @@ def test_depth_is_taken_from_the_form_or_the_address(client: TestClient) -> None
     ("path", "status", "words"),
     [
         ("/nowhere", 404, "nothing at /nowhere"),
-        ("/phash/images/x/similar?k=1", 422, "image_id"),
-        ("/phash/images/7/similar?k=1", 404, "image 7"),
+        ("/api/phash/images/x/similar?k=1", 422, "image_id"),
+        ("/api/phash/images/7/similar?k=1", 404, "image 7"),
         ("/disk_full", 507, "disk is full"),
         ("/stored", 507, "run something"),
         ("/broken", 500, "its log"),
@@ -195,7 +195,7 @@ def test_a_wrong_method_is_a_problem_document(client: TestClient) -> None:
     answer = client.post("/healthz")
     assert (answer.status_code, answer.headers["content-type"]) == (405, PROBLEM)
     assert answer.headers["allow"] == "GET, HEAD"
-    answer = client.post("/phash/images/7")
+    answer = client.post("/api/phash/images/7")
     assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, PUT")
 
 
@@ -203,7 +203,7 @@ def test_an_upload_over_the_limit_is_refused_before_it_is_read(
     client: TestClient,
 ) -> None:
     files = {"image": bytes(3 * 2**20)}
-    answer = client.put("/phash/images/7", files=files)
+    answer = client.put("/api/phash/images/7", files=files)
     assert (answer.status_code, answer.headers["content-type"]) == (413, PROBLEM)
     assert "limits.max_file_mib" in answer.json()["detail"]
 
@@ -216,7 +216,7 @@ def test_an_upload_that_does_not_tell_its_size_is_cut_off(client: TestClient) ->
             yield bytes(2**16)
 
     answer = client.put(
-        "/phash/images/7",
+        "/api/phash/images/7",
         content=body(),
         headers={"content-type": "multipart/form-data; boundary=x"},
     )
@@ -230,8 +230,8 @@ def test_a_radius_is_answered_with_the_nearest_only(
     for name in ("search", "search_by_id"):
         monkeypatch.setattr(phash, name, lambda *_, **__: Answer(many))
     answers = [
-        client.post("/phash/search?radius=576", files={"image": IMAGE}),
-        client.get("/phash/images/7/similar?radius=576"),
+        client.post("/api/phash/search?radius=576", files={"image": IMAGE}),
+        client.get("/api/phash/images/7/similar?radius=576"),
     ]
     for answer in answers:
         found = [match["image_id"] for match in answer.json()["matches"]]
@@ -240,7 +240,7 @@ def test_a_radius_is_answered_with_the_nearest_only(
 
 def test_the_documents_name_every_route_with_its_problems(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
-    search = document["paths"]["/phash/search"]["post"]
+    search = document["paths"]["/api/phash/search"]["post"]
     assert {"200", "400", "403", "413", "422", "503"} <= set(search["responses"])
     for operations in document["paths"].values():
         for operation in operations.values():

@@ -25,8 +25,8 @@ from ambience.core.errors import AmbienceError, BadParameterError
 from ambience.core.settings import Settings
 from ambience.core.stoppable_thread import Background
 from ambience.gateway.app import create_gateway
-from ambience.gateway.legacy.legacy_routes import legacy_service_routes
 from ambience.gateway.legacy.schemas import FileNames
+from ambience.gateway.legacy.service_routes import legacy_service_routes
 from ambience.imaging import decoding_ends, shared_pool
 from ambience.ingest import Progress
 from ambience.ingest.fetching.fetcher import Fetcher

@@ -6,12 +6,9 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
-from ambience.gateway.legacy.legacy_routes import (
-    legacy_image_routes,
-    legacy_lists,
-    legacy_service_routes,
-)
+from ambience.gateway.legacy.image_routes import legacy_image_routes
 from ambience.gateway.legacy.schemas import FileNames
+from ambience.gateway.legacy.service_routes import legacy_service_routes
 from ambience.gateway.proxy import Proxy
 from ambience.gateway.routes.file_routes import file_routes
 from ambience.gateway.routes.image_routes import image_routes
@@ -65,14 +62,12 @@ def create_gateway(
     app.include_router(APIRouter(lifespan=closing))
     app.include_router(image_routes(parts))
     app.include_router(file_routes(parts))
-    if legacy is None:
-        app.include_router(search_routes(parts))
-        return app
-    app.include_router(search_routes(parts, also=legacy_lists(legacy)))
-    app.include_router(legacy_image_routes(parts))
-    app.include_router(
-        legacy_service_routes(
-            parts.backends, limits=parts.limits, claim=claim, names=legacy
+    app.include_router(search_routes(parts))
+    if legacy is not None:
+        app.include_router(legacy_image_routes(parts, names=legacy))
+        app.include_router(
+            legacy_service_routes(
+                parts.backends, limits=parts.limits, claim=claim, names=legacy
+            )
         )
-    )
     return app

@@ -33,6 +33,7 @@ from ambience.remote.upstream import (
     paused,
     whole,
 )
+from ambience.web.addresses import API
 from ambience.web.problems import STATUS
 from ambience.web.schemas import JSON, ImageIdPath
 from ambience.web.service_routes import Claim
@@ -86,7 +87,7 @@ class Proxy:
         self._claim = claim
         self._url = backend.url
         self._path = backend.url.raw_path.rstrip(b"/")
-        self._own = f"/{backend.name}"
+        self._own = f"{API}/{backend.name}"
         self._upstream = Upstream(backend.url)
 
     def route_class(self) -> type[APIRoute]:

@@ -106,8 +106,14 @@ class Address:
                 means that it is not there.
         """
         status, detail = answered.status, answered.detail
-        if detail is None or (of_status and status == HTTPStatus.NOT_FOUND):
+        if detail is None:
             return self.something_else(status)
+        if of_status and status == HTTPStatus.NOT_FOUND:
+            return UnavailableError(
+                f"{self.name} at {self.url} answers, but not as this version does: see "
+                f"whether services.{self.name}.url is right, and run the same version "
+                "there"
+            )
         if status in _ERRORS:
             return _ERRORS[status](detail)
         return UnavailableError(f"{self.name} answered {status}: {detail}")

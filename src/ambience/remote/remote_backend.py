@@ -17,6 +17,7 @@ from ambience.imaging import ImageFile
 from ambience.remote.refusals import Address, Answered
 from ambience.remote.transport import BoundedTransport
 from ambience.service import SearchRequest
+from ambience.web.addresses import API
 from ambience.web.schemas import HeldImages, SearchAnswer, answer_of
 
 STATUS_S = 5.0  # what is asked for its state computes nothing
@@ -182,7 +183,7 @@ class RemoteBackend:
         try:
             response = self._client.request(
                 method,
-                f"/{self.name}{path}",
+                f"{API}/{self.name}{path}",
                 extensions={"limit_s": limit_s},
                 **options,
             )

@@ -37,7 +37,7 @@ def create_app(  # noqa: PLR0913 -- each is told by name
     route_class: Callable[[Backend], type[APIRoute]] = lambda _: FormRoute,
     admission: Admission = DEFAULT_ADMISSION,
 ) -> FastAPI:
-    """Serve each service under ``/{its name}``, with health and metrics.
+    """Serve each service under ``/api/{its name}``, with health and metrics.
 
     Args:
         backends: The services.

@@ -16,6 +16,7 @@ from starlette.routing import Match
 
 from ambience.core import errors
 from ambience.core.shortage import NO_DESCRIPTORS, is_shortage
+from ambience.web.addresses import API
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -111,7 +112,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
         return await _unwritable(request, cause)  # which FastAPI takes for a bad form
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
-            detail = f"there is nothing at {request.url.path}: see /docs"
+            detail = _nothing_at(request)
         case HTTPStatus.METHOD_NOT_ALLOWED:
             detail = f"{request.method} is no method of {request.url.path}: see /docs"
         case _:
@@ -121,6 +122,15 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         response.headers["Allow"] = ", ".join(_methods(request))
     return response
+
+
+def _nothing_at(request: Request) -> str:
+    """Say that an address has nothing, and which one has what it once had."""
+    path, moved = request.url.path, API + request.url.path
+    scope = {**request.scope, "path": moved}
+    if any(route.matches(scope)[0] is not Match.NONE for route in request.app.routes):
+        return f"there is nothing at {path}: it is at {moved} now"
+    return f"there is nothing at {path}: see /docs"
 
 
 def _methods(request: Request) -> list[str]:

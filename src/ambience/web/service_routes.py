@@ -15,6 +15,7 @@ from ambience.core.numbers import WHOLE
 from ambience.imaging import ImageFile, Limits
 from ambience.service import SearchRequest
 from ambience.service.backend import Backend
+from ambience.web.addresses import API
 from ambience.web.forms import FormRoute, only_fields
 from ambience.web.openapi import problems
 from ambience.web.options import Told, asked
@@ -46,7 +47,7 @@ def service_routes(
     claim: Claim,
     route_class: type[APIRoute] = FormRoute,
 ) -> APIRouter:
-    """Return the routes of one service, under ``/{its name}``.
+    """Return the routes of one service, under ``/api/{its name}``.
 
     Handlers are plain functions: they run in a thread pool, as all of them compute or
     wait for a disk.
@@ -58,7 +59,7 @@ def service_routes(
         route_class: Of the routes; it may answer by itself what is only declared here.
     """
     router = APIRouter(
-        prefix=f"/{backend.name}",
+        prefix=f"{API}/{backend.name}",
         tags=[backend.name],
         responses=problems(HTTPStatus.INSUFFICIENT_STORAGE),
         route_class=route_class,

@@ -109,6 +109,17 @@ class LegacySearchByText(LegacySearch):
     text: str = Field(min_length=1, max_length=_MAX_WORDS, description="The words.")
 
 
+class LegacyReverseSearch(BaseModel):
+    """A search of every service at once with an image that is sent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image: UploadFile = Field(description="An image file.")
+    find_duplicate: Annotated[
+        int, Field(description="Not 0: only whether the image is there already."), WHOLE
+    ] = 0
+
+
 class LegacyNew(BaseModel):
     """An image to be added."""
 

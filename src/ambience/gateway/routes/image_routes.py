@@ -21,6 +21,7 @@ from ambience.gateway.routes.schemas import (
 from ambience.imaging import ImageFile
 from ambience.ingest import Arrival
 from ambience.library.resources import Resources
+from ambience.web.addresses import API
 from ambience.web.forms import FormRoute, only_fields
 from ambience.web.openapi import problems
 from ambience.web.schemas import ImageIdPath
@@ -32,9 +33,9 @@ _AFTER = re.compile("([-0-9T:.]{10,26})~([0-9]{1,16})")  # a local time, and an 
 
 
 def image_routes(parts: Resources) -> APIRouter:
-    """Return the routes under ``/images``."""
+    """Return the routes under ``/api/images``."""
     router = APIRouter(
-        prefix="/images",
+        prefix=f"{API}/images",
         tags=["images"],
         responses=problems(HTTPStatus.INSUFFICIENT_STORAGE),
         route_class=FormRoute,

@@ -61,12 +61,9 @@ class Unavailable(BaseModel):
 
 
 class ReverseSearchAnswer(BaseModel):
-    """Everything that is known of the query, best first; empty if nothing fits.
+    """Everything that is known of the query, best first; empty if nothing fits."""
 
-    With `legacy_routes`, the original's lists stand in it as well.
-    """
-
-    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     matches: list[Claim]
     services: dict[str, ServiceSaid]
