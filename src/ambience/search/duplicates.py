@@ -9,7 +9,7 @@ from ambience.catalog import Catalog, ImageRecord
 from ambience.core.errors import UnavailableError
 from ambience.core.features import ImageId
 from ambience.core.matches import FusedMatch
-from ambience.fusion import Belief, Calibration, claim
+from ambience.fusion import Belief, Calibration, fused_match
 from ambience.service import RetrievalService
 from ambience.service.backend import Backend, LocalBackend
 
@@ -78,10 +78,9 @@ class DuplicateFinder:
                 evidence["file"] = {"sha256": record.sha256.hex()}
             if record.image_id in hashed:
                 evidence["phash"] = hashed[record.image_id]
-            claimed = claim(evidence, self._belief, min_score=0.0)
-            if claimed is not None:
-                relation, score = claimed
-                matches.append(FusedMatch(record.image_id, score, relation, evidence))
+            found = fused_match(record.image_id, evidence, self._belief, min_score=0.0)
+            if found is not None:
+                matches.append(found)
         matches.sort(key=lambda match: (-match.score, match.image_id))
         return DuplicateGroup(keeper, matches)
 
