@@ -11,14 +11,13 @@ from starlette.testclient import TestClient
 
 from ambience import registry
 from ambience.core.features import ImageId
-from ambience.fusion import shipped
 from ambience.imaging import ImageFile
 from ambience.library.system import System
 from ambience.search.questions import ByImage
 from ambience.search.reverse_search import ReverseSearcher
 from ambience.service.backend import UnavailableBackend
 from tests.drawing import drawn_image, encode
-from tests.library import blank_page
+from tests.library import as_shipped, blank_page
 
 STRANGER = encode(drawn_image(77, (60, 80)))
 
@@ -189,7 +188,7 @@ def test_a_service_that_is_away_is_named_and_the_rest_answers(
         [phash, away],
         system.parts.catalog,
         system.parts.originals,
-        calibration=shipped(),
+        calibration=as_shipped(),
     )
     found = searcher.search(ByImage(ImageFile((folder / "3.png").read_bytes())), k=5)
     searcher.close()

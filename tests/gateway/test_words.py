@@ -33,6 +33,7 @@ from ambience.services.color.extract import ColorExtractor
 from ambience.web.app import create_app
 from tests.congruence.test_backends import served
 from tests.drawing import drawn_image, encode
+from tests.library import as_shipped
 
 IMAGE = encode(drawn_image(1, (60, 80)))
 COLORS = {"red": 0, "green": 1, "blue": 2}
@@ -111,7 +112,7 @@ def client(system: System, named: Backend) -> Iterator[TestClient]:
     parts = system.parts
     backends = [*parts.backends, named]
     searcher = ReverseSearcher(
-        backends, parts.catalog, parts.originals, calibration=shipped()
+        backends, parts.catalog, parts.originals, calibration=as_shipped()
     )
     both = replace(parts, backends=backends, searcher=searcher)
     with TestClient(create_gateway(both)) as client:
@@ -208,7 +209,7 @@ def test_a_service_of_words_that_is_away_is_listed(system: System) -> None:
     with pytest.raises(UnavailableError):
         away.search_text("blue", SearchRequest(k=1))
     searcher = ReverseSearcher(
-        [away], parts.catalog, parts.originals, calibration=shipped()
+        [away], parts.catalog, parts.originals, calibration=as_shipped()
     )
     found = searcher.search(ByWords("blue"), k=5)
     searcher.close()

@@ -1,6 +1,6 @@
 """Draws images of the library and makes edited copies of them to search with."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event
 
@@ -17,7 +17,7 @@ from ambience.core.errors import (
 )
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer
-from ambience.fusion import COPIES, SCALES, Calibration, fuse
+from ambience.fusion import Calibration, fuse
 from ambience.imaging import ImageFile, Limits, png
 from ambience.imaging.edits import EDITS, Edit
 from ambience.ingest import Originals
@@ -104,9 +104,9 @@ class CopySource:
             file = self._file(own)
             if file is None:
                 continue
-            answers = self.answers(file, k=MAX_K)
+            answers = self.answers(file, k=MAX_K, of=before.evidence)
             found = fuse(answers, facts={}, calibration=before, k=MAX_K)
-            copies = {match.image_id for match in found if match.relation in COPIES}
+            copies = {match.image_id for match in found if match.relation.is_copy}
             named_by = {
                 name
                 for name, answer in answers.items()
@@ -117,11 +117,19 @@ class CopySource:
             )
             drawn += 1
 
-    def answers(self, query: ImageFile, *, k: int) -> dict[str, Answer]:
-        """Return what services say; one that can't answer says nothing."""
+    def answers(
+        self, query: ImageFile, *, k: int, of: Collection[str]
+    ) -> dict[str, Answer]:
+        """Return what services say; one that can't answer says nothing.
+
+        Args:
+            query: What to search with.
+            k: How many images each is asked for.
+            of: The services that are asked.
+        """
         said = {}
         for backend in self.backends:
-            if backend.name in SCALES:
+            if backend.name in of:
                 try:
                     said[backend.name] = backend.search(query, SearchRequest(k=k))
                 except (UnavailableError, StoredDataError):

@@ -4,7 +4,7 @@ import argparse
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from rich.table import Table
 
@@ -71,9 +71,10 @@ def _train_fusion(options: argparse.Namespace, settings: Settings) -> int:
             learned = Learner(source).learn(before, stop=stop, on_progress=on_progress)
         if learned is None:
             return _say_nothing_learned(options)
+        after = replace(before, learned=learned)
         with _progress("trying", options) as on_progress:
             tallies = Trial(source).run(
-                before, learned, stop=stop, on_progress=on_progress
+                before, after, stop=stop, on_progress=on_progress
             )
         losing = [family for family, tally in tallies.items() if tally.loses]
         used = options.accept or not losing

@@ -26,7 +26,7 @@ from ambience.core.settings import Settings
 from ambience.imaging import Limits
 from ambience.ingest import Alone, Importer, Originals, Writer
 from ambience.ingest.fetching.fetcher import Fetcher
-from ambience.library.calibration_file import calibration_of
+from ambience.library.calibration_file import calibration_of, declared_evidence
 from ambience.library.resources import Resources
 from ambience.remote.remote_backend import connect
 from ambience.search.reverse_search import ReverseSearcher
@@ -320,7 +320,7 @@ class System:
                 backends,
                 catalog,
                 originals,
-                calibration=calibration_of(data),
+                calibration=calibration_of(data, declared_evidence(settings)),
                 limits=limits,
                 claims=repairs.claims,
                 elsewhere={b.name for b in backends if not _is_here(b)},

@@ -78,10 +78,9 @@ class DuplicateFinder:
                 evidence["file"] = {"sha256": record.sha256.hex()}
             if record.image_id in hashed:
                 evidence["phash"] = hashed[record.image_id]
-            claimed = claim(evidence, self._belief, min_score=0.0)
-            if claimed is not None:
-                relation, score = claimed
-                matches.append(FusedMatch(record.image_id, score, relation, evidence))
+            found = fused_match(record.image_id, evidence, self._belief, min_score=0.0)
+            if found is not None:
+                matches.append(found)
         matches.sort(key=lambda match: (-match.score, match.image_id))
         return DuplicateGroup(keeper, matches)
 

@@ -3,25 +3,24 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from ambience.catalog import Catalog, Claims
 from ambience.core.errors import BadParameterError, NotFoundError
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, FusedMatch
-from ambience.fusion import COPIES, MIN_SCORE, Calibration, fuse
+from ambience.fusion import FILE, MIN_SCORE, PIXELS, Calibration, Measures, fuse
 from ambience.imaging import DEFAULT_LIMITS, ImageFile, Limits
 from ambience.ingest import Originals
 from ambience.ingest.image_files import ImageFiles
 from ambience.search.fan_out import Asker, ServiceAnswer
 from ambience.search.image_parts import ImagePart
 from ambience.search.questions import ById, ByImage, ByWords, Query
-from ambience.search.same_pixels import PixelComparison
+from ambience.search.same_pixels import PixelComparison, candidates
 from ambience.service import SearchRequest
 from ambience.service.backend import Backend
 
 _MIN_K = 20  # asked of each service, so that a short list is not short of evidence
-_PROVING = ("phash", "local_features")  # what can prove a copy, the quick one first
 
 Ask: TypeAlias = Callable[[SearchRequest], Answer]
 """Asks one service about the query."""
@@ -120,7 +119,7 @@ class ReverseSearcher:
         depth = max(k, _MIN_K)
         matches: list[FusedMatch] = []
         # The slow one that proves copies only where the quick one proves nothing.
-        rounds = [[name] for name in _PROVING] if copies_only else [list(asks)]
+        rounds = self._proving() if copies_only else [list(asks)]
         for names in rounds:
             asked = {name: asks[name] for name in names if name in asks}
             self._ask_all(asked, depth, said, unavailable)
@@ -132,12 +131,18 @@ class ReverseSearcher:
                 k=depth,
                 min_score=min_score,
             )
-            matches = [m for m in fused if m.relation in COPIES or not copies_only]
+            matches = [m for m in fused if m.relation.is_copy or not copies_only]
             if matches:
                 break
         if isinstance(opened, ById) and not said:
             self._check_known(opened.image_id, unavailable)
         return ReverseSearch(matches[:k], said, unavailable)
+
+    def _proving(self) -> list[list[str]]:
+        """Return which services can prove a copy, the quick ones first."""
+        proving = [n for n, e in self.calibration.evidence.items() if e.proves_copies]
+        quick = [n for n in proving if self.calibration.evidence[n].is_quick]
+        return [quick, [name for name in proving if name not in quick]]
 
     def _opened(self, query: Query) -> _Opened:
         """Return a query with its region cut out, once it is known to be an image."""
@@ -211,12 +216,12 @@ class ReverseSearcher:
 
     def _facts(
         self, query: _Opened, answers: Mapping[str, Answer]
-    ) -> Mapping[ImageId, Mapping[str, Mapping[str, Any]]]:
+    ) -> Mapping[ImageId, Measures]:
         """Return what comparing bytes and pixels proves.
 
         The bytes of a file say nothing of a part of it; its pixels do.
         """
-        near = answers.get("phash", Answer())
+        near = candidates(answers, self.calibration.evidence)
         match query:
             case ByImage(file):
                 facts = self._with_content(file.sha256)
@@ -237,14 +242,12 @@ class ReverseSearcher:
             case ByWords():
                 return {}
         for found in equal:
-            facts.setdefault(found, {"pixels": {"equal": size[0] * size[1]}})
+            facts.setdefault(found, {PIXELS: {"equal": size[0] * size[1]}})
         return facts
 
-    def _with_content(
-        self, sha256: bytes
-    ) -> dict[ImageId, Mapping[str, Mapping[str, Any]]]:
+    def _with_content(self, sha256: bytes) -> dict[ImageId, Measures]:
         return {
-            record.image_id: {"file": {"sha256": sha256.hex()}}
+            record.image_id: {FILE: {"sha256": sha256.hex()}}
             for record in self._catalog.with_sha256(sha256)
         }
 

@@ -10,6 +10,7 @@ from ambience.core.options import SearchOptions
 from ambience.core.settings import ServiceSettings, check_table
 from ambience.engine import Engine
 from ambience.engine.embedded.embedded_engine import STORE_FILE, EmbeddedEngine
+from ambience.fusion import Evidence
 from ambience.service.service import Service
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -43,6 +44,8 @@ class ServiceSpec(Generic[S]):
         settings: Its own settings class.
         options: What a search may be told.
         reads_words: Whether the service is one that `ReadsWords`.
+        evidence: Returns what its distances prove, given the settings; ``None``: its
+            answers are shown, and not merged with those of others.
         make_extractor: Builds the extractor from the settings and the folder of
             models; may load one, so called once.
         assemble: Puts its parts together.
@@ -54,6 +57,7 @@ class ServiceSpec(Generic[S]):
     settings: type[S]
     options: type[SearchOptions] = field(default=SearchOptions)
     reads_words: bool = False
+    evidence: Callable[[S], Evidence] | None = None
     make_extractor: Callable[[S, Path], Extractor]
     assemble: Callable[[Parts[S]], Service[Any]]
 

@@ -9,6 +9,7 @@ from ambience.service.keypoints import (
     KeypointSettings,
     many_keypoints,
 )
+from ambience.services.local_features.evidence import EVIDENCE
 from ambience.services.local_features.extract import (
     Describer,
     LocalFeaturesExtractor,
@@ -55,6 +56,7 @@ SERVICE = ServiceSpec(
     port=33333,
     settings=LocalFeaturesSettings,
     options=KeypointOptions,
+    evidence=lambda _: EVIDENCE,
     make_extractor=make_extractor,
     assemble=many_keypoints(GeometryVerifier()),
 )
