@@ -43,6 +43,7 @@ from ambience.library.calibration_file import declared_evidence
 from ambience.library.resources import Resources
 from ambience.library.system import System
 from ambience.service import SearchRequest
+from ambience.service.capabilities import SearchesImages
 
 Judged: TypeAlias = tuple[float, bool]
 
@@ -87,7 +88,7 @@ def asked(options: argparse.Namespace) -> list[Asked]:
             # First only those that no copy is made of: there is nothing else to learn.
             parts = imported(system, [paths[number] for number in part.distractors])
             source = CopySource(
-                parts.backends, parts.catalog, parts.originals, parts.limits
+                parts.services, parts.catalog, parts.originals, parts.limits
             )
             learned = Learner(source).learn(SHIPPED, stop=threading.Event())
             if learned is None:
@@ -102,10 +103,11 @@ def asked(options: argparse.Namespace) -> list[Asked]:
             for done, query in enumerate(copies.queries(part), 1):
                 image = ImageFile(query.data, limits=parts.limits)
                 answers = {
-                    backend.name: numbered(
-                        backend.search(image, SearchRequest(k=K)), numbers
+                    service.name: numbered(
+                        searches.search(image, SearchRequest(k=K)), numbers
                     )
-                    for backend in parts.backends
+                    for service in parts.services
+                    if (searches := service.ability(SearchesImages)) is not None
                 }
                 worth = replace(SHIPPED, learned=learned)
                 found.append(Asked(query, answers, len(part.indexed), worth))

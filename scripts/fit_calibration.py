@@ -55,7 +55,7 @@ def main() -> None:
         system.importer.run(library(Path(folder)))
         parts = system.parts
         source = CopySource(
-            parts.backends, parts.catalog, parts.originals, parts.limits
+            parts.services, parts.catalog, parts.originals, parts.limits
         )
         evidence = declared_evidence(load_settings())
         learned = Learner(source).learn(

@@ -24,7 +24,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 @pytest.fixture
 def source(system: System) -> CopySource:
     parts = system.parts
-    return CopySource(parts.backends, parts.catalog, parts.originals, parts.limits)
+    return CopySource(parts.services, parts.catalog, parts.originals, parts.limits)
 
 
 def with_hashes(curve: Curve) -> Calibration:
@@ -71,7 +71,7 @@ def test_other_images_are_copied_than_those_learned_from(source: CopySource) -> 
 
 
 def test_without_services_nothing_is_tried_and_nothing_lost(source: CopySource) -> None:
-    tallies = tried(replace(source, backends=[]), as_shipped())
+    tallies = tried(replace(source, services=[]), as_shipped())
     assert not any(tally.found_before or tally.loses for tally in tallies.values())
 
 

@@ -14,7 +14,8 @@ from ambience.fusion import Curve, Learned, Scale
 from ambience.imaging import ImageFile
 from ambience.library.system import System
 from ambience.search.questions import ByImage
-from ambience.service.backend import UnavailableBackend
+from ambience.service.unavailable_service import UnavailableService
+from tests.abilities import holding
 from tests.drawing import drawn_image, encode
 from tests.library import as_shipped, opened_system, write_images
 
@@ -31,7 +32,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 def source(system: System) -> CopySource:
     parts = system.parts
-    return CopySource(parts.backends, parts.catalog, parts.originals, parts.limits)
+    return CopySource(parts.services, parts.catalog, parts.originals, parts.limits)
 
 
 def learner(system: System) -> Learner:
@@ -104,8 +105,8 @@ def test_an_image_that_a_service_has_not_got_is_no_copy_that_it_missed(
     """A service that is being filled must not seem blind."""
     with opened_system(tmp_path / "data") as system:
         system.importer.run(write_images(tmp_path / "images", IMAGES))
-        for backend in system.parts.backends:
-            backend.remove(system.parts.catalog.ids()[::2])
+        for service in system.parts.services:
+            holding(service).remove(system.parts.catalog.ids()[::2])
         half = learned(system)
     for name, curve in half.curves.items():
         assert curve.seen > 0.6 * calibration.curves[name].seen, name
@@ -127,11 +128,11 @@ def test_progress_is_told_and_a_stop_is_heard(system: System) -> None:
 
 def test_a_service_that_is_away_keeps_what_was_known(system: System) -> None:
     parts = system.parts
-    backends = [
-        backend if backend.name == "phash" else UnavailableBackend(backend.name, "away")
-        for backend in parts.backends
+    services = [
+        service if service.name == "phash" else UnavailableService(service.name, "away")
+        for service in parts.services
     ]
-    some = Learner(replace(source(system), backends=backends), sample=2, edits=4)
+    some = Learner(replace(source(system), services=services), sample=2, edits=4)
     found = some.learn(as_shipped(), stop=threading.Event())
     assert found is not None
     shipped = as_shipped()
@@ -145,7 +146,7 @@ def test_what_was_learned_of_a_service_that_is_gone_is_kept(system: System) -> N
     smell = Curve(seen=0.5, middle=1, width=1)
     known = Learned(curves={"smell": smell}, evidence_versions={"smell": 3})
     before = replace(as_shipped(), learned=known)
-    few = Learner(replace(source(system), backends=[]), sample=1, edits=1)
+    few = Learner(replace(source(system), services=[]), sample=1, edits=1)
     found = few.learn(before, stop=threading.Event())
     assert found is not None
     assert found.curves["smell"] == smell

@@ -15,7 +15,7 @@ from ambience.imaging import ImageFile
 from ambience.library.system import System
 from ambience.search.questions import ByImage
 from ambience.search.reverse_search import ReverseSearcher
-from ambience.service.backend import UnavailableBackend
+from ambience.service.unavailable_service import UnavailableService
 from tests.drawing import drawn_image, encode
 from tests.library import as_shipped, blank_page
 
@@ -182,8 +182,8 @@ def test_an_unknown_service_is_named(client: TestClient) -> None:
 def test_a_service_that_is_away_is_named_and_the_rest_answers(
     system: System, folder: Path
 ) -> None:
-    phash, *_ = system.parts.backends
-    away = UnavailableBackend("color", "run `ambience rebuild color`")
+    phash, *_ = system.parts.services
+    away = UnavailableService("color", "run `ambience rebuild color`")
     searcher = ReverseSearcher(
         [phash, away],
         system.parts.catalog,

@@ -271,7 +271,9 @@ def test_only_what_is_certain_is_shown_as_one(library: Library) -> None:
 
 def test_a_match_that_is_in_no_catalog_is_shown_without_a_picture() -> None:
     match = FusedMatch(ImageId(7), 1.0, Relation.SAME_FILE, {}, "same")
-    result = SearchResult([LibraryMatch(None, match)], {"color": "down"}, ReverseSearch([]))
+    result = SearchResult(
+        [LibraryMatch(None, match)], {"color": "down"}, ReverseSearch([])
+    )
     html = result._repr_html_()
     assert "image 7" in html
     assert "color: down" in html

@@ -22,9 +22,8 @@ from ambience.imaging import ImageFile, Limits, png
 from ambience.imaging.edits import EDITS, Edit
 from ambience.ingest import Originals
 from ambience.ingest.image_files import ImageFiles
-from ambience.service import SearchRequest
-from ambience.service.backend import Backend
-from ambience.web.schemas import MAX_K
+from ambience.service import MAX_K, AnyService, SearchRequest
+from ambience.service.capabilities import SearchesImages
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,13 +69,13 @@ class CopySource:
     """A library, seen as what copies are made of and searched in.
 
     Attributes:
-        backends: The services.
+        services: All there are; those that search are asked.
         catalog: Knows the images.
         originals: Knows where files are.
         limits: What an image may cost.
     """
 
-    backends: Sequence[Backend]
+    services: Sequence[AnyService]
     catalog: Catalog
     originals: Originals
     limits: Limits
@@ -128,10 +127,11 @@ class CopySource:
             of: The services that are asked.
         """
         said = {}
-        for backend in self.backends:
-            if backend.name in of:
+        for service in self.services:
+            searches = service.ability(SearchesImages)
+            if service.name in of and searches is not None:
                 try:
-                    said[backend.name] = backend.search(query, SearchRequest(k=k))
+                    said[service.name] = searches.search(query, SearchRequest(k=k))
                 except (UnavailableError, StoredDataError):
                     continue
         return said

@@ -12,7 +12,7 @@ from ambience.calibrating.edited_copies import CopySource, edited_copies
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Background
 from ambience.fusion import Calibration, Curve, Learned, Tried, Usual, fitted, read
-from ambience.web.schemas import MAX_K
+from ambience.service import MAX_K
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,8 +55,8 @@ class Learner:
         source, order = self.source, self.source.order()
         sample = list(source.drawn(order, self.sample, before, stop=stop))
         held = {
-            backend.name: backend.status().get("count", 0)
-            for backend in source.backends
+            service.name: service.status().get("count", 0)
+            for service in source.services
         }
         tried = {
             name: _Notes(name, before, held.get(name, 0)) for name in before.evidence

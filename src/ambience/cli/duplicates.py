@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
         raise BadParameterError(f"--radius must be between 0 and {_MAX_RADIUS}")
     with System.open(settings_from(options), to_write=False) as system:
         finder = DuplicateFinder(
-            system.parts.backends,
+            system.parts.services,
             system.parts.catalog,
             system.parts.searcher.calibration,
         )

@@ -21,7 +21,7 @@ def declared_evidence(settings: Settings) -> dict[str, Evidence]:
         NotFoundError: If there is no service of a name.
         BadParameterError: If a service's settings are wrong.
     """
-    declared = map(registry.load, settings.enabled)
+    declared = map(registry.load, registry.enabled(settings))
     return {
         one.name: one.evidence(one.check(settings.services.get(one.name, {})))
         for one in declared

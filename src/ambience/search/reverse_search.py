@@ -3,24 +3,36 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from ambience.catalog import Catalog, Claims
-from ambience.core.errors import BadParameterError, NotFoundError
+from ambience.core.errors import (
+    BadParameterError,
+    BusyError,
+    NotFoundError,
+    StoredDataError,
+    UnavailableError,
+)
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, FusedMatch
 from ambience.fusion import FILE, MIN_SCORE, PIXELS, Calibration, Measures, fuse
 from ambience.imaging import DEFAULT_LIMITS, ImageFile, Limits
 from ambience.ingest import Originals
 from ambience.ingest.image_files import ImageFiles
-from ambience.search.fan_out import Asker, ServiceAnswer
 from ambience.search.image_parts import ImagePart
 from ambience.search.questions import ById, ByImage, ByWords, Query
 from ambience.search.same_pixels import PixelComparison, candidates
-from ambience.service import SearchRequest
-from ambience.service.backend import Backend
+from ambience.service import AnyService, SearchRequest, fan_out
+from ambience.service.capabilities import SearchesImages, SearchesText
 
+C = TypeVar("C")
+
+# What concerns one service only; the last: it has missed an image that others may know.
+_BEARABLE = (UnavailableError, StoredDataError, BusyError, NotFoundError)
 _MIN_K = 20  # asked of each service, so that a short list is not short of evidence
+
+ServiceAnswer: TypeAlias = fan_out.ServiceAnswer[Answer]
+"""What one service found, and how long it took."""
 
 Ask: TypeAlias = Callable[[SearchRequest], Answer]
 """Asks one service about the query."""
@@ -48,7 +60,7 @@ class ReverseSearcher:
     """Finds an image's originals, copies and likes, with the reasons.
 
     Args:
-        backends: The services.
+        services: All there are; those that search are asked.
         catalog: Knows which files are equal.
         originals: Knows where files are.
         calibration: What distances are worth; may be replaced at any time.
@@ -61,7 +73,7 @@ class ReverseSearcher:
 
     def __init__(  # noqa: PLR0913 -- its parts, each passed in by name
         self,
-        backends: Sequence[Backend],
+        services: Sequence[AnyService],
         catalog: Catalog,
         originals: Originals,
         *,
@@ -71,18 +83,20 @@ class ReverseSearcher:
         elsewhere: Collection[str] = (),
     ) -> None:
         self.calibration = calibration
-        self._backends = {backend.name: backend for backend in backends}
+        self._services = {service.name: service for service in services}
         self._catalog = catalog
         self._files = ImageFiles(originals, limits=limits)
         self._limits = limits
         self._claims = claims
         self._elsewhere = elsewhere
         self._pixels = PixelComparison(catalog, self._files, limits=limits)
-        self._asker = Asker({backend.name: backend.timeout_s for backend in backends})
+        self._fan_out = fan_out.FanOut[Answer](
+            {service.name: service.timeout_s for service in services}
+        )
 
     def close(self) -> None:
         """End the threads that ask services."""
-        self._asker.close()
+        self._fan_out.close()
 
     def search(
         self,
@@ -109,7 +123,7 @@ class ReverseSearcher:
             CorruptDataError: If a region is given and our copy is damaged.
             BadInputError: If the image can't be decoded.
             BadParameterError: If the region is empty or not within the image, or
-                nobody reads words.
+                nobody searches with such a query.
         """
         chosen = self._chosen(services)
         opened = self._opened(query)
@@ -173,11 +187,12 @@ class ReverseSearcher:
     ) -> None:
         """Ask services at once; put down what each said, or why it could not."""
         request = SearchRequest(k=k)
-        heard = self._asker.ask(
-            {name: partial(ask, request) for name, ask in asks.items()}
+        heard = self._fan_out.ask(
+            {name: partial(ask, request) for name, ask in asks.items()},
+            bearable=_BEARABLE,
         )
         said.update(self._with_page(heard.said))
-        unavailable.update(heard.unavailable)
+        unavailable.update({name: str(why) for name, why in heard.failed.items()})
 
     def _with_page(self, said: Mapping[str, ServiceAnswer]) -> dict[str, ServiceAnswer]:
         """Leave out of answers what the catalog does not know, as after a loss of it.
@@ -204,15 +219,15 @@ class ReverseSearcher:
                 "; ".join([f"nobody here knows image {image_id}", *reasons])
             )
 
-    def _chosen(self, services: Sequence[str]) -> Mapping[str, Backend]:
+    def _chosen(self, services: Sequence[str]) -> Mapping[str, AnyService]:
         for name in services:
-            if name not in self._backends:
+            if name not in self._services:
                 raise NotFoundError(
                     f"there is no service {name!r}: there are "
-                    + ", ".join(self._backends)
+                    + ", ".join(self._services)
                 )
-        names = services or tuple(self._backends)
-        return {name: self._backends[name] for name in names}
+        names = services or tuple(self._services)
+        return {name: self._services[name] for name in names}
 
     def _facts(
         self, query: _Opened, answers: Mapping[str, Answer]
@@ -259,21 +274,24 @@ def _without(heard: ServiceAnswer, gone: Collection[ImageId]) -> ServiceAnswer:
 
 
 def _asks(
-    query: _Opened, backends: Mapping[str, Backend], *, copies_only: bool
+    query: _Opened, services: Mapping[str, AnyService], *, copies_only: bool
 ) -> Mapping[str, Ask]:
     """Return how each service is asked about a query.
 
     Raises:
-        BadParameterError: If it is words, and nobody reads them or copies are wanted.
+        BadParameterError: If nobody searches with such a query, or it is words and
+            copies are wanted.
     """
+    searching = _able(services, SearchesImages)
     match query:
         case ByImage(file):
-            return {name: partial(b.search, file) for name, b in backends.items()}
+            asks = {name: partial(one.search, file) for name, one in searching.items()}
         case ImagePart():
-            return {name: partial(query.search, b) for name, b in backends.items()}
+            asks = {name: partial(query.search, one) for name, one in searching.items()}
         case ById(image_id):
-            return {
-                name: partial(b.search_by_id, image_id) for name, b in backends.items()
+            asks = {
+                name: partial(one.search_by_id, image_id)
+                for name, one in searching.items()
             }
         case ByWords(text):
             if copies_only:
@@ -281,13 +299,25 @@ def _asks(
                     "words have no duplicates: search with an image, or for all matches"
                 )
             asks = {
-                name: partial(b.search_text, text)
-                for name, b in backends.items()
-                if b.reads_words
+                name: partial(one.search_text, text)
+                for name, one in _able(services, SearchesText).items()
             }
             if not asks:
                 raise BadParameterError(
                     "no service here searches by words: send an image to "
-                    + ", ".join(backends)
+                    + ", ".join(searching)
                 )
-            return asks
+    if not asks:
+        raise BadParameterError(
+            f"no service searches by image of {', '.join(services)}: choose others"
+        )
+    return asks
+
+
+def _able(services: Mapping[str, AnyService], kind: type[C]) -> dict[str, C]:
+    """Return those services that can do something, as that."""
+    return {
+        name: able
+        for name, service in services.items()
+        if (able := service.ability(kind)) is not None
+    }

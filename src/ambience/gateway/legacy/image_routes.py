@@ -22,13 +22,20 @@ from ambience.gateway.legacy.schemas import (
     LegacyOutcome,
     LegacyReverseSearch,
 )
-from ambience.gateway.legacy.service_routes import TAG, TAKEN, features_of, holds
+from ambience.gateway.legacy.service_routes import (
+    TAG,
+    TAKEN,
+    features_of,
+    holds,
+    retrieval,
+)
 from ambience.imaging import ImageFile
 from ambience.ingest import Arrival
 from ambience.library.resources import Resources
 from ambience.search.questions import ByImage
 from ambience.search.reverse_search import ReverseSearch
-from ambience.service.backend import Backend
+from ambience.service import AnyService, required
+from ambience.service.capabilities import HoldsImages
 from ambience.web.forms import FormRoute, only_fields
 from ambience.web.openapi import problems
 from ambience.web.schemas import JSON
@@ -45,9 +52,9 @@ def legacy_image_routes(parts: Resources, *, names: FileNames) -> APIRouter:
         names: How images are called.
     """
     router = APIRouter(tags=[TAG], route_class=FormRoute)
-    backends = sorted(
-        parts.backends,
-        key=lambda b: _ORDER.index(b.name) if b.name in _ORDER else len(_ORDER),
+    services = sorted(
+        retrieval(parts.services),
+        key=lambda one: _ORDER.index(one.name) if one.name in _ORDER else len(_ORDER),
     )
 
     @router.post(
@@ -64,7 +71,7 @@ def legacy_image_routes(parts: Resources, *, names: FileNames) -> APIRouter:
         file = ImageFile(data, limits=parts.limits)
         _ = file.info  # whatever is wrong with it is wrong for every service
         reasons = _added(parts, ImageId(new.image_id), file)
-        return [_outcome(b, reasons.get(b.name, ""), value="") for b in backends]
+        return [_outcome(one, reasons.get(one.name, ""), value="") for one in services]
 
     @router.post(
         "/delete_all_image_features",
@@ -74,12 +81,12 @@ def legacy_image_routes(parts: Resources, *, names: FileNames) -> APIRouter:
     def delete_all(gone: LegacyGoneForAll) -> list[LegacyOutcome]:
         """Remove an image from every service."""
         image_id = ImageId(gone.image_id)
-        reasons = {b.name: _why_not_removed(b, image_id) for b in backends}
+        reasons = {one.name: _why_not_removed(one, image_id) for one in services}
         with contextlib.suppress(NotFoundError):
             parts.writer.delete(image_id)
         return [
-            _outcome(b, reasons[b.name], url=f"/delete_{features_of(b.name)}")
-            for b in backends
+            _outcome(one, reasons[one.name], url=f"/delete_{features_of(one.name)}")
+            for one in services
         ]
 
     @router.post(
@@ -138,7 +145,9 @@ def _dumped(found: Iterable[LegacyMatch]) -> list[JSON]:
 
 def _added(parts: Resources, image_id: ImageId, file: ImageFile) -> dict[str, str]:
     """Add an image; return by service why it was not added."""
-    reasons = {b.name: _why_not_added(b, image_id) for b in parts.backends}
+    reasons = {
+        one.name: _why_not_added(one, image_id) for one in retrieval(parts.services)
+    }
     known = parts.catalog.find([image_id])
     if not known and TAKEN not in reasons.values():
         prepared = parts.writer.prepare(file)
@@ -146,40 +155,47 @@ def _added(parts: Resources, image_id: ImageId, file: ImageFile) -> dict[str, st
         return parts.writer.put([arrival])
     if known and known[0].sha256 != file.sha256:
         return dict.fromkeys(reasons, TAKEN)
-    for backend in parts.backends:  # the rest of an image that is partly there
-        if not reasons[backend.name]:
+    for service in retrieval(
+        parts.services
+    ):  # the rest of an image that is partly there
+        if not reasons[service.name]:
             try:
-                parts.writer.claim(backend.name, image_id)
-                backend.put({image_id: backend.extract(file)})
+                parts.writer.claim(service.name, image_id)
+                holder = required(service, HoldsImages)
+                holder.put({image_id: holder.extract([file])[0]})
             except (StoredDataError, UnavailableError) as error:
-                reasons[backend.name] = str(error)
+                reasons[service.name] = str(error)
     return reasons
 
 
-def _why_not_added(backend: Backend, image_id: ImageId) -> str:
+def _why_not_added(service: AnyService, image_id: ImageId) -> str:
     """Return why an image can't be added to a service; empty if it can."""
     try:
-        return TAKEN if holds(backend, image_id) else ""
+        return TAKEN if holds(service, image_id) else ""
     except (StoredDataError, UnavailableError) as error:
         return str(error)
 
 
-def _why_not_removed(backend: Backend, image_id: ImageId) -> str:
+def _why_not_removed(service: AnyService, image_id: ImageId) -> str:
     """Return why an image is not removed from a service; empty if it is."""
     try:
-        known = holds(backend, image_id)
+        known = holds(service, image_id)
     except (StoredDataError, UnavailableError) as error:
         return str(error)
-    if known or not by_matches(backend):
+    if known or not by_matches(service):
         return ""
-    return f"{backend.name} has no image {image_id}"
+    return f"{service.name} has no image {image_id}"
 
 
 def _outcome(
-    backend: Backend, reason: str, *, value: str | None = None, url: str | None = None
+    service: AnyService,
+    reason: str,
+    *,
+    value: str | None = None,
+    url: str | None = None,
 ) -> LegacyOutcome:
     if not reason:
-        return LegacyOutcome(service=backend.name, status="fulfilled", value=value)
+        return LegacyOutcome(service=service.name, status="fulfilled", value=value)
     return LegacyOutcome(
-        service=backend.name, status="rejected", reason=reason, data=reason, url=url
+        service=service.name, status="rejected", reason=reason, data=reason, url=url
     )

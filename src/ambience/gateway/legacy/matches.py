@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from ambience.core.errors import BadParameterError
 from ambience.core.matches import Answer, Match
 from ambience.gateway.legacy.schemas import LegacyMatch, LegacySearch
-from ambience.service import SearchRequest
-from ambience.service.backend import Backend
+from ambience.service import MAX_K, AnyService, SearchRequest, required
+from ambience.service.capabilities import SearchesImages
 from ambience.service.keypoints import KeypointOptions
-from ambience.web.schemas import JSON, MAX_K
+from ambience.web.schemas import JSON
 
 _VERSIONS = 2  # of a query with many vectors: as it is, and mirrored
 
@@ -19,37 +19,37 @@ _VERSIONS = 2  # of a query with many vectors: as it is, and mirrored
 _UNITS = {"color": 1e7, "global_features": 2.0, "image_text": 2.0}
 
 
-def by_matches(backend: Backend) -> bool:
+def by_matches(service: AnyService) -> bool:
     """Tell whether a service compares keypoints, and says how many fit."""
-    return issubclass(backend.options, KeypointOptions)
+    return issubclass(required(service, SearchesImages).options, KeypointOptions)
 
 
 def found_by(
-    backend: Backend, asked: LegacySearch, search: Callable[[SearchRequest], Answer]
+    service: AnyService, asked: LegacySearch, search: Callable[[SearchRequest], Answer]
 ) -> list[LegacyMatch]:
     """Return what a search finds: by matches, or by exactly one of k and threshold."""
     k = min(asked.k or MAX_K, MAX_K)
-    options = asked.options_of(backend)
-    if by_matches(backend):
-        return _with_matches(backend, asked, search)[:k]
+    options = asked.options_of(service)
+    if by_matches(service):
+        return _with_matches(service, asked, search)[:k]
     if (asked.k is None) == (asked.distance_threshold is None):
         raise BadParameterError("give exactly one of k and distance_threshold")
     if asked.distance_threshold is None:
         answer = search(SearchRequest(k=k, options=options))
     else:
-        unit = _UNITS.get(backend.name, 1.0)
+        unit = _UNITS.get(service.name, 1.0)
         radius = asked.distance_threshold / unit
         answer = search(SearchRequest(radius=radius, options=options))
-    found = [measured(backend.name, match) for match in answer.matches[:k]]
+    found = [measured(service.name, match) for match in answer.matches[:k]]
     below = asked.distance_threshold
     return [m for m in found if below is None or (m.distance or 0) < below]
 
 
 def _with_matches(
-    backend: Backend, asked: LegacySearch, search: Callable[[SearchRequest], Answer]
+    service: AnyService, asked: LegacySearch, search: Callable[[SearchRequest], Answer]
 ) -> list[LegacyMatch]:
     """Return what has enough matches, most first: by votes, by pairs or by inliers."""
-    options = asked.options_of(backend) | {"verify": asked.use_smnn_matching}
+    options = asked.options_of(service) | {"verify": asked.use_smnn_matching}
     if not asked.use_smnn_matching:
         counted = "votes"
         if asked.k is not None:
@@ -58,7 +58,7 @@ def _with_matches(
         counted = "inliers" if asked.use_ransac else "matches"
     # All of them: those with the most matches need not be the nearest.
     answer = search(SearchRequest(radius=1.0, options=options))
-    found = [measured(backend.name, match, counted) for match in answer.matches]
+    found = [measured(service.name, match, counted) for match in answer.matches]
     return in_order([m for m in found if (m.matches or 0) >= asked.knn_min_matches])
 
 

@@ -12,7 +12,8 @@ from ambience.core.errors import BadParameterError, NotFoundError
 from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.core.numbers import DECIMAL, WHOLE
 from ambience.gateway.routes.schemas import image_answer
-from ambience.service.backend import Backend
+from ambience.service import AnyService, required
+from ambience.service.capabilities import SearchesImages
 
 _UPLOADED = ".online"  # ends the name of an image that came without a file
 _MAX_NAME = 1000  # characters; no system has longer ones
@@ -85,9 +86,10 @@ class LegacySearch(BaseModel):
         DECIMAL,
     ] = None
 
-    def options_of(self, backend: Backend) -> dict[str, Any]:
+    def options_of(self, service: AnyService) -> dict[str, Any]:
         """Return what was told that the service itself has an option for."""
-        told = self.model_dump(include=set(backend.options.model_fields))
+        options = required(service, SearchesImages).options
+        told = self.model_dump(include=set(options.model_fields))
         return {name: value for name, value in told.items() if value is not None}
 
 

@@ -27,8 +27,8 @@ from ambience.gateway.legacy.schemas import (
     LegacySearchByText,
 )
 from ambience.imaging import ImageFile, Limits
-from ambience.service import SearchRequest
-from ambience.service.backend import Backend
+from ambience.service import AnyService, SearchRequest, required
+from ambience.service.capabilities import HoldsImages, SearchesImages, SearchesText
 from ambience.web.forms import FormRoute, only_fields
 from ambience.web.openapi import problems
 from ambience.web.schemas import JSON
@@ -42,7 +42,7 @@ _SEARCHED_AS = {"image_text": "image_text_features"}  # the others by their own 
 
 
 def legacy_service_routes(
-    backends: Sequence[Backend],
+    services: Sequence[AnyService],
     *,
     limits: Limits,
     names: FileNames,
@@ -51,23 +51,32 @@ def legacy_service_routes(
     """Return the original's routes of services: add, remove, search by id, by image.
 
     Args:
-        backends: The services.
+        services: The services.
         limits: What images may cost.
         names: How images are called.
         claim: See `Claim`; nobody gives out ids where services run alone.
     """
     router = APIRouter(tags=[TAG], route_class=FormRoute)
-    for backend in backends:
-        router.include_router(_change_routes(backend, limits, names, claim))
-        router.include_router(_search_routes(backend, limits, names))
+    for service in retrieval(services):
+        router.include_router(_change_routes(service, limits, names, claim))
+        router.include_router(_search_routes(service, limits, names))
     return router
 
 
+def retrieval(services: Sequence[AnyService]) -> list[AnyService]:
+    """Return the services that are as the original's: they keep images, and search."""
+    return [
+        service
+        for service in services
+        if service.ability(HoldsImages) and service.ability(SearchesImages)
+    ]
+
+
 def _change_routes(
-    backend: Backend, limits: Limits, names: FileNames, claim: Claim
+    service: AnyService, limits: Limits, names: FileNames, claim: Claim
 ) -> APIRouter:
     router = APIRouter(route_class=FormRoute)
-    features = features_of(backend.name)
+    features = features_of(service.name)
     # Of several with one id at once, one is taken; those with others needn't wait.
     adding = [threading.Lock() for _ in range(_LOCKS)]
 
@@ -85,12 +94,13 @@ def _change_routes(
         new, data = told
         file = ImageFile(data, limits=limits)
         image_id = ImageId(new.image_id)
-        extracted = backend.extract(file)
+        holder = required(service, HoldsImages)
+        (extracted,) = holder.extract([file])
         with adding[image_id % _LOCKS]:
-            if holds(backend, image_id):
+            if holds(service, image_id):
                 return PlainTextResponse(TAKEN, HTTPStatus.INTERNAL_SERVER_ERROR)
-            claim(backend.name, image_id)
-            backend.put({image_id: extracted})
+            claim(service.name, image_id)
+            holder.put({image_id: extracted})
         return Response()
 
     @router.post(
@@ -106,16 +116,18 @@ def _change_routes(
             image_id = ImageId(gone.image_id)
         else:
             raise BadParameterError("give image_id or file_name")
-        if not backend.remove([image_id]) and by_matches(backend):
-            raise NotFoundError(f"{backend.name} has no image {image_id}")
+        if not required(service, HoldsImages).remove([image_id]) and by_matches(
+            service
+        ):
+            raise NotFoundError(f"{service.name} has no image {image_id}")
         return Response()
 
     return router
 
 
-def _search_routes(backend: Backend, limits: Limits, names: FileNames) -> APIRouter:
+def _search_routes(service: AnyService, limits: Limits, names: FileNames) -> APIRouter:
     router = APIRouter(route_class=FormRoute)
-    similar = _SEARCHED_AS.get(backend.name, backend.name) + "_get_similar_images_by"
+    similar = _SEARCHED_AS.get(service.name, service.name) + "_get_similar_images_by"
 
     @router.post(
         f"/{similar}_image_buffer",
@@ -129,7 +141,9 @@ def _search_routes(backend: Backend, limits: Limits, names: FileNames) -> APIRou
         """Find images like the one sent."""
         asked, data = told
         file = ImageFile(data, limits=limits)
-        found = found_by(backend, asked, partial(backend.search, file))
+        found = found_by(
+            service, asked, partial(required(service, SearchesImages).search, file)
+        )
         return names.put_on(found)
 
     @router.post(
@@ -142,24 +156,28 @@ def _search_routes(backend: Backend, limits: Limits, names: FileNames) -> APIRou
         image_id = ImageId(asked.image_id)
 
         def search(request: SearchRequest) -> Answer:
-            answer = backend.search_by_id(image_id, request)
-            if by_matches(backend):
+            answer = required(service, SearchesImages).search_by_id(image_id, request)
+            if by_matches(service):
                 return answer
             return Answer((Match(image_id, 0.0), *answer.matches))
 
         try:
-            return names.put_on(found_by(backend, asked, search))
+            return names.put_on(found_by(service, asked, search))
         except NotFoundError:
-            if by_matches(backend):
+            if by_matches(service):
                 return []
             raise
 
-    if backend.reads_words:
+    if service.ability(SearchesText) is not None:
 
         @router.post(f"/{similar}_text", response_model_exclude_none=True)
         def by_text(asked: LegacySearchByText) -> list[LegacyMatch]:
             """Find the images that words describe."""
-            found = found_by(backend, asked, partial(backend.search_text, asked.text))
+            found = found_by(
+                service,
+                asked,
+                partial(required(service, SearchesText).search_text, asked.text),
+            )
             return names.put_on(found)
 
     return router
@@ -170,7 +188,7 @@ def features_of(service: str) -> str:
     return service if service.endswith("_features") else f"{service}_features"
 
 
-def holds(backend: Backend, image_id: ImageId) -> bool:
+def holds(service: AnyService, image_id: ImageId) -> bool:
     """Tell whether a service has an image."""
     before = ImageId(image_id - 1) if image_id else None
-    return backend.ids(after=before, limit=1) == [image_id]
+    return required(service, HoldsImages).ids(after=before, limit=1) == [image_id]

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from ambience.catalog import ImageRecord
 from ambience.core.matches import FusedMatch
 from ambience.search.reverse_search import ReverseSearch
-from ambience.web.schemas import JSON, SearchAnswer, search_answer
+from ambience.web.schemas import JSON
+from ambience.web.wire import SearchAnswer, search_answer
 
 _EXAMPLE: JSON = {
     "matches": [

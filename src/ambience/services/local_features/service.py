@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from ambience.service import ServiceSpec
+from ambience.service.capabilities import RETRIEVAL, Trainable
 from ambience.service.keypoints import (
     KeypointOptions,
     KeypointSettings,
@@ -55,6 +56,7 @@ SERVICE = ServiceSpec(
     finds="crops, parts, turned and mirrored copies, and where they fit",
     port=33333,
     settings=LocalFeaturesSettings,
+    abilities=RETRIEVAL | {Trainable},
     options=KeypointOptions,
     evidence=lambda _: EVIDENCE,
     make_extractor=make_extractor,
