@@ -6,7 +6,7 @@ Each photograph is once a stranger and once indexed: the folder is shuffled and 
 into folds (two, if not told otherwise); in each round one fold stays out, the others
 are imported into a fresh system in a temporary folder, copies are made of the next fold
 by every edit of `ambience.imaging.edits`, and with each copy, and with each stranger as
-it is, ``/reverse_search``'s own code searches. ``--sample`` makes copies of so many
+it is, ``/api/reverse_search``'s own code searches. ``--sample`` makes copies of so many
 photographs only, with as many strangers; the others are distractors. Files equal byte
 for byte count once.
 
@@ -49,14 +49,14 @@ from tables import print_table
 from ambience import registry
 from ambience.core.matches import FusedMatch
 from ambience.core.settings import load_settings
-from ambience.fusion import COPIES, fuse
+from ambience.fusion import fuse
 from ambience.imaging import EXTENSIONS, ImageFile, full_pixels
 from ambience.imaging.edits import EDITS, Edit
 from ambience.library.system import System
 from ambience.search.questions import ByImage
 
 TOGETHER = "together"
-K = 20  # what /reverse_search answers if not told otherwise
+K = 20  # what /api/reverse_search answers if not told otherwise
 LEAST_SCORE = 0.5
 NAMES_SHOWN = 12
 
@@ -230,7 +230,7 @@ class Ours:
                 transform(match),
             )
             for match in matches
-            if match.relation in COPIES and match.score >= LEAST_SCORE
+            if match.relation.is_copy and match.score >= LEAST_SCORE
         ]
 
 

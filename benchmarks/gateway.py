@@ -11,9 +11,9 @@ gateway, and the gateway that has it in its own process. "Gateway's CPU" is the
 processor time of the process in front, a request. Rates are medians of rounds in which
 all are measured in turn.
 
-The second table is ``/reverse_search``: latencies of all rounds together. Queries are
-the photographs recompressed; "proved" sends them as they are and asks for duplicates,
-which bytes and hash decide.
+The second table is ``/api/reverse_search``: latencies of all rounds together. Queries
+are the photographs recompressed; "proved" sends them as they are and asks for
+duplicates, which bytes and hash decide.
 
 Requests are bytes made beforehand and sent over raw sockets, so that the sender is not
 what is measured: the rows called "nothing" show how many it gets from a server that
@@ -189,8 +189,11 @@ def proxied(
 ) -> None:
     """Print what asking one service costs by each way."""
     asked = {
-        "GET /phash": (get("/phash"), options.count),
-        "POST /phash/search": (post("/phash/search?k=5", image), options.count // 2),
+        "GET /api/phash": (get("/api/phash"), options.count),
+        "POST /api/phash/search": (
+            post("/api/phash/search?k=5", image),
+            options.count // 2,
+        ),
     }
     rows = []
     for what, (request, count) in asked.items():
@@ -224,7 +227,7 @@ def searches(
     """Print how long whole searches take."""
     copies = [smaller(path, 4096, 60) for path in paths]
     files = [path.read_bytes() for path in paths]
-    path = "/reverse_search"
+    path = "/api/reverse_search"
     asked = {
         "all services": ([post(path, image) for image in copies], 1),
         "without local_features": (

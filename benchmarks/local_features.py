@@ -59,7 +59,7 @@ EDITED = (
     "mirrored half crop, recolored, text, JPEG 20",
 )
 STRANGER = "strangers"
-K = 20  # what /reverse_search answers if not told otherwise
+K = 20  # what /api/reverse_search answers if not told otherwise
 NEAR = 0.5  # distance of a match that counts
 CANDIDATES = 100  # looked at closely, at most
 NPROBE = (1, 2, 4, 8)

@@ -104,7 +104,7 @@ class MixedLoad:
         """Put the images that stay."""
         connection = self._connection()
         for number, image in enumerate([*self._images[:-1], self._page], 1):
-            status = _sent(connection, "PUT", f"/images/{number}", image=image)
+            status = _sent(connection, "PUT", f"/api/images/{number}", image=image)
             assert status == http.client.OK, status
         connection.close()
 
@@ -142,17 +142,23 @@ class MixedLoad:
     # What a caller may do; each returns the statuses of its requests.
 
     def browse(self, connection: "_Connection", rng: random.Random, _: int) -> "_Said":
-        paths = ["/", "/images?limit=50", "/gallery/app.js", f"/images/{_one(rng)}"]
+        paths = [
+            "/",
+            "/api/images?limit=50",
+            "/gallery/app.js",
+            f"/api/images/{_one(rng)}",
+        ]
         return [_sent(connection, "GET", path) for path in paths]
 
     def look(self, connection: "_Connection", rng: random.Random, _: int) -> "_Said":
         kinds = ["thumbnail", "thumbnail", "thumbnail", "view", "file"]
         return [
-            _sent(connection, "GET", f"/images/{_one(rng)}/{kind}") for kind in kinds
+            _sent(connection, "GET", f"/api/images/{_one(rng)}/{kind}")
+            for kind in kinds
         ]
 
     def parts(self, connection: "_Connection", rng: random.Random, _: int) -> "_Said":
-        path = f"/images/{_one(rng)}/file"
+        path = f"/api/images/{_one(rng)}/file"
         ranges = ["bytes=0-99", "bytes=100-", "bytes=0-1,5-9", "bytes=999999999-"]
         return [
             _sent(connection, "GET", path, headers={"range": part}) for part in ranges
@@ -161,19 +167,23 @@ class MixedLoad:
     def search(self, connection: "_Connection", rng: random.Random, _: int) -> "_Said":
         image = rng.choice(self._images)
         return [
-            _sent(connection, "POST", "/reverse_search", image=image),
-            _sent(connection, "POST", "/reverse_search", image_id=str(_one(rng))),
+            _sent(connection, "POST", "/api/reverse_search", image=image),
+            _sent(connection, "POST", "/api/reverse_search", image_id=str(_one(rng))),
             _sent(
-                connection, "POST", "/reverse_search", image=image, region="9,9,60,60"
+                connection,
+                "POST",
+                "/api/reverse_search",
+                image=image,
+                region="9,9,60,60",
             ),
         ]
 
     def ask(self, connection: "_Connection", rng: random.Random, _: int) -> "_Said":
         image = rng.choice(self._images)
         return [
-            _sent(connection, "POST", "/phash/search?k=5", image=image),
-            _sent(connection, "GET", f"/color/images/{_one(rng)}/similar?k=5"),
-            _sent(connection, "GET", "/color"),
+            _sent(connection, "POST", "/api/phash/search?k=5", image=image),
+            _sent(connection, "GET", f"/api/color/images/{_one(rng)}/similar?k=5"),
+            _sent(connection, "GET", "/api/color"),
             _sent(connection, "GET", "/metrics"),
             _sent(connection, "GET", "/readyz"),
         ]
@@ -181,7 +191,7 @@ class MixedLoad:
     def change(
         self, connection: "_Connection", rng: random.Random, caller: int
     ) -> "_Said":
-        path = f"/images/{_OWN + caller}"
+        path = f"/api/images/{_OWN + caller}"
         image = rng.choice(self._images)
         return [
             _sent(connection, "PUT", path, image=image),
@@ -192,27 +202,29 @@ class MixedLoad:
         ]
 
     def upload(self, connection: "_Connection", _: random.Random, __: int) -> "_Said":
-        return [_sent(connection, "POST", "/phash/search?k=5", image=self._large)]
+        return [_sent(connection, "POST", "/api/phash/search?k=5", image=self._large)]
 
     def harm(
         self, connection: "_Connection", rng: random.Random, caller: int
     ) -> "_Said":
         image = rng.choice(self._damaged)
         return [
-            _sent(connection, "PUT", f"/images/{_OWN + caller}", image=image),
-            _sent(connection, "POST", "/reverse_search", image=image),
-            _sent(connection, "GET", "/images/no-number"),
-            _sent(connection, "GET", "/images/999999/file"),
-            _sent(connection, "POST", "/reverse_search", region="1,1,1,1"),
+            _sent(connection, "PUT", f"/api/images/{_OWN + caller}", image=image),
+            _sent(connection, "POST", "/api/reverse_search", image=image),
+            _sent(connection, "GET", "/api/images/no-number"),
+            _sent(connection, "GET", "/api/images/999999/file"),
+            _sent(connection, "POST", "/api/reverse_search", region="1,1,1,1"),
         ]
 
     def leave(self, _: "_Connection", rng: random.Random, caller: int) -> "_Said":
         """Go away before the answer, or in the middle of the question."""
-        put = _request("PUT", f"/images/{_OWN + caller}", {"image": self._large})
+        put = _request("PUT", f"/api/images/{_OWN + caller}", {"image": self._large})
         whole = [
-            _request("POST", "/reverse_search", {"image": self._images[caller % 9]}),
-            _request("GET", f"/images/{_one(rng)}/file", {}),
-            _request("GET", "/images?limit=50", {}),
+            _request(
+                "POST", "/api/reverse_search", {"image": self._images[caller % 9]}
+            ),
+            _request("GET", f"/api/images/{_one(rng)}/file", {}),
+            _request("GET", "/api/images?limit=50", {}),
         ]
         cut = [put[: len(put) // 2], put[:90], b"GET / HT", b"\x16\x03\x01\x02\x00\x01"]
         for sent in (rng.choice(whole), rng.choice(cut)):

@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from ambience import registry
 from ambience.cli.parser import build_parser
 from ambience.core.settings import Settings
+from ambience.web.addresses import API
 
 START_TIMEOUT_S = 60
 METHODS = {"get", "put", "post", "patch", "delete"}
@@ -127,10 +128,11 @@ def test_every_route_is_documented(root: Path, openapi: dict[str, Any]) -> None:
         for path, operations in openapi["paths"].items()
         for method in operations.keys() & METHODS
     }
-    assert "POST /reverse_search" in routes
+    assert "POST /api/reverse_search" in routes
     # The routes of a service may be documented once, for every service.
-    room = re.compile(rf" /({'|'.join(registry.BUILTIN)})(?=/|$)")
-    missing = [r for r in routes if not shows(page, r, room.sub(" /{service}", r))]
+    room = re.compile(rf" {API}/({'|'.join(registry.BUILTIN)})(?=/|$)")
+    one = f" {API}/{{service}}"
+    missing = [r for r in routes if not shows(page, r, room.sub(one, r))]
     assert sorted(missing) == []
 
 

@@ -170,9 +170,9 @@ def test_a_change_that_was_cut_short_is_counted_and_ended(
 def test_it_works_beside_a_server(data: Path, check: Check) -> None:
     with serving(data) as (_, client):
         assert check()["in_step"]
-        client.delete("/color/images/1000").raise_for_status()
+        client.delete("/api/color/images/1000").raise_for_status()
         assert check()["services"]["color"]["absent"] == 1
         assert check("--repair")["in_step"]
-        found = client.post("/color/search?k=1", files={"image": NEW}).json()
+        found = client.post("/api/color/search?k=1", files={"image": NEW}).json()
         assert found["matches"][0]["image_id"] == 1000
-        client.put("/images/1000", files={"image": NEW}).raise_for_status()
+        client.put("/api/images/1000", files={"image": NEW}).raise_for_status()

@@ -24,7 +24,7 @@ def test_samples_are_kept_apart_from_a_named_library(
         system.importer.run([*write_images(tmp_path / "photos", 2)])
     with serving(data, "--samples") as (server, client):
         assert server.said() is not None  # the import has ended
-        assert client.get("/images").json()["total"] == len(sample_photographs())
+        assert client.get("/api/images").json()["total"] == len(sample_photographs())
         assert server.stop() == 0
     assert (data / "samples" / "catalog.sqlite3").is_file()
     with opened_system(data) as system:

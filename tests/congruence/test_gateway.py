@@ -13,9 +13,9 @@ from ambience.core.settings import load_settings
 from ambience.gateway.app import create_gateway
 from ambience.gateway.legacy.schemas import FileNames
 from ambience.imaging import Limits
-from ambience.library.system import open_backends
+from ambience.library.system import open_services
 from ambience.web.app import create_app
-from tests.congruence.test_backends import served
+from tests.congruence.test_services import served
 from tests.drawing import drawn_image, encode
 from tests.library import opened_system, write_images
 
@@ -43,10 +43,10 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestClien
     with ExitStack() as stack:
         urls: dict[str, str] = {}
         if request.param == "elsewhere":
-            backends = open_backends(load_settings(), tmp_path / "services", ["phash"])
-            for backend in backends:
-                stack.callback(backend.close)
-            app = create_app(backends, limits=LIMITS)
+            services = open_services(load_settings(), tmp_path / "services", ["phash"])
+            for service in services:
+                stack.callback(service.close)
+            app = create_app(services, limits=LIMITS)
             urls["phash"] = stack.enter_context(served(app))
         yield stack.enter_context(gateway(tmp_path / "data", urls))
 
@@ -56,10 +56,10 @@ def pair(tmp_path: Path) -> Iterator[tuple[TestClient, TestClient]]:
     """A gateway whose services run in its process, and one whose run elsewhere."""
     with ExitStack() as stack:
         names = load_settings().enabled
-        backends = open_backends(load_settings(), tmp_path / "services", names)
-        for backend in backends:
-            stack.callback(backend.close)
-        url = stack.enter_context(served(create_app(backends, limits=LIMITS)))
+        services = open_services(load_settings(), tmp_path / "services", names)
+        for service in services:
+            stack.callback(service.close)
+        url = stack.enter_context(served(create_app(services, limits=LIMITS)))
         urls = dict.fromkeys(names, url)
         yield (
             stack.enter_context(gateway(tmp_path / "here", {})),
@@ -68,39 +68,43 @@ def pair(tmp_path: Path) -> Iterator[tuple[TestClient, TestClient]]:
 
 
 CALLS: list[tuple[str, str, dict[str, Any]]] = [
-    ("PUT", "/phash/images/3", {"files": {"image": IMAGE}}),
-    ("PUT", "/color/images/3", {"files": {"image": IMAGE}}),
-    ("PUT", "/phash/images/4", {"files": {"image": OTHER}}),
-    ("PUT", "/local_features/images/3", {"files": {"image": IMAGE}}),
-    ("PUT", "/phash/images/5", {"files": {"image": b"just text"}}),
-    ("PUT", "/phash/images/5", {"files": {"picture": IMAGE}}),
-    ("PUT", "/phash/images/5", {}),
-    ("PUT", "/phash/images/x", {"files": {"image": IMAGE}}),
-    ("PUT", "/phash/images/-1", {"files": {"image": IMAGE}}),
-    ("PUT", f"/phash/images/{2**60}", {"files": {"image": IMAGE}}),
-    ("PUT", "/phash/images/5", {"files": {"image": bytes(3 * 2**20)}}),
-    ("GET", "/phash", {}),
-    ("GET", "/phash/", {}),
-    ("GET", "/color?k=1", {}),
-    ("GET", "/phash/images/3/similar?k=5", {}),
-    ("GET", "/phash/images/3/similar?radius=576", {}),
-    ("GET", "/phash/images/3/similar", {}),
-    ("GET", "/phash/images/3/similar?k=1&radius=2", {}),
-    ("GET", "/phash/images/3/similar?k=0", {}),
-    ("GET", "/phash/images/3%2F4/similar?k=1", {}),
-    ("GET", "/phash/images/77/similar?k=1", {}),
-    ("POST", "/phash/search?k=5", {"files": {"image": IMAGE}}),
-    ("POST", "/color/search", {"files": {"image": IMAGE}, "data": {"radius": "2"}}),
-    ("POST", "/local_features/search?k=1&points=true", {"files": {"image": IMAGE}}),
-    ("POST", "/phash/search?k=5", {"files": {"image": IMAGE}, "data": {"odd": "1"}}),
-    ("POST", "/phash/search?k=5", {"content": b"no form"}),
-    ("POST", "/phash", {}),
-    ("GET", "/phash/search", {}),
-    ("HEAD", "/phash", {}),
-    ("GET", "/phash/nowhere", {}),
-    ("DELETE", "/phash/images/4", {}),
-    ("DELETE", "/phash/images/4", {}),
-    ("DELETE", "/phash/images/x", {}),
+    ("PUT", "/api/phash/images/3", {"files": {"image": IMAGE}}),
+    ("PUT", "/api/color/images/3", {"files": {"image": IMAGE}}),
+    ("PUT", "/api/phash/images/4", {"files": {"image": OTHER}}),
+    ("PUT", "/api/local_features/images/3", {"files": {"image": IMAGE}}),
+    ("PUT", "/api/phash/images/5", {"files": {"image": b"just text"}}),
+    ("PUT", "/api/phash/images/5", {"files": {"picture": IMAGE}}),
+    ("PUT", "/api/phash/images/5", {}),
+    ("PUT", "/api/phash/images/x", {"files": {"image": IMAGE}}),
+    ("PUT", "/api/phash/images/-1", {"files": {"image": IMAGE}}),
+    ("PUT", f"/api/phash/images/{2**60}", {"files": {"image": IMAGE}}),
+    ("PUT", "/api/phash/images/5", {"files": {"image": bytes(3 * 2**20)}}),
+    ("GET", "/api/phash", {}),
+    ("GET", "/api/phash/", {}),
+    ("GET", "/api/color?k=1", {}),
+    ("GET", "/api/phash/images/3/similar?k=5", {}),
+    ("GET", "/api/phash/images/3/similar?radius=576", {}),
+    ("GET", "/api/phash/images/3/similar", {}),
+    ("GET", "/api/phash/images/3/similar?k=1&radius=2", {}),
+    ("GET", "/api/phash/images/3/similar?k=0", {}),
+    ("GET", "/api/phash/images/3%2F4/similar?k=1", {}),
+    ("GET", "/api/phash/images/77/similar?k=1", {}),
+    ("POST", "/api/phash/search?k=5", {"files": {"image": IMAGE}}),
+    ("POST", "/api/color/search", {"files": {"image": IMAGE}, "data": {"radius": "2"}}),
+    ("POST", "/api/local_features/search?k=1&points=true", {"files": {"image": IMAGE}}),
+    (
+        "POST",
+        "/api/phash/search?k=5",
+        {"files": {"image": IMAGE}, "data": {"odd": "1"}},
+    ),
+    ("POST", "/api/phash/search?k=5", {"content": b"no form"}),
+    ("POST", "/api/phash", {}),
+    ("GET", "/api/phash/search", {}),
+    ("HEAD", "/api/phash", {}),
+    ("GET", "/api/phash/nowhere", {}),
+    ("DELETE", "/api/phash/images/4", {}),
+    ("DELETE", "/api/phash/images/4", {}),
+    ("DELETE", "/api/phash/images/x", {}),
     ("GET", "/openapi.json", {}),
 ]
 
@@ -116,7 +120,10 @@ def lost(tmp_path: Path) -> Iterator[TestClient]:
 
 
 def test_what_is_no_image_is_refused_alike(client: TestClient) -> None:
-    for method, path in [("POST", "/phash/search?k=1"), ("PUT", "/phash/images/1")]:
+    for method, path in [
+        ("POST", "/api/phash/search?k=1"),
+        ("PUT", "/api/phash/images/1"),
+    ]:
         answer = client.request(method, path, files={"image": b"just text"})
         assert answer.status_code == 415, path
         assert "not an image" in answer.json()["detail"]
@@ -124,22 +131,22 @@ def test_what_is_no_image_is_refused_alike(client: TestClient) -> None:
 
 def test_what_is_wrong_is_refused_alike(client: TestClient) -> None:
     answers = {
-        422: client.post("/phash/search", files={"image": IMAGE}),
-        404: client.get("/phash/images/77/similar?k=1"),
+        422: client.post("/api/phash/search", files={"image": IMAGE}),
+        404: client.get("/api/phash/images/77/similar?k=1"),
     }
     for status, answer in answers.items():
         assert answer.status_code == status
-    assert client.delete("/phash/images/77").status_code == 404
+    assert client.delete("/api/phash/images/77").status_code == 404
 
 
 def test_an_image_is_put_found_and_removed_alike(client: TestClient) -> None:
-    put = client.put("/images/7", files={"image": IMAGE}).json()
+    put = client.put("/api/images/7", files={"image": IMAGE}).json()
     assert put["services"]["phash"] == "stored"
-    found = client.post("/phash/search?radius=576", files={"image": IMAGE}).json()
+    found = client.post("/api/phash/search?radius=576", files={"image": IMAGE}).json()
     assert [m["image_id"] for m in found["matches"]] == [7]
     assert client.get("/readyz").json()["unavailable"] == []
-    assert client.delete("/images/7").status_code == 204
-    assert client.get("/phash").json()["count"] == 0
+    assert client.delete("/api/images/7").status_code == 204
+    assert client.get("/api/phash").json()["count"] == 0
 
 
 def test_both_ways_say_the_same_to_the_same_calls(
@@ -148,7 +155,7 @@ def test_both_ways_say_the_same_to_the_same_calls(
     for method, path, options in CALLS:
         here, there = (client.request(method, path, **options) for client in pair)
         assert here.status_code == there.status_code, (method, path, there.text)
-        # Every store has an id of its own, which `GET /phash` says.
+        # Every store has an id of its own, which `GET /api/phash` says.
         bodies = [STORE_ID.sub(b"", answer.content) for answer in (here, there)]
         assert bodies[0] == bodies[1], (method, path)
         kinds = [answer.headers.get("content-type") for answer in (here, there)]
@@ -166,15 +173,15 @@ def test_both_ways_count_the_same_calls(pair: tuple[TestClient, TestClient]) -> 
             client.request(method, path, **options)
     here, there = map(counted, pair)
     assert here == there
-    assert any('route="/phash/images/{image_id}/similar"' in line for line in here)
+    assert any('route="/api/phash/images/{image_id}/similar"' in line for line in here)
 
 
 def test_both_ways_find_the_same(pair: tuple[TestClient, TestClient]) -> None:
     found = []
     for client in pair:
         for image_id, image in {3: IMAGE, 4: OTHER}.items():
-            client.put(f"/images/{image_id}", files={"image": image})
-        search = client.post("/reverse_search", files={"image": IMAGE}).json()
+            client.put(f"/api/images/{image_id}", files={"image": image})
+        search = client.post("/api/reverse_search", files={"image": IMAGE}).json()
         for said in search["services"].values():
             del said["took_ms"]
         found.append(search)
@@ -185,7 +192,7 @@ def test_both_ways_find_the_same(pair: tuple[TestClient, TestClient]) -> None:
 def test_an_import_is_never_given_an_id_that_was_chosen(
     client: TestClient, tmp_path: Path
 ) -> None:
-    answer = client.put("/phash/images/41", files={"image": IMAGE})
+    answer = client.put("/api/phash/images/41", files={"image": IMAGE})
     assert answer.status_code == 204
     folder = tmp_path / "photos"
     write_images(folder, 1)
@@ -227,14 +234,14 @@ def test_a_service_at_a_wrong_address_is_listed(lost: TestClient) -> None:
     words = "see whether services.phash.url is right"
     ready = lost.get("/readyz")
     assert ready.status_code == 200
-    lost.put("/images/7", files={"image": IMAGE})
-    search = lost.post("/reverse_search", files={"image": IMAGE})
+    lost.put("/api/images/7", files={"image": IMAGE})
+    search = lost.post("/api/reverse_search", files={"image": IMAGE})
     assert search.status_code == 200
     assert search.json()["matches"][0]["image_id"] == 7
     for answer in (ready, search):
         (away,) = answer.json()["unavailable"]
         assert away["service"] == "phash"
         assert words in away["reason"]
-    assert words in lost.get("/phash").json()["reason"]
-    assert lost.get("/phash/images/7/similar?k=1").status_code == 503
+    assert words in lost.get("/api/phash").json()["reason"]
+    assert lost.get("/api/phash/images/7/similar?k=1").status_code == 503
     assert 'available{service="phash"} 0.0' in lost.get("/metrics").text

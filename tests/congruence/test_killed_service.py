@@ -60,7 +60,7 @@ class Split:
 
 def filled(client: httpx2.Client) -> None:
     for image_id, image in IMAGES.items():
-        answer = client.put(f"/images/{image_id}", files={"image": image})
+        answer = client.put(f"/api/images/{image_id}", files={"image": image})
         assert set(answer.json()["services"].values()) == {"stored"}
 
 
@@ -99,7 +99,9 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Split]:
 def search(client: httpx2.Client, query: str, *, services: str = "") -> Found:
     """Return an answer but for the time that it took."""
     form = {"services": services}
-    answer = client.post("/reverse_search", files={"image": QUERIES[query]}, data=form)
+    answer = client.post(
+        "/api/reverse_search", files={"image": QUERIES[query]}, data=form
+    )
     assert answer.status_code == 200, answer.text
     found: Found = answer.json()
     for said in found["services"].values():
@@ -149,10 +151,10 @@ def test_a_killed_service_only_shortens_the_answer_and_comes_back(
             )
             assert found["services"] == expected["services"]
             assert found["matches"] == expected["matches"]
-        alone = split.client.get(f"/{name}/images/3/similar?k=1")
+        alone = split.client.get(f"/api/{name}/images/3/similar?k=1")
         assert alone.status_code == 503
-        assert split.client.get(f"/{name}").json()["available"] is False
-        put = split.client.put("/images/3", files={"image": IMAGES[3]}).json()
+        assert split.client.get(f"/api/{name}").json()["available"] is False
+        put = split.client.put("/api/images/3", files={"image": IMAGES[3]}).json()
         assert [n for n, s in put["services"].items() if s != "stored"] == [name]
         split.start_again(name)
         for query in QUERIES:
@@ -206,7 +208,7 @@ def test_a_stopped_service_is_waited_for_once_and_comes_back(
             assert found["matches"] == expected["matches"]
         assert f"within {HUNG_S} s" in reasons[0]
         assert "left out" in reasons[1]
-        alone = split.client.get("/color/images/3/similar?k=1")
+        alone = split.client.get("/api/color/images/3/similar?k=1")
         assert (alone.status_code, f"within {HUNG_S} s" in alone.text) == (503, True)
     finally:
         stopped.resume()

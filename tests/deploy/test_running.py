@@ -49,11 +49,11 @@ def services(apart: Path) -> Iterator[dict[str, Server]]:
 
 
 def check_all_are_found(client: httpx2.Client, photos: list[Path]) -> None:
-    assert client.get("/images").json()["total"] == COUNT
+    assert client.get("/api/images").json()["total"] == COUNT
     for name in ENABLED:
-        assert client.get(f"/{name}").json()["count"] == COUNT
+        assert client.get(f"/api/{name}").json()["count"] == COUNT
     for path in photos:
-        answer = client.post("/reverse_search", files={"image": path.read_bytes()})
+        answer = client.post("/api/reverse_search", files={"image": path.read_bytes()})
         found = answer.raise_for_status().json()
         assert found["unavailable"] == []
         assert found["matches"][0]["relation"] == "same_file"

@@ -15,7 +15,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         patch.setenv("AMBIENCE_LIMITS__MAX_FILE_MIB", str(LIMIT_MIB))
         with serving(folder / "data") as (server, client):
             attacked = Target(server, client, folder, 0)
-            client.put("/images/1", files={"image": PNG}).raise_for_status()
+            client.put("/api/images/1", files={"image": PNG}).raise_for_status()
             attacked.usual = attacked.peak_bytes()
             yield attacked
             attacked.check_well()

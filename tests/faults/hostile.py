@@ -17,10 +17,10 @@ MAX_GROWTH = 200 * MEBI  # of the server's memory, over all that is sent here
 PIXELS = drawn_image(1, (60, 80))
 PNG, JPEG = encode(PIXELS), encode(PIXELS, "JPEG")
 ROUTES = [
-    ("PUT", "/images/7"),
-    ("PUT", "/color/images/7"),
-    ("POST", "/reverse_search"),
-    ("POST", "/phash/search?k=5"),
+    ("PUT", "/api/images/7"),
+    ("PUT", "/api/color/images/7"),
+    ("POST", "/api/reverse_search"),
+    ("POST", "/api/phash/search?k=5"),
 ]
 
 
@@ -44,7 +44,7 @@ class Target:
 
     def check_well(self) -> None:
         """Check that it works as before, and has not grown."""
-        answer = self.client.post("/reverse_search", files={"image": PNG})
+        answer = self.client.post("/api/reverse_search", files={"image": PNG})
         assert answer.is_success
         assert self.client.get("/readyz").is_success
         assert self.peak_bytes() - self.usual < MAX_GROWTH

@@ -47,10 +47,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         patch.setenv("AMBIENCE_ENABLED", '["phash", "color"]')
         with serving(data) as (server, client):
             for number in (1, 2):
-                put = client.put(f"/images/{number}", files={"image": SMALL})
+                put = client.put(f"/api/images/{number}", files={"image": SMALL})
                 put.raise_for_status()
             # The first search loads libraries, from files.
-            client.post("/reverse_search", files={"image": SMALL}).raise_for_status()
+            client.post(
+                "/api/reverse_search", files={"image": SMALL}
+            ).raise_for_status()
             yield server
             assert server.stop() == 0
 
@@ -86,15 +88,15 @@ def answer(
 @pytest.mark.parametrize(
     ("method", "path", "image"),
     [
-        ("GET", "/images/1/file", None),
-        ("GET", "/images/1/view", None),
-        ("GET", "/images/1/thumbnail", None),
-        ("PUT", "/images/7", SMALL),
-        ("PUT", "/images/7", LARGE),
-        ("PUT", "/images/1", LARGE),
-        ("PUT", "/color/images/7", LARGE),
-        ("POST", "/reverse_search", LARGE),
-        ("POST", "/phash/search?k=1", LARGE),
+        ("GET", "/api/images/1/file", None),
+        ("GET", "/api/images/1/view", None),
+        ("GET", "/api/images/1/thumbnail", None),
+        ("PUT", "/api/images/7", SMALL),
+        ("PUT", "/api/images/7", LARGE),
+        ("PUT", "/api/images/1", LARGE),
+        ("PUT", "/api/color/images/7", LARGE),
+        ("POST", "/api/reverse_search", LARGE),
+        ("POST", "/api/phash/search?k=1", LARGE),
     ],
 )
 def test_what_needs_a_file_is_refused_with_the_reason(
@@ -111,12 +113,12 @@ def test_what_needs_a_file_is_refused_with_the_reason(
 @pytest.mark.parametrize(
     ("method", "path", "image"),
     [
-        ("GET", "/images", None),
-        ("GET", "/images/1", None),
+        ("GET", "/api/images", None),
+        ("GET", "/api/images/1", None),
         ("GET", "/metrics", None),
-        ("POST", "/reverse_search", SMALL),
-        ("PUT", "/color/images/8", SMALL),
-        ("DELETE", "/color/images/8", None),
+        ("POST", "/api/reverse_search", SMALL),
+        ("PUT", "/api/color/images/8", SMALL),
+        ("DELETE", "/api/color/images/8", None),
     ],
 )
 def test_what_needs_none_is_answered(
@@ -127,7 +129,7 @@ def test_what_needs_none_is_answered(
 
 def test_clients_wait_meanwhile_and_the_log_stays_short(server: Server) -> None:
     address = urlsplit(server.url)
-    request = f"GET /images HTTP/1.1\r\nhost: {address.netloc}\r\n\r\n".encode()
+    request = f"GET /api/images HTTP/1.1\r\nhost: {address.netloc}\r\n\r\n".encode()
     with ExitStack() as opened:
         with without_descriptors(server):
             waiting = [
@@ -145,14 +147,14 @@ def test_clients_wait_meanwhile_and_the_log_stays_short(server: Server) -> None:
         for connection in waiting:
             assert connection.recv(12) == b"HTTP/1.1 200"
     with server.client() as client:
-        assert client.get("/images/1/file").content in {SMALL, LARGE}
+        assert client.get("/api/images/1/file").content in {SMALL, LARGE}
     assert len(server.log) < MAX_LOG_BYTES
 
 
 def test_the_same_refusal_is_not_logged_each_time(server: Server) -> None:
     before = len(server.log)
     for _ in range(40):
-        answer(server, "GET", "/images/1/file")
+        answer(server, "GET", "/api/images/1/file")
     assert len(server.log) - before < MAX_LOG_BYTES
 
 

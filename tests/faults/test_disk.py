@@ -53,7 +53,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_images(folder / "photos", COUNT)
     with serving(folder / "data", "--import", str(folder / "photos")) as (server, http):
         assert server.said() is not None
-        http.put("/images/999", files={"image": image(999)}).raise_for_status()
+        http.put("/api/images/999", files={"image": image(999)}).raise_for_status()
         assert server.stop() == 0
     return folder / "data"
 
@@ -70,7 +70,7 @@ def image(seed: int) -> bytes:
 
 
 def search(client: httpx2.Client, seed: int) -> dict[str, Any]:
-    answer = client.post("/reverse_search", files={"image": image(seed)})
+    answer = client.post("/api/reverse_search", files={"image": image(seed)})
     found: dict[str, Any] = answer.raise_for_status().json()
     return found
 
@@ -92,9 +92,9 @@ def check_whole(client: httpx2.Client) -> None:
         best = search(client, seed)["matches"][0]
         assert best["relation"] == "same_file"
         assert set(SERVICES) <= set(best["evidence"])
-    assert client.get("/images").json()["total"] == COUNT + 1
+    assert client.get("/api/images").json()["total"] == COUNT + 1
     for name in SERVICES:
-        state = client.get(f"/{name}").json()
+        state = client.get(f"/api/{name}").json()
         assert (state["count"], state["index"]["rows"]) == (COUNT + 1, COUNT + 1)
 
 
@@ -106,9 +106,9 @@ def check_others_answer(client: httpx2.Client, broken: str) -> str:
     answer = search(client, 3)
     assert [one["service"] for one in answer["unavailable"]] == [broken]
     assert answer["matches"][0]["relation"] == "same_file"
-    state = client.get(f"/{other}").json()
+    state = client.get(f"/api/{other}").json()
     assert (state["available"], state["count"]) == (True, COUNT + 1)
-    refused = client.post(f"/{broken}/search?k=1", files={"image": image(3)})
+    refused = client.post(f"/api/{broken}/search?k=1", files={"image": image(3)})
     assert refused.status_code == 503
     assert client.get("/metrics").is_success
     return str(away["reason"])
@@ -169,7 +169,7 @@ def test_flipped_bits_in_a_store_never_end_the_server(
             content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
         file.write_bytes(content)
         with nursery.serving(data) as (server, client):
-            state = client.get("/phash").json()
+            state = client.get("/api/phash").json()
             available += state["available"]
             assert state["available"] or "rebuild phash" in state["reason"]
             for seed in range(0, COUNT, 5):
@@ -231,21 +231,21 @@ def test_a_catalog_damaged_within_is_said_when_it_is_read(
         (page,) = catalog.execute(query).fetchone()
     overwrite((page - 1) * size, page * size)(file)
     with nursery.serving(data) as (server, client):
-        for path in ("/images/1", "/images/1/thumbnail"):
+        for path in ("/api/images/1", "/api/images/1/thumbnail"):
             answer = client.get(path)
             assert answer.status_code == 503
             assert "restore it" in answer.json()["detail"]
-        found = client.post("/phash/search?k=1", files={"image": image(3)})
+        found = client.post("/api/phash/search?k=1", files={"image": image(3)})
         assert found.json()["matches"][0]["distance"] == 0
         server.stop()
 
 
 def test_a_lost_thumbnail_is_made_again(nursery: Nursery, data: Path) -> None:
     with nursery.serving(data) as (_, client):
-        ids = [one["image_id"] for one in client.get("/images").json()["images"]]
-        before = [client.get(f"/images/{i}/thumbnail").content for i in ids]
+        ids = [one["image_id"] for one in client.get("/api/images").json()["images"]]
+        before = [client.get(f"/api/images/{i}/thumbnail").content for i in ids]
         shutil.rmtree(data / "thumbnails")
-        after = [client.get(f"/images/{i}/thumbnail").content for i in ids]
+        after = [client.get(f"/api/images/{i}/thumbnail").content for i in ids]
     assert len(ids) == COUNT + 1
     assert before == after
 
@@ -253,10 +253,10 @@ def test_a_lost_thumbnail_is_made_again(nursery: Nursery, data: Path) -> None:
 def test_a_lost_original_is_said_and_still_found(nursery: Nursery, data: Path) -> None:
     shutil.rmtree(data / "originals")
     with nursery.serving(data) as (_, client):
-        answer = client.get("/images/999/file")
+        answer = client.get("/api/images/999/file")
         assert (answer.status_code, "no longer" in answer.text) == (404, True)
         check_whole(client)
-        assert client.delete("/images/999").is_success
+        assert client.delete("/api/images/999").is_success
 
 
 # -- full ----------------------------------------------------------------------------
@@ -266,7 +266,7 @@ def fill(client: httpx2.Client) -> list[int]:
     """Add images until the disk is full; return those that were acknowledged."""
     added: list[int] = []
     for seed in range(2000, 4000):
-        answer = client.put(f"/images/{seed}", files={"image": image(seed)})
+        answer = client.put(f"/api/images/{seed}", files={"image": image(seed)})
         if not answer.is_success:
             assert answer.status_code == 507, answer.text
             assert "full" in answer.json()["detail"]
@@ -284,13 +284,13 @@ def test_files_that_can_not_grow_are_said_and_nothing_is_lost(tmp_path: Path) ->
             assert search(client, seed)["matches"][0]["image_id"] == seed
         assert server.stop() == 0
     with serving(data) as (_, client):
-        assert client.get("/images").json()["total"] == len(added)
+        assert client.get("/api/images").json()["total"] == len(added)
         for name in SERVICES:
-            assert client.get(f"/{name}").json()["count"] == len(added)
+            assert client.get(f"/api/{name}").json()["count"] == len(added)
         for seed in added:
             assert search(client, seed)["matches"][0]["image_id"] == seed
         assert list((data / "staging").iterdir()) == []
-        client.put("/images/1", files={"image": image(1)}).raise_for_status()
+        client.put("/api/images/1", files={"image": image(1)}).raise_for_status()
 
 
 def test_an_upload_that_does_not_fit_into_the_temporary_folder_is_said(
@@ -299,16 +299,16 @@ def test_an_upload_that_does_not_fit_into_the_temporary_folder_is_said(
     large = {"image": bytes(2**22)}  # what is below a megabyte stays in memory
     with serving(tmp_path / "data", code=files_up_to(SMALL)) as (server, client):
         for method, path in [
-            ("PUT", "/images/1"),
-            ("PUT", "/phash/images/1"),
-            ("POST", "/reverse_search"),
-            ("POST", "/color/search?k=1"),
+            ("PUT", "/api/images/1"),
+            ("PUT", "/api/phash/images/1"),
+            ("POST", "/api/reverse_search"),
+            ("POST", "/api/color/search?k=1"),
         ]:
             answer = client.request(method, path, files=large)
             assert answer.status_code == 507
             assert "TMPDIR" in answer.json()["detail"]
             assert tempfile.gettempdir() in answer.json()["detail"]
-        client.put("/images/1", files={"image": image(1)}).raise_for_status()
+        client.put("/api/images/1", files={"image": image(1)}).raise_for_status()
         assert server.stop() == 0
 
 
@@ -345,8 +345,8 @@ def test_a_full_disk_is_said_and_what_is_there_is_found(tmp_path: Path) -> None:
             for seed in added:
                 assert search(client, seed)["matches"][0]["image_id"] == seed
             for name in SERVICES:
-                assert client.get(f"/{name}").json()["count"] == len(added)
-            assert client.get("/images").json()["total"] == len(added)
+                assert client.get(f"/api/{name}").json()["count"] == len(added)
+            assert client.get("/api/images").json()["total"] == len(added)
         assert server.stop() == 0
 
 
@@ -358,8 +358,8 @@ def test_a_catalog_that_can_not_be_written_to_is_said(data: Path) -> None:
     with serving(data, code=NO_PRIVILEGES) as (server, client):
         check_whole(client)
         answers = [
-            client.put("/images/5000", files={"image": image(5000)}),
-            client.delete("/images/999"),
+            client.put("/api/images/5000", files={"image": image(5000)}),
+            client.delete("/api/images/999"),
         ]
         for answer in answers:
             assert (answer.status_code, "read-only" in answer.text) == (507, True)
@@ -374,9 +374,9 @@ def test_a_service_whose_files_are_closed_is_away_alone(data: Path, name: str) -
         path.chmod(0o500 if path.is_dir() else 0o400)
     with serving(data, code=NO_PRIVILEGES) as (server, client):
         assert "read-only" in check_others_answer(client, name)
-        answer = client.put("/images/5000", files={"image": image(5000)})
+        answer = client.put("/api/images/5000", files={"image": image(5000)})
         assert "read-only" in answer.raise_for_status().json()["services"][name]
-        assert client.delete("/images/5000").is_success
+        assert client.delete("/api/images/5000").is_success
         assert server.stop() == 0
     for path in (folder, folder / "store.lmdb", folder / "store.lmdb-lock"):
         path.chmod(0o700)

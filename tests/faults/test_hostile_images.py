@@ -110,12 +110,12 @@ def test_an_image_cut_off_anywhere_is_answered(target: Target, form: str) -> Non
     cuts = {round(share * len(whole)) for share in np.linspace(0, 0.999, 16)}
     for cut in sorted(cuts | {1, 2, 4, 8, 12, 15}):
         files = {"image": whole[:cut]}
-        answer = target.client.post("/reverse_search", files=files)
+        answer = target.client.post("/api/reverse_search", files=files)
         assert answer.is_success or check_problem(answer, 413, 415, 422)
     for cut in (len(whole) // 3, len(whole) // 2):
-        answer = target.client.put("/images/8", files={"image": whole[:cut]})
+        answer = target.client.put("/api/images/8", files={"image": whole[:cut]})
         check_problem(answer, 415, 422)
-    check_problem(target.client.get("/images/8"), 404)
+    check_problem(target.client.get("/api/images/8"), 404)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF"])
@@ -125,7 +125,7 @@ def test_an_image_with_wrong_bytes_is_answered(target: Target, form: str) -> Non
         data = bytearray(whole)
         for place in rng.integers(0, len(whole), rng.integers(1, 12)):
             data[place] = rng.integers(0, 256)
-        answer = target.client.post("/reverse_search", files={"image": bytes(data)})
+        answer = target.client.post("/api/reverse_search", files={"image": bytes(data)})
         assert answer.is_success or check_problem(answer, 413, 415, 422)
 
 
@@ -166,13 +166,13 @@ UNUSUAL: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("name", UNUSUAL)
 def test_an_unusual_image_finds_itself(target: Target, name: str) -> None:
     data = UNUSUAL[name]()
-    target.client.put("/images/9", files={"image": data}).raise_for_status()
-    answer = target.client.post("/reverse_search", files={"image": data}).json()
+    target.client.put("/api/images/9", files={"image": data}).raise_for_status()
+    answer = target.client.post("/api/reverse_search", files={"image": data}).json()
     found = {match["image_id"]: match["relation"] for match in answer["matches"]}
     assert found[9] == "same_file"
-    assert target.client.get("/images/9/thumbnail").is_success
-    assert target.client.get("/images/9/view").is_success
-    assert target.client.delete("/images/9").is_success
+    assert target.client.get("/api/images/9/thumbnail").is_success
+    assert target.client.get("/api/images/9/view").is_success
+    assert target.client.delete("/api/images/9").is_success
 
 
 @pytest.mark.parametrize(("method", "route"), ROUTES)
@@ -212,7 +212,7 @@ def test_a_body_without_end_is_cut_off(target: Target) -> None:
     with target.server.client() as client:
         try:
             answer = client.post(
-                "/reverse_search",
+                "/api/reverse_search",
                 content=endless_form(2000),
                 headers={"content-type": "multipart/form-data; boundary=b"},
             )

@@ -26,19 +26,19 @@ NAMES = {
 @pytest.mark.parametrize("name", NAMES)
 def test_the_name_of_a_file_means_nothing(target: Target, name: str) -> None:
     files = {"image": (NAMES[name], PNG)}
-    target.client.put("/images/10", files=files).raise_for_status()
-    assert target.client.get("/images/10/file").content == PNG
-    answer = target.client.post("/reverse_search", files=files)
+    target.client.put("/api/images/10", files=files).raise_for_status()
+    assert target.client.get("/api/images/10/file").content == PNG
+    answer = target.client.post("/api/reverse_search", files=files)
     assert answer.is_success
     assert "script" not in answer.text
-    assert target.client.delete("/images/10").is_success
+    assert target.client.delete("/api/images/10").is_success
     assert {path.name for path in target.folder.iterdir()} == {"data", "data.log"}
     assert list(target.folder.rglob("*escaped*")) == []
 
 
 def test_a_name_without_end_is_answered(target: Target) -> None:
     files = {"image": ("a" * 5000 + ".png", PNG)}
-    answer = target.client.post("/reverse_search", files=files)
+    answer = target.client.post("/api/reverse_search", files=files)
     assert answer.is_success or check_problem(answer)
 
 
@@ -100,7 +100,7 @@ def test_a_body_of_another_type_is_refused(
 def test_a_name_with_a_nul_in_it_means_nothing(target: Target) -> None:
     body = form(b'name="image"; filename="a\x00/../b.png"')
     headers = {"content-type": "multipart/form-data; boundary=b"}
-    answer = target.client.post("/reverse_search", content=body, headers=headers)
+    answer = target.client.post("/api/reverse_search", content=body, headers=headers)
     assert answer.is_success or check_problem(answer)
 
 
@@ -112,9 +112,9 @@ def test_two_files_are_refused(target: Target, method: str, route: str) -> None:
 
 def test_a_form_of_many_parts_is_refused(target: Target) -> None:
     files = [("image", b"x")] * 3000
-    check_problem(target.client.post("/reverse_search", files=files))
+    check_problem(target.client.post("/api/reverse_search", files=files))
     data = {str(number): "x" for number in range(3000)}
-    check_problem(target.client.post("/reverse_search", data=data))
+    check_problem(target.client.post("/api/reverse_search", data=data))
 
 
 # -- parameters ----------------------------------------------------------------------
@@ -127,12 +127,12 @@ WRONG += ["k=99999999999999999999999999999999999999", "radius=-inf"]
 @pytest.mark.parametrize("query", WRONG)
 def test_a_wrong_depth_is_refused(target: Target, query: str) -> None:
     for name in ("phash", "color"):
-        path = f"/{name}/search?{query}"
+        path = f"/api/{name}/search?{query}"
         check_problem(target.client.post(path, files={"image": PNG}), 422)
-        check_problem(target.client.get(f"/{name}/images/1/similar?{query}"), 422)
+        check_problem(target.client.get(f"/api/{name}/images/1/similar?{query}"), 422)
         fields = dict(part.split("=") for part in query.split("&") if part)
         answer = target.client.post(
-            f"/{name}/search", files={"image": PNG}, data=fields
+            f"/api/{name}/search", files={"image": PNG}, data=fields
         )
         check_problem(answer, 422)
 
@@ -142,13 +142,13 @@ def test_a_radius_without_end_finds_all_or_is_refused(
     target: Target, radius: str
 ) -> None:
     for name in ("phash", "color"):
-        path = f"/{name}/search?radius={radius}"
+        path = f"/api/{name}/search?radius={radius}"
         answer = target.client.post(path, files={"image": PNG})
         if answer.is_success:
             assert 1 in [match["image_id"] for match in answer.json()["matches"]]
         else:
             check_problem(answer, 422)
-        path = f"/{name}/images/1/similar?radius={radius}"
+        path = f"/api/{name}/images/1/similar?radius={radius}"
         answer = target.client.get(path)
         assert answer.is_success or check_problem(answer, 422)
 
@@ -156,7 +156,7 @@ def test_a_radius_without_end_finds_all_or_is_refused(
 @pytest.mark.parametrize("k", ["0", "-1", "1e9", "1000000000", "abc", "nan", "\0"])
 def test_a_wrong_k_of_a_reverse_search_is_refused(target: Target, k: str) -> None:
     files, data = {"image": PNG}, {"k": k}
-    answer = target.client.post("/reverse_search", files=files, data=data)
+    answer = target.client.post("/api/reverse_search", files=files, data=data)
     check_problem(answer, 422)
 
 
@@ -164,7 +164,7 @@ def test_a_wrong_k_of_a_reverse_search_is_refused(target: Target, k: str) -> Non
     "field", [{"find_duplicate": "perhaps"}, {"services": "nothing"}]
 )
 def test_a_wrong_field_is_refused(target: Target, field: dict[str, str]) -> None:
-    answer = target.client.post("/reverse_search", files={"image": PNG}, data=field)
+    answer = target.client.post("/api/reverse_search", files={"image": PNG}, data=field)
     check_problem(answer, 404, 422)
 
 
@@ -176,12 +176,12 @@ IDS += ["%2e%2e", "..%2f..%2fetc%2fpasswd", "%F0%9F%92%A9", "0x10", "nan", "true
 def test_a_wrong_id_is_refused(target: Target, image_id: str) -> None:
     send = target.client.request
     for path in ("", "/thumbnail", "/file", "/view"):
-        check_problem(send("GET", f"/images/{image_id}{path}"), 404, 422)
-    check_problem(send("DELETE", f"/images/{image_id}"), 404, 405, 422)
+        check_problem(send("GET", f"/api/images/{image_id}{path}"), 404, 422)
+    check_problem(send("DELETE", f"/api/images/{image_id}"), 404, 405, 422)
     files = {"image": PNG}
-    check_problem(send("PUT", f"/images/{image_id}", files=files), 404, 405, 422)
+    check_problem(send("PUT", f"/api/images/{image_id}", files=files), 404, 405, 422)
     for name in ("phash", "color"):
-        path = f"/{name}/images/{image_id}"
+        path = f"/api/{name}/images/{image_id}"
         check_problem(send("GET", f"{path}/similar?k=1"), 404, 422)
         check_problem(send("DELETE", path), 404, 405, 422)
         check_problem(send("PUT", path, files=files), 404, 405, 422)
@@ -191,11 +191,11 @@ def test_a_wrong_id_is_refused(target: Target, image_id: str) -> None:
 def test_an_id_that_nobody_has_is_not_found(target: Target, image_id: int) -> None:
     send = target.client.request
     for path in ("", "/thumbnail", "/file", "/view"):
-        check_problem(send("GET", f"/images/{image_id}{path}"), 404)
-    check_problem(send("DELETE", f"/images/{image_id}"), 404)
+        check_problem(send("GET", f"/api/images/{image_id}{path}"), 404)
+    check_problem(send("DELETE", f"/api/images/{image_id}"), 404)
     for name in ("phash", "color"):
-        check_problem(send("GET", f"/{name}/images/{image_id}/similar?k=1"), 404)
-        check_problem(send("DELETE", f"/{name}/images/{image_id}"), 404)
+        check_problem(send("GET", f"/api/{name}/images/{image_id}/similar?k=1"), 404)
+        check_problem(send("DELETE", f"/api/{name}/images/{image_id}"), 404)
 
 
 @pytest.mark.parametrize(
@@ -215,32 +215,32 @@ def test_an_id_that_nobody_has_is_not_found(target: Target, image_id: int) -> No
     ],
 )
 def test_a_wrong_page_is_refused_or_empty(target: Target, after: str) -> None:
-    answer = target.client.get(f"/images?after={after}")
+    answer = target.client.get(f"/api/images?after={after}")
     assert answer.is_success or check_problem(answer, 422)
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "1001", "abc", "1e2", "9" * 50])
 def test_a_wrong_limit_is_refused(target: Target, limit: str) -> None:
-    check_problem(target.client.get(f"/images?limit={limit}"), 422)
+    check_problem(target.client.get(f"/api/images?limit={limit}"), 422)
 
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
         ("GET", "/nothing", 404),
-        ("GET", "/nothing/images/1/similar?k=1", 404),
+        ("GET", "/api/nothing/images/1/similar?k=1", 404),
         ("POST", "/nothing/search", 404),
-        ("PUT", "/nothing/images/1", 404),
-        ("GET", "/images/1/nothing", 404),
+        ("PUT", "/api/nothing/images/1", 404),
+        ("GET", "/api/images/1/nothing", 404),
         ("GET", "/%2e%2e/%2e%2e/etc/passwd", 404),
         ("GET", "/..%2f..%2fetc%2fpasswd", 404),
         ("GET", "/static/..%2f..%2f..%2fpages.py", 404),
-        ("POST", "/images/1", 405),
-        ("DELETE", "/reverse_search", 405),
-        ("GET", "/reverse_search", 405),
-        ("PATCH", "/phash", 405),
-        ("TRACE", "/phash", 405),
-        ("NONSENSE", "/phash/search", 405),
+        ("POST", "/api/images/1", 405),
+        ("DELETE", "/api/reverse_search", 405),
+        ("GET", "/api/reverse_search", 405),
+        ("PATCH", "/api/phash", 405),
+        ("TRACE", "/api/phash", 405),
+        ("NONSENSE", "/api/phash/search", 405),
     ],
 )
 def test_a_wrong_address_is_answered(
@@ -249,7 +249,7 @@ def test_a_wrong_address_is_answered(
     check_problem(target.client.request(method, path), status)
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", "/docs", "/images", "/nothing"])
+@pytest.mark.parametrize("path", ["/", "/healthz", "/docs", "/api/images", "/nothing"])
 def test_a_page_that_rebinds_its_name_reads_nothing(target: Target, path: str) -> None:
     headers = {"host": "evil.example:44444"}
     sentence = check_problem(target.client.get(path, headers=headers), 421)
@@ -280,10 +280,10 @@ def test_long_addresses_and_headers_do_no_harm(target: Target) -> None:
 
 
 def test_nothing_is_left_of_what_was_refused(target: Target) -> None:
-    target.client.delete("/images/7")
-    target.client.delete("/phash/images/7")
-    target.client.delete("/color/images/7")
+    target.client.delete("/api/images/7")
+    target.client.delete("/api/phash/images/7")
+    target.client.delete("/api/color/images/7")
     data = target.folder / "data"
-    assert target.client.get("/images").json()["total"] == 1
+    assert target.client.get("/api/images").json()["total"] == 1
     assert [p for p in (data / "staging").rglob("*") if p.is_file()] == []
     assert len([p for p in (data / "originals").rglob("*") if p.is_file()]) == 1

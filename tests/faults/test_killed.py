@@ -17,6 +17,7 @@ from ambience import registry
 from ambience.engine.embedded.store import FeatureStore
 from ambience.imaging import ImageFile
 from ambience.registry import BUILTIN
+from ambience.service import ServiceSpec
 from tests.drawing import drawn_image, encode
 from tests.faults.nursery import Nursery
 from tests.server import START_S, Server
@@ -42,6 +43,7 @@ class Contents:
         self.extractors = {
             name: spec.make_extractor(spec.settings(), Path())
             for name, spec in declared.items()
+            if isinstance(spec, ServiceSpec)
         }
 
     def new(self) -> bytes:
@@ -154,7 +156,7 @@ class Clients:
                 self._failures.append(error)
 
     def _change(self, client: httpx2.Client, image_id: int, rng: random.Random) -> None:
-        path = f"/images/{image_id}"
+        path = f"/api/images/{image_id}"
         if self._model.present(image_id) and rng.random() < 0.3:
             with self._model.changing(image_id, ABSENT):
                 client.delete(path).raise_for_status()
@@ -217,7 +219,7 @@ class House:
 
     def finds(self, image_id: int, content: bytes) -> bool:
         """Whether a search with a file finds it under an id, in every service."""
-        answer = self._client.post("/reverse_search", files={"image": content})
+        answer = self._client.post("/api/reverse_search", files={"image": content})
         matches = answer.raise_for_status().json()["matches"]
         found = {match["image_id"]: match for match in matches}.get(image_id)
         return found is not None and (
@@ -227,15 +229,15 @@ class House:
         ) == ("same_file", 0, 0)
 
     def knows_nothing_of(self, image_id: int) -> bool:
-        paths = [f"/images/{image_id}"]
-        paths += [f"/{name}/images/{image_id}/similar?k=1" for name in BUILTIN]
+        paths = [f"/api/images/{image_id}"]
+        paths += [f"/api/{name}/images/{image_id}/similar?k=1" for name in BUILTIN]
         return all(self._client.get(path).status_code == 404 for path in paths)
 
     def total(self) -> int:
-        return int(self._client.get("/images?limit=1").json()["total"])
+        return int(self._client.get("/api/images?limit=1").json()["total"])
 
     def state_of(self, service: str) -> dict[str, Any]:
-        state: dict[str, Any] = self._client.get(f"/{service}").json()
+        state: dict[str, Any] = self._client.get(f"/api/{service}").json()
         return state
 
     def features_in(self, service: str) -> dict[int, bytes]:

@@ -69,20 +69,20 @@ def wait_until(so: Callable[[], bool]) -> None:
 
 
 def put(client: httpx2.Client, image_id: int, seed: int) -> str:
-    answer = client.put(f"/images/{image_id}", files={"image": IMAGES[seed]})
+    answer = client.put(f"/api/images/{image_id}", files={"image": IMAGES[seed]})
     said: str = answer.raise_for_status().json()["services"][NAME]
     return said
 
 
 def has(client: httpx2.Client, image_id: int, seed: int) -> bool:
-    answer = client.post(f"/{NAME}/search?radius=0", files={"image": IMAGES[seed]})
+    answer = client.post(f"/api/{NAME}/search?radius=0", files={"image": IMAGES[seed]})
     return answer.is_success and image_id in [
         match["image_id"] for match in answer.json()["matches"]
     ]
 
 
 def held(client: httpx2.Client) -> list[int]:
-    answer = client.get(f"/{NAME}/images")
+    answer = client.get(f"/api/{NAME}/images")
     ids: list[int] = answer.json()["image_ids"] if answer.is_success else []
     return ids
 
@@ -94,8 +94,8 @@ def test_a_service_that_was_killed_is_in_step_again_by_itself(split: Split) -> N
         service.kill()
         assert "it gets what it missed" in put(client, 4, 4)
         assert "it gets what it missed" in put(client, 2, 12)
-        client.delete("/images/3").raise_for_status()
-        found = client.post("/reverse_search", files={"image": IMAGES[12]}).json()
+        client.delete("/api/images/3").raise_for_status()
+        found = client.post("/api/reverse_search", files={"image": IMAGES[12]}).json()
         assert found["matches"][0]["image_id"] == 2
         assert [away["service"] for away in found["unavailable"]] == [NAME]
         metrics = client.get("/metrics").text

@@ -36,7 +36,9 @@ def image(seed: int) -> bytes:
 
 
 def put(client: httpx2.Client, number: int) -> None:
-    client.put(f"/images/{number}", files={"image": image(number)}).raise_for_status()
+    client.put(
+        f"/api/images/{number}", files={"image": image(number)}
+    ).raise_for_status()
 
 
 def all_files(folder: Path) -> dict[str, bytes]:
@@ -127,16 +129,16 @@ def test_it_is_served_and_no_change_is_taken(data: Path, close: Close) -> None:
     with started(data, **close(data)).wait_until_ready() as server:
         with server.client() as client:
             assert client.get("/readyz").json()["unavailable"] == []
-            for path in ("/images/3/thumbnail", "/images/3/file"):
+            for path in ("/api/images/3/thumbnail", "/api/images/3/file"):
                 assert client.get(path).is_success
-            answer = client.post("/reverse_search", files={"image": image(3)})
+            answer = client.post("/api/reverse_search", files={"image": image(3)})
             assert answer.json()["matches"][0]["image_id"] == 3
             for refused in (
-                client.put("/images/5", files={"image": image(5)}),
-                client.put("/images/3", files={"image": image(5)}),
-                client.delete("/images/3"),
-                client.put("/color/images/5", files={"image": image(5)}),
-                client.delete("/color/images/3"),
+                client.put("/api/images/5", files={"image": image(5)}),
+                client.put("/api/images/3", files={"image": image(5)}),
+                client.delete("/api/images/3"),
+                client.put("/api/color/images/5", files={"image": image(5)}),
+                client.delete("/api/color/images/3"),
             ):
                 assert refused.status_code == 507
                 assert "read-only" in refused.json()["detail"]
@@ -150,7 +152,7 @@ def test_it_is_served_and_no_change_is_taken(data: Path, close: Close) -> None:
 def test_one_service_is_served_alone(data: Path) -> None:
     with started(data, "phash", **by_its_rights(data)).wait_until_ready() as server:
         with server.client() as client:
-            answer = client.post("/phash/search?k=1", files={"image": image(3)})
+            answer = client.post("/api/phash/search?k=1", files={"image": image(3)})
             assert answer.json()["matches"][0]["distance"] == 0
         assert server.stop() == 0
 
@@ -163,8 +165,8 @@ def test_what_a_killed_server_left_in_its_log_is_read(data: Path) -> None:
     how = by_its_rights(data)
     with started(data, **how).wait_until_ready() as server:
         with server.client() as client:
-            assert client.get("/images").json()["total"] == COUNT + 1
-            answer = client.post("/reverse_search", files={"image": image(1000)})
+            assert client.get("/api/images").json()["total"] == COUNT + 1
+            answer = client.post("/api/reverse_search", files={"image": image(1000)})
             assert answer.json()["matches"][0]["image_id"] == 1000
         assert server.stop() == 0
     data.chmod(0o700)
@@ -181,14 +183,14 @@ def test_what_a_server_that_may_write_adds_is_seen_beside_it(data: Path) -> None
     how = by_its_disk(data)
     reader = started(data, **how)
     with reader.wait_until_ready(), reader.client() as reading:
-        assert reading.get("/images").json()["total"] == COUNT
+        assert reading.get("/api/images").json()["total"] == COUNT
         with serving(data) as (writer, client):
             put(client, 2000)
             put(client, 2001)
-            assert reading.get("/images").json()["total"] == COUNT + 2
+            assert reading.get("/api/images").json()["total"] == COUNT + 2
             assert writer.stop() == 0
-        assert reading.get("/images").json()["total"] == COUNT + 2
-        found = reading.post("/reverse_search", files={"image": image(2001)})
+        assert reading.get("/api/images").json()["total"] == COUNT + 2
+        found = reading.post("/api/reverse_search", files={"image": image(2001)})
         assert found.json()["matches"][0]["image_id"] == 2001
         assert reader.stop() == 0
 

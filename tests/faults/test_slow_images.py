@@ -88,11 +88,13 @@ def test_slow_images_are_refused_and_the_next_is_decoded(tmp_path: Path) -> None
     short = {"AMBIENCE_LIMITS__MAX_DECODE_S": "1"}
     with serving(tmp_path / "data", environment=short) as (server, client):
         many = {"image": repeated_scans(2000)}
-        assert "scans" in check_problem(client.post("/reverse_search", files=many), 413)
-        for path in ("/reverse_search", "/phash/search?k=5"):
+        assert "scans" in check_problem(
+            client.post("/api/reverse_search", files=many), 413
+        )
+        for path in ("/api/reverse_search", "/api/phash/search?k=5"):
             answer = client.post(path, files={"image": slow_image()})
             assert "max_decode_s" in check_problem(answer, 422)
-        client.put("/images/1", files={"image": SMALL}).raise_for_status()
+        client.put("/api/images/1", files={"image": SMALL}).raise_for_status()
         assert client.get("/healthz").is_success
         assert client.get("/readyz").json()["decoding"] is None
         assert "Traceback" not in server.log
@@ -107,8 +109,8 @@ def test_a_server_ends_although_images_never_do(tmp_path: Path, number: int) -> 
     with serving(tmp_path / "data", *options, **how) as (server, _):
         with all_halted(server.process) as halted:
             asks = [
-                ask_and_wait(server.url, "POST", "/reverse_search"),
-                ask_and_wait(server.url, "PUT", "/images/9"),
+                ask_and_wait(server.url, "POST", "/api/reverse_search"),
+                ask_and_wait(server.url, "PUT", "/api/images/9"),
             ]
             assert halted.wait(WAIT_S)
             time.sleep(0.2)  # the images are in the line or in a process
@@ -120,16 +122,16 @@ def test_a_server_ends_although_images_never_do(tmp_path: Path, number: int) -> 
 
 def test_a_client_that_hangs_up_frees_what_decodes_for_it(tmp_path: Path) -> None:
     with serving(tmp_path / "data", environment=LONG) as (server, client):
-        client.put("/images/1", files={"image": SMALL}).raise_for_status()
+        client.put("/api/images/1", files={"image": SMALL}).raise_for_status()
         halted = workers(server.process)
         for worker in halted:
             worker.suspend()
         request = httpx2.Request(
-            "POST", f"{server.url}/reverse_search", files={"image": SMALL}
+            "POST", f"{server.url}/api/reverse_search", files={"image": SMALL}
         )
         body = request.read()
         lines = [f"{name}: {value}" for name, value in request.headers.items()]
-        head = "\r\n".join(["POST /reverse_search HTTP/1.1", *lines, "", ""])
+        head = "\r\n".join(["POST /api/reverse_search HTTP/1.1", *lines, "", ""])
 
         def ask_and_hang_up() -> bool:
             address = (request.url.host, request.url.port)
@@ -139,14 +141,14 @@ def test_a_client_that_hangs_up_frees_what_decodes_for_it(tmp_path: Path) -> Non
             return any(is_dead(worker) for worker in halted)
 
         until(ask_and_hang_up)
-        answer = client.post("/reverse_search", files={"image": SMALL})
+        answer = client.post("/api/reverse_search", files={"image": SMALL})
         assert answer.json()["matches"]
         assert "Traceback" not in server.log
 
 
 def test_a_process_that_breaks_down_is_one_refusal(tmp_path: Path) -> None:
     with serving(tmp_path / "data", environment=LONG) as (server, client):
-        client.put("/images/1", files={"image": SMALL}).raise_for_status()
+        client.put("/api/images/1", files={"image": SMALL}).raise_for_status()
         halted = workers(server.process)
         for worker in halted:
             worker.suspend()
@@ -155,7 +157,7 @@ def test_a_process_that_breaks_down_is_one_refusal(tmp_path: Path) -> None:
         def ask() -> None:
             with server.client() as other:
                 files = {"image": SMALL}
-                answers.append(other.post("/reverse_search", files=files))
+                answers.append(other.post("/api/reverse_search", files=files))
 
         thread = threading.Thread(target=ask)
         thread.start()
@@ -163,7 +165,7 @@ def test_a_process_that_breaks_down_is_one_refusal(tmp_path: Path) -> None:
         for worker in halted:
             worker.kill()
         thread.join(WAIT_S)
-        answer = client.post("/reverse_search", files={"image": SMALL})
+        answer = client.post("/api/reverse_search", files={"image": SMALL})
         assert answer.json()["matches"]
         assert answers[0].is_success or check_problem(answers[0], 422)
 

@@ -33,7 +33,7 @@ def put_until_it_stops(
         for number in range(10_000):
             image = encode(drawn_image(number, (60, 80)))
             try:
-                answer = client.put(f"/images/{number}", files={"image": image})
+                answer = client.put(f"/api/images/{number}", files={"image": image})
             except httpx2.TransportError:
                 return
             if not answer.is_success:
@@ -64,12 +64,12 @@ def test_what_was_acknowledged_before_a_stop_is_there(
     assert list((data / "locks").iterdir()) == []
     with serving(data) as (server, http):
         for name, seq in zip(BUILTIN, changes, strict=True):
-            state = http.get(f"/{name}").json()
+            state = http.get(f"/api/{name}").json()
             # Each image is one change here: all that is stored was in the snapshot.
             assert (state["count"], state["index"]["lag"]) == (seq, 0)
         for image_id in acknowledged:
-            assert http.get(f"/phash/images/{image_id}/similar?k=1").is_success
-            assert http.get(f"/images/{image_id}/file").is_success
+            assert http.get(f"/api/phash/images/{image_id}/similar?k=1").is_success
+            assert http.get(f"/api/images/{image_id}/file").is_success
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -80,7 +80,7 @@ def test_a_stop_during_an_import_keeps_what_was_written(
     write_images(photos, MANY)
     with started(data, "--import", str(photos)).wait_until_ready() as server:
         with server.client() as client:
-            while client.get("/images").json()["total"] == 0:
+            while client.get("/api/images").json()["total"] == 0:
                 pass
         assert server.stop(number) == 0
         report = server.said()
@@ -91,9 +91,9 @@ def test_a_stop_during_an_import_keeps_what_was_written(
     assert 0 < added < MANY
     assert newest_snapshots(data) == [added] * len(BUILTIN)
     with serving(data) as (server, client):
-        assert client.get("/images").json()["total"] == added
+        assert client.get("/api/images").json()["total"] == added
         for name in BUILTIN:
-            state = client.get(f"/{name}").json()
+            state = client.get(f"/api/{name}").json()
             assert (state["count"], state["index"]["lag"]) == (added, 0)
 
 

@@ -55,7 +55,7 @@ class Putting:
             for number in self._numbers:
                 files = {"image": encode(drawn_image(number, (48, 64)))}
                 try:
-                    answer = client.put(f"/images/{number}", files=files)
+                    answer = client.put(f"/api/images/{number}", files=files)
                 except httpx2.TransportError:
                     return
                 if not answer.is_success:
@@ -66,7 +66,7 @@ class Putting:
 
 def kind_of(client: httpx2.Client) -> str:
     """Return the kind of the index, and whether it is being trained."""
-    kind: str = client.get("/local_features").json()["index"]["kind"]
+    kind: str = client.get("/api/local_features").json()["index"]["kind"]
     return kind
 
 
@@ -74,7 +74,7 @@ def check_found(client: httpx2.Client, numbers: list[int]) -> None:
     """Check that a part of each image finds it."""
     for number in numbers:
         files = {"image": part(number)}
-        answer = client.post("/local_features/search?k=1", files=files)
+        answer = client.post("/api/local_features/search?k=1", files=files)
         (match,) = answer.raise_for_status().json()["matches"]
         assert match["image_id"] == number
         assert match["distance"] < 0.5
@@ -116,7 +116,7 @@ def test_nothing_is_lost_by_kills_while_an_index_is_trained(
             known += latest
         with nursery.serving(data) as (server, client):
             check_found(client, known)
-            state = client.get("/local_features").json()
+            state = client.get("/api/local_features").json()
             assert state["index"]["lag"] == 0
             # One may be stored whose answer did not come any more, each round.
             assert len(known) <= state["count"] <= len(known) + ROUNDS

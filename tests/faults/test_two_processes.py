@@ -34,19 +34,19 @@ def imported(data: Path, *photos: Path) -> dict[str, Any]:
 
 
 def first_match(client: httpx2.Client, path: Path) -> dict[str, Any]:
-    answer = client.post("/reverse_search", files={"image": path.read_bytes()})
+    answer = client.post("/api/reverse_search", files={"image": path.read_bytes()})
     match: dict[str, Any] = answer.raise_for_status().json()["matches"][0]
     return match
 
 
 def check_each_is_found_once(client: httpx2.Client, paths: list[Path]) -> None:
     for path in paths[::10]:
-        answer = client.post("/reverse_search", files={"image": path.read_bytes()})
+        answer = client.post("/api/reverse_search", files={"image": path.read_bytes()})
         same = [m for m in answer.json()["matches"] if m["relation"] == "same_file"]
         assert len(same) == 1
-    assert client.get("/images").json()["total"] == len(paths)
+    assert client.get("/api/images").json()["total"] == len(paths)
     for name in BUILTIN:
-        state = client.get(f"/{name}").json()
+        state = client.get(f"/api/{name}").json()
         assert state["count"] == len(paths)
         an_image = state["index"]["rows"] / len(paths)
         assert an_image > 1 if name == "local_features" else an_image == 1
@@ -63,7 +63,7 @@ def test_a_server_finds_at_once_what_another_process_imports(tmp_path: Path) -> 
                 "same_file",
                 0,
             )
-            thumbnail = client.get(f"/images/{match['image_id']}/thumbnail")
+            thumbnail = client.get(f"/api/images/{match['image_id']}/thumbnail")
             assert thumbnail.is_success
 
 
@@ -77,7 +77,9 @@ def test_it_forgets_at_once_what_changed_elsewhere(tmp_path: Path) -> None:
         path.write_bytes(encode(drawn_image(99, (60, 80))))
         assert imported(data, photos)["changed"] == 1
         assert first_match(client, path)["image_id"] == before["image_id"]
-        matches = client.post("/reverse_search", files={"image": old}).json()["matches"]
+        matches = client.post("/api/reverse_search", files={"image": old}).json()[
+            "matches"
+        ]
         assert "same_file" not in [match["relation"] for match in matches]
 
 
@@ -137,7 +139,7 @@ def test_uploads_go_on_while_other_processes_come_and_go(tmp_path: Path) -> None
         while not done.is_set():
             number += 1
             image = encode(drawn_image(1000 + number, (60, 80)))
-            answers.append(client.put("/images/777", files={"image": image}))
+            answers.append(client.put("/api/images/777", files={"image": image}))
 
     with serving(data) as (_, client):
         thread = threading.Thread(target=replace, args=(client,))
@@ -150,7 +152,7 @@ def test_uploads_go_on_while_other_processes_come_and_go(tmp_path: Path) -> None
             thread.join(START_S)
         assert len(answers) > 3
         assert [answer.text for answer in answers if not answer.is_success] == []
-        assert client.get("/images").json()["total"] == 6
+        assert client.get("/api/images").json()["total"] == 6
 
 
 def test_an_import_that_was_killed_leaves_the_server_whole(tmp_path: Path) -> None:
@@ -159,10 +161,10 @@ def test_an_import_that_was_killed_leaves_the_server_whole(tmp_path: Path) -> No
     words = ["import", str(photos), "--data", str(data)]
     with serving(data) as (_, client):
         with subprocess.Popen([sys.executable, "-c", MAIN, *words]) as killed:
-            while client.get("/images").json()["total"] == 0:
+            while client.get("/api/images").json()["total"] == 0:
                 assert killed.poll() is None
             os.kill(killed.pid, signal.SIGKILL)
-        total = client.get("/images").json()["total"]
+        total = client.get("/api/images").json()["total"]
         assert 0 < total < COUNT
         report = imported(data, photos)
         assert (report["skipped"], report["added"]) == (total, COUNT - total)

@@ -221,10 +221,10 @@ def test_two_images_of_the_library_are_compared_by_a_link(
 ) -> None:
     copy_id = 5003
     with httpx2.Client(base_url=library.url, timeout=60) as client:
-        images = client.get("/images").json()["images"]
+        images = client.get("/api/images").json()["images"]
         (whole,) = [i["image_id"] for i in images if i["name"] == "coffee.png"]
         upload = {"image": ("part.jpg", encoded(cut(library)))}
-        client.put(f"/images/{copy_id}", files=upload).raise_for_status()
+        client.put(f"/api/images/{copy_id}", files=upload).raise_for_status()
         try:
             page.goto("about:blank")
             page.goto(f"/#similar={whole}&compare={copy_id}")
@@ -235,7 +235,7 @@ def test_two_images_of_the_library_are_compared_by_a_link(
             expect(page.locator(DIALOG)).to_be_hidden()
             expect(page.locator(FIRST)).to_be_focused()
         finally:
-            client.delete(f"/images/{copy_id}")
+            client.delete(f"/api/images/{copy_id}")
 
 
 def test_a_link_to_what_is_no_match_shows_the_search(page: Page) -> None:

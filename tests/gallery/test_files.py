@@ -68,7 +68,7 @@ def test_nothing_else_is_served(client: httpx2.Client, name: str) -> None:
 
 
 def test_no_import_is_under_way(client: httpx2.Client) -> None:
-    answer = client.get("/import_progress").json()
+    answer = client.get("/api/import_progress").json()
     assert answer == {"running": False, "done": 0, "total": 0}
 
 

@@ -116,7 +116,7 @@ def test_keys_move_through_the_images_and_back(page: Page) -> None:
 def test_a_link_to_an_image_opens_it_and_escape_shows_the_library(
     page: Page, client: httpx2.Client
 ) -> None:
-    image = client.get("/images").json()["images"][1]
+    image = client.get("/api/images").json()["images"][1]
     page.goto(f"/#image={image['image_id']}")
     page.reload()
     expect(page.locator("#viewer-name")).to_have_text(image["name"])
@@ -142,7 +142,7 @@ def test_an_image_of_which_no_file_was_kept_says_so_and_is_searched_with(
     upload = {"image": ("new.png", encode(drawn_image(500)))}
     try:
         client.put(
-            f"/images/{image_id}", files=upload, data={"keep": "false"}
+            f"/api/images/{image_id}", files=upload, data={"keep": "false"}
         ).raise_for_status()
         page.goto(f"/#image={image_id}")
         expect(page.locator("#viewer-note")).to_contain_text("was not kept")
@@ -152,7 +152,7 @@ def test_an_image_of_which_no_file_was_kept_says_so_and_is_searched_with(
             re.compile("^(Nothing else like it here|No other copy of it)")
         )
     finally:
-        client.delete(f"/images/{image_id}")
+        client.delete(f"/api/images/{image_id}")
 
 
 def test_while_an_import_runs_its_progress_and_new_images_are_shown(
@@ -167,11 +167,11 @@ def test_while_an_import_runs_its_progress_and_new_images_are_shown(
     expect(page.locator("#count")).to_have_text(f"{before} images")
     upload = {"image": ("new.png", encode(drawn_image(501)))}
     try:
-        client.put("/images/5001", files=upload).raise_for_status()
+        client.put("/api/images/5001", files=upload).raise_for_status()
         expect(page.locator("#count")).to_have_text(f"{before + 1} images")
         expect(page.locator(".tile")).to_have_count(before + 1)
     finally:
-        client.delete("/images/5001")
+        client.delete("/api/images/5001")
 
 
 def test_an_empty_library_says_how_to_fill_it(empty_page: Page) -> None:

@@ -79,7 +79,7 @@ def test_points_are_asked_for_once_and_only_when_a_match_is_opened(
 ) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    pairs = f"{library.url}/local_features/search"
+    pairs = f"{library.url}/api/local_features/search"
     drop(page, encoded(cut(library)))
     expect(page.locator(FIRST)).to_be_visible()
     page.wait_for_timeout(300)

@@ -57,7 +57,7 @@ def attacked(
     legacy = {"AMBIENCE_LEGACY_ROUTES": "true", "AMBIENCE_ENABLED": '["phash"]'}
     with serving(data, environment=legacy) as (server, client):
         image = encode(drawn_image(1, (60, 80)))
-        client.put("/images/1", files={"image": image}).raise_for_status()
+        client.put("/api/images/1", files={"image": image}).raise_for_status()
         yield server, client
 
 
@@ -88,9 +88,9 @@ def test_what_it_sends_is_not_obeyed(
     image = list(encode(drawn_image(2, (60, 80))))
     url = f"{server.url}/calculate_all_image_features"
     elsewhere.evaluate(SEND, [url, NEW, image])
-    elsewhere.evaluate(SEND, [f"{server.url}/reverse_search", NEW, image])
+    elsewhere.evaluate(SEND, [f"{server.url}/api/reverse_search", NEW, image])
     elsewhere.evaluate(SUBMIT, [url, NEW])
-    assert client.get(f"/images/{NEW}").status_code == 404
+    assert client.get(f"/api/images/{NEW}").status_code == 404
     assert counted(client, "calculate_all") == counted(client, "reverse_search") == []
 
 
@@ -104,8 +104,8 @@ def test_the_same_from_our_own_page_is_obeyed(
         image = list(encode(drawn_image(3, (60, 80))))
         url = f"{server.url}/calculate_all_image_features"
         page.evaluate(SEND, [url, NEW + 1, image])
-        assert page.evaluate(SHOW, f"{server.url}/images/1/thumbnail")
-    assert client.get(f"/images/{NEW + 1}").is_success
+        assert page.evaluate(SHOW, f"{server.url}/api/images/1/thumbnail")
+    assert client.get(f"/api/images/{NEW + 1}").is_success
 
 
 def test_it_shows_none_of_our_images_and_starts_no_search(
@@ -113,9 +113,9 @@ def test_it_shows_none_of_our_images_and_starts_no_search(
 ) -> None:
     server, client = attacked
     for what in ("thumbnail", "view", "file"):
-        assert not elsewhere.evaluate(SHOW, f"{server.url}/images/1/{what}")
+        assert not elsewhere.evaluate(SHOW, f"{server.url}/api/images/1/{what}")
     assert not elsewhere.evaluate(SHOW, f"{server.url}/gallery/icon.svg")
-    elsewhere.evaluate(SHOW, f"{server.url}/phash/images/1/similar?k=5")
+    elsewhere.evaluate(SHOW, f"{server.url}/api/phash/images/1/similar?k=5")
     assert counted(client, "/similar") == []
 
 
@@ -136,8 +136,8 @@ def test_browsers_name_no_site_to_a_server_of_the_network_but_an_origin(
     server, client = attacked
     address = socket.gethostbyname("localhost")
     headers = {"origin": f"http://{address}:1"}
-    answer = client.post("/reverse_search", data={"image_id": 1}, headers=headers)
+    answer = client.post("/api/reverse_search", data={"image_id": 1}, headers=headers)
     assert answer.status_code == 403
     headers = {"origin": server.url}
-    answer = client.post("/reverse_search", data={"image_id": 1}, headers=headers)
+    answer = client.post("/api/reverse_search", data={"image_id": 1}, headers=headers)
     assert answer.is_success

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 def asked(client: TestClient, **form: Any) -> dict[str, Any]:
     """Return what a search answers."""
     files = {"image": form.pop("image")} if "image" in form else None
-    said = client.post("/reverse_search", data=form, files=files)
+    said = client.post("/api/reverse_search", data=form, files=files)
     assert said.status_code == 200, said.text
     body: dict[str, Any] = said.json()
     return body
@@ -17,7 +17,7 @@ def asked(client: TestClient, **form: Any) -> dict[str, Any]:
 def refused(client: TestClient, **form: Any) -> tuple[int, str]:
     """Return the status and the sentence that a search is refused with."""
     files = {"image": form.pop("image")} if "image" in form else None
-    said = client.post("/reverse_search", data=form, files=files)
+    said = client.post("/api/reverse_search", data=form, files=files)
     assert said.headers["content-type"] == "application/problem+json"
     return said.status_code, said.json()["detail"]
 

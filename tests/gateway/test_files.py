@@ -33,19 +33,19 @@ def system(tmp_path: Path, folder: Path) -> Iterator[System]:
 
 @pytest.fixture
 def users_file(client: TestClient, folder: Path) -> Path:
-    return folder / str(client.get(f"/images/{USERS}").json()["name"])
+    return folder / str(client.get(f"/api/images/{USERS}").json()["name"])
 
 
 @pytest.fixture
 def our_copy(client: TestClient, system: System) -> Path:
-    assert client.put(f"/images/{OURS}", files={"image": NEW}).is_success
+    assert client.put(f"/api/images/{OURS}", files={"image": NEW}).is_success
     path = system.parts.originals.file_of(system.parts.catalog.get(ImageId(OURS)))
     assert path is not None
     return path
 
 
 def refused(client: TestClient, image_id: int, what: str) -> str:
-    answer = client.get(f"/images/{image_id}/{what}")
+    answer = client.get(f"/api/images/{image_id}/{what}")
     assert answer.status_code in {404, 503}, answer.content[:80]
     assert answer.headers["content-type"] == "application/problem+json"
     return str(answer.json()["detail"])
@@ -68,7 +68,7 @@ def test_a_link_to_the_same_content_is_served(
     before = users_file.read_bytes()
     users_file.rename(tmp_path / "elsewhere.png")
     users_file.symlink_to(tmp_path / "elsewhere.png")
-    assert client.get(f"/images/{USERS}/file").content == before
+    assert client.get(f"/api/images/{USERS}/file").content == before
 
 
 @pytest.mark.parametrize("what", ["file", "view"])
@@ -107,7 +107,7 @@ def test_a_file_that_is_not_what_it_was_is_not_served(
         flipped = good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :]
         for bad in (flipped, good[:-100]):
             file.write_bytes(good)
-            assert client.get(f"/images/{image_id}/{what}").status_code == 200
+            assert client.get(f"/api/images/{image_id}/{what}").status_code == 200
             file.write_bytes(bad)
             os.utime(file, ns=(dates.st_atime_ns, dates.st_mtime_ns))
             assert advice in refused(client, image_id, what)
@@ -118,7 +118,7 @@ def test_a_region_of_a_file_that_has_changed_is_not_searched_with(
 ) -> None:
     users_file.write_bytes(NEW)
     asked = {"image_id": USERS, "region": "0,0,40,40"}
-    answer = client.post("/reverse_search", data=asked)
+    answer = client.post("/api/reverse_search", data=asked)
     assert answer.status_code == 404
     assert "import its folder again" in answer.json()["detail"]
 
@@ -130,10 +130,10 @@ def test_pixels_of_a_file_that_has_changed_prove_nothing(
     again = BytesIO()
     pixels.save(again, "BMP")
     search = {"image": again.getvalue()}
-    found = client.post("/reverse_search", files=search).json()["matches"][0]
+    found = client.post("/api/reverse_search", files=search).json()["matches"][0]
     assert (found["image_id"], found["relation"]) == (USERS, "same_pixels")
     users_file.write_bytes(users_file.read_bytes() + b"more")
-    found = client.post("/reverse_search", files=search).json()["matches"][0]
+    found = client.post("/api/reverse_search", files=search).json()["matches"][0]
     assert (found["image_id"], found["relation"]) == (USERS, "re_encoded")
 
 
@@ -141,7 +141,7 @@ def test_pixels_of_a_file_that_has_changed_prove_nothing(
 def test_no_page_from_elsewhere_may_show_a_picture(
     client: TestClient, what: str
 ) -> None:
-    headers = client.get(f"/images/{USERS}/{what}").headers
+    headers = client.get(f"/api/images/{USERS}/{what}").headers
     assert headers["cross-origin-resource-policy"] == "same-origin"
 
 
@@ -149,12 +149,12 @@ def test_no_page_from_elsewhere_may_show_a_picture(
 def test_a_thumbnail_that_is_none_is_made_again(
     client: TestClient, system: System, left: bytes
 ) -> None:
-    good = client.get(f"/images/{USERS}/thumbnail").content
+    good = client.get(f"/api/images/{USERS}/thumbnail").content
     sha256 = system.parts.catalog.get(ImageId(USERS)).sha256
     path = system.parts.originals.thumbnail_path(sha256)
     for bad in (left, good[:-20]):
         path.write_bytes(bad)
-        assert client.get(f"/images/{USERS}/thumbnail").content == good
+        assert client.get(f"/api/images/{USERS}/thumbnail").content == good
         assert path.read_bytes() == good
 
 
@@ -163,12 +163,12 @@ def test_a_thumbnail_that_can_not_be_kept_is_shown(
     system: System,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    good = client.get(f"/images/{USERS}/thumbnail").content
+    good = client.get(f"/api/images/{USERS}/thumbnail").content
     sha256 = system.parts.catalog.get(ImageId(USERS)).sha256
     path = system.parts.originals.thumbnail_path(sha256)
     path.unlink()
     path.mkdir()  # nothing can be written there
-    assert client.get(f"/images/{USERS}/thumbnail").content == good
+    assert client.get(f"/api/images/{USERS}/thumbnail").content == good
     assert "thumbnails can't be kept" in caplog.text
 
 
@@ -186,7 +186,7 @@ def test_a_part_of_a_file_is_sent(
     client: TestClient, users_file: Path, asked: str, start: int, stop: int | None
 ) -> None:
     data = users_file.read_bytes()
-    answer = client.get(f"/images/{USERS}/file", headers={"Range": asked})
+    answer = client.get(f"/api/images/{USERS}/file", headers={"Range": asked})
     assert answer.status_code == 206
     assert answer.content == data[start:stop]
     first = start % len(data)
@@ -202,7 +202,7 @@ def test_a_part_of_a_file_is_sent(
 def test_what_is_no_range_is_taken_for_all(
     client: TestClient, users_file: Path, asked: str
 ) -> None:
-    answer = client.get(f"/images/{USERS}/file", headers={"Range": asked})
+    answer = client.get(f"/api/images/{USERS}/file", headers={"Range": asked})
     assert answer.status_code == 200
     assert answer.content == users_file.read_bytes()
     assert answer.headers["accept-ranges"] == "bytes"
@@ -212,7 +212,7 @@ def test_what_is_no_range_is_taken_for_all(
 def test_a_range_beyond_the_file_is_a_problem(
     client: TestClient, users_file: Path, asked: str
 ) -> None:
-    answer = client.get(f"/images/{USERS}/file", headers={"Range": asked})
+    answer = client.get(f"/api/images/{USERS}/file", headers={"Range": asked})
     assert answer.status_code == 416
     assert answer.headers["content-type"] == "application/problem+json"
     size = users_file.stat().st_size
@@ -220,7 +220,7 @@ def test_a_range_beyond_the_file_is_a_problem(
 
 
 def test_a_range_of_another_version_is_not_sent(client: TestClient) -> None:
-    whole = client.get(f"/images/{USERS}/file")
+    whole = client.get(f"/api/images/{USERS}/file")
     for tag, status in (
         (whole.headers["etag"], 206),
         (whole.headers["last-modified"], 206),
@@ -228,18 +228,18 @@ def test_a_range_of_another_version_is_not_sent(client: TestClient) -> None:
         (f"W/{whole.headers['etag']}", 200),
     ):
         headers = {"Range": "bytes=0-9", "If-Range": tag}
-        answer = client.get(f"/images/{USERS}/file", headers=headers)
+        answer = client.get(f"/api/images/{USERS}/file", headers=headers)
         assert answer.status_code == status
 
 
 @pytest.mark.parametrize("what", ["file", "view", "thumbnail"])
 def test_what_a_client_has_is_not_sent_again(client: TestClient, what: str) -> None:
-    client.put(f"/images/{OURS}", files={"image": TIFF})  # its view has to be made
+    client.put(f"/api/images/{OURS}", files={"image": TIFF})  # its view has to be made
     for image_id in (USERS, OURS):
-        tag = client.get(f"/images/{image_id}/{what}").headers["etag"]
+        tag = client.get(f"/api/images/{image_id}/{what}").headers["etag"]
         for known in (tag, f'"other", W/{tag}'):
             headers = {"If-None-Match": known}
-            answer = client.get(f"/images/{image_id}/{what}", headers=headers)
+            answer = client.get(f"/api/images/{image_id}/{what}", headers=headers)
             assert (answer.status_code, answer.content) == (304, b"")
 
 
@@ -255,7 +255,7 @@ def test_a_file_is_sent_under_its_own_name(
         path.write_bytes(encode(drawn_image(len(sent), (60, 80))))
         system.importer.run([path])
         (known,) = system.parts.catalog.files_in(path).values()
-        answer = client.get(f"/images/{known.image_id}/file")
+        answer = client.get(f"/api/images/{known.image_id}/file")
         assert answer.headers["content-disposition"] == sent
 
 

@@ -45,12 +45,12 @@ def test_every_form_names_what_it_takes(
         said, _, known = answer.json()["detail"].partition("; this takes ")
         assert said == "not understood here: servces, crop"
         assert sorted(known.split(", ")) == sorted(fields)
-    assert client.get("/images/9").status_code == 404
+    assert client.get("/api/images/9").status_code == 404
 
 
 def test_a_long_list_is_cut_short(client: TestClient) -> None:
     data = {f"field{number}": "x" for number in range(7)} | {"image": "x"}
-    detail = client.post("/reverse_search", data=data).json()["detail"]
+    detail = client.post("/api/reverse_search", data=data).json()["detail"]
     assert detail.startswith(
         "not understood here: field0, field1, field2, field3, field4, 2 more; this"
     )
@@ -59,9 +59,11 @@ def test_a_long_list_is_cut_short(client: TestClient) -> None:
 def test_a_field_given_twice_is_refused(client: TestClient) -> None:
     twice = [("image", IMAGE), ("image", IMAGE)]
     answers = [
-        client.post("/reverse_search", files=twice),
-        client.put("/images/9", files=twice),
-        client.post("/phash/search", files={"image": IMAGE}, data={"k": ["1", "5"]}),
+        client.post("/api/reverse_search", files=twice),
+        client.put("/api/images/9", files=twice),
+        client.post(
+            "/api/phash/search", files={"image": IMAGE}, data={"k": ["1", "5"]}
+        ),
     ]
     for answer, field in zip(answers, ["image", "image", "k"], strict=True):
         assert answer.status_code == 422

@@ -15,9 +15,21 @@ from tests.drawing import drawn_image, encode
 from tests.library import opened_system, write_images
 
 NEW = encode(drawn_image(50, (60, 80)))
-PAGES = ["/healthz", "/readyz", "/docs", "/openapi.json", "/images", "/images/1"]
-PAGES += ["/images/1/file", "/images/1/thumbnail", "/images/1/view", "/phash"]
-PAGES += ["/phash/images", "/phash/images/1/similar?k=2"]
+PAGES = [
+    "/healthz",
+    "/readyz",
+    "/docs",
+    "/openapi.json",
+    "/api/images",
+    "/api/images/1",
+]
+PAGES += [
+    "/api/images/1/file",
+    "/api/images/1/thumbnail",
+    "/api/images/1/view",
+    "/api/phash",
+]
+PAGES += ["/api/phash/images", "/api/phash/images/1/similar?k=2"]
 OTHERS = [
     "1_0",
     "+1",
@@ -71,7 +83,9 @@ def test_head_answers_as_get_without_the_body(client: TestClient, path: str) -> 
     assert int(head.headers["content-length"]) == len(whole.content)
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/images/999", "/images/x", "/images?k"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/api/images/999", "/api/images/x", "/api/images?k"]
+)
 def test_head_is_refused_as_get_is(client: TestClient, path: str) -> None:
     whole, head = client.get(path), client.head(path)
     assert (head.status_code, head.content) == (whole.status_code, b"")
@@ -82,12 +96,12 @@ def test_head_is_refused_as_get_is(client: TestClient, path: str) -> None:
     ("method", "path", "allowed"),
     [
         ("POST", "/healthz", "GET, HEAD"),
-        ("POST", "/images/1", "DELETE, GET, HEAD, PUT"),
-        ("OPTIONS", "/images/1", "DELETE, GET, HEAD, PUT"),
-        ("GET", "/phash/images/1", "DELETE, PUT"),
-        ("HEAD", "/phash/images/1", "DELETE, PUT"),
-        ("TRACE", "/phash/search", "POST"),
-        ("DELETE", "/images/1/file", "GET, HEAD"),
+        ("POST", "/api/images/1", "DELETE, GET, HEAD, PUT"),
+        ("OPTIONS", "/api/images/1", "DELETE, GET, HEAD, PUT"),
+        ("GET", "/api/phash/images/1", "DELETE, PUT"),
+        ("HEAD", "/api/phash/images/1", "DELETE, PUT"),
+        ("TRACE", "/api/phash/search", "POST"),
+        ("DELETE", "/api/images/1/file", "GET, HEAD"),
     ],
 )
 def test_a_wrong_method_is_told_all_right_ones(
@@ -115,7 +129,7 @@ def test_a_wrong_method_is_told_all_right_ones(
 def test_a_part_of_a_file_is_sent_or_refused_in_a_sentence(
     client: TestClient, what: str, asked: str, status: int
 ) -> None:
-    path = f"/images/1/{what}"
+    path = f"/api/images/1/{what}"
     size = len(client.get(path).content)
     answer = client.get(path, headers={"range": asked})
     if status < 400:
@@ -128,25 +142,25 @@ def test_a_part_of_a_file_is_sent_or_refused_in_a_sentence(
 @pytest.mark.parametrize("number", OTHERS)
 def test_a_number_is_written_in_plain_digits(client: TestClient, number: str) -> None:
     for path in (
-        f"/images/{number}",
-        f"/images/{number}/file",
-        f"/images?limit={number}",
-        f"/images?after=2020-01-01~{number}",
-        f"/phash/images?after={number}",
-        f"/phash/images?limit={number}",
-        f"/phash/images/{number}/similar?k=1",
-        f"/phash/images/1/similar?k={number}",
-        f"/local_features/images/1/similar?k=1&nprobe={number}",
+        f"/api/images/{number}",
+        f"/api/images/{number}/file",
+        f"/api/images?limit={number}",
+        f"/api/images?after=2020-01-01~{number}",
+        f"/api/phash/images?after={number}",
+        f"/api/phash/images?limit={number}",
+        f"/api/phash/images/{number}/similar?k=1",
+        f"/api/phash/images/1/similar?k={number}",
+        f"/api/local_features/images/1/similar?k=1&nprobe={number}",
     ):
         check_problem(client.get(path), 422)
-    for path in (f"/images/{number}", f"/phash/images/{number}"):
+    for path in (f"/api/images/{number}", f"/api/phash/images/{number}"):
         check_problem(client.put(path, files={"image": NEW}), 422)
         check_problem(client.delete(path), 422)
     form = f"image_id={number}".replace("+", "%2B")
     kind = {"content-type": "application/x-www-form-urlencoded"}
-    check_problem(client.post("/reverse_search", content=form, headers=kind), 422)
+    check_problem(client.post("/api/reverse_search", content=form, headers=kind), 422)
     form = f"image_id=1&k={number}".replace("+", "%2B")
-    check_problem(client.post("/reverse_search", content=form, headers=kind), 422)
+    check_problem(client.post("/api/reverse_search", content=form, headers=kind), 422)
 
 
 @pytest.mark.parametrize(
@@ -154,9 +168,9 @@ def test_a_number_is_written_in_plain_digits(client: TestClient, number: str) ->
     ["1_0", "+1", "%201", "%EF%BC%91", "nan", "inf", "1e999", "0x1", ".5", "5."],
 )
 def test_a_distance_is_a_plain_number(client: TestClient, number: str) -> None:
-    path = f"/phash/images/1/similar?radius={number}"
+    path = f"/api/phash/images/1/similar?radius={number}"
     check_problem(client.get(path), 422)
-    path = f"/phash/search?radius={number}"
+    path = f"/api/phash/search?radius={number}"
     check_problem(client.post(path, files={"image": NEW}), 422)
 
 
@@ -181,13 +195,13 @@ def test_the_same_holds_for_the_routes_of_the_original(
         check_problem(legacy.post(path, files={"image": NEW}, data=data), 422)
     name = {"file_name": "\N{FULLWIDTH DIGIT ONE}.online"}
     check_problem(legacy.post("/delete_phash_features", json=name), 404)
-    assert legacy.get("/images").json()["total"] == 3
+    assert legacy.get("/api/images").json()["total"] == 3
 
 
 def test_numbers_may_still_come_as_text(legacy: TestClient) -> None:
     body = {"image_id": "1", "k": "2", "use_ransac": "0", "use_smnn_matching": 1}
     assert legacy.post("/phash_get_similar_images_by_id", json=body).is_success
-    assert legacy.get("/phash/images/1/similar?radius=5.5e1").is_success
+    assert legacy.get("/api/phash/images/1/similar?radius=5.5e1").is_success
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
@@ -197,7 +211,7 @@ def test_times_have_the_offset_of_the_server(
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
-        for image in client.get("/images").json()["images"]:
+        for image in client.get("/api/images").json()["images"]:
             shown = datetime.fromisoformat(image["shown_at"])
             added = datetime.fromisoformat(image["added_at"])
             assert added.utcoffset() is not None
@@ -221,3 +235,30 @@ def test_a_time_of_any_year_is_one_of_rfc_3339(system: System, year: str) -> Non
         shown = image_answer(taken).model_dump(mode="json")["shown_at"]
         assert shown.startswith(f"{year}-{day}")
         assert len(shown) in (20, 25)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/images"),
+        ("PUT", "/images/7"),
+        ("GET", "/images/7/thumbnail"),
+        ("POST", "/reverse_search"),
+        ("GET", "/phash"),
+        ("POST", "/phash/search"),
+        ("GET", "/local_features/images/7/similar"),
+    ],
+)
+def test_an_address_that_moved_says_where_to(
+    client: TestClient, method: str, path: str
+) -> None:
+    answer = client.request(method, path)
+    check_problem(answer, 404)
+    words = f"there is nothing at {path}: it is at /api{path} now"
+    assert answer.json()["detail"] == words
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/docs"])
+def test_the_state_of_a_server_is_at_its_root(client: TestClient, path: str) -> None:
+    assert client.get(path).is_success
+    assert client.get(f"/api{path}").json()["detail"].endswith(": see /docs")

@@ -1,6 +1,7 @@
 """Lists, duplicates, names of files and of services, as the original writes them."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,17 @@ from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
 from ambience.core.options import SearchOptions
 from ambience.gateway.app import create_gateway
-from ambience.gateway.legacy.legacy_routes import legacy_lists, legacy_service_routes
+from ambience.gateway.legacy.image_routes import legacy_lists
 from ambience.gateway.legacy.schemas import FileNames
+from ambience.gateway.legacy.service_routes import legacy_service_routes
 from ambience.imaging import ImageFile, Limits
 from ambience.library.system import System
-from ambience.search.fan_out import ServiceAnswer
 from ambience.search.reverse_search import ReverseSearch
 from ambience.service import SearchRequest
-from ambience.service.backend import UnavailableBackend
+from ambience.service.capabilities import HoldsImages, SearchesImages, SearchesText
+from ambience.service.fan_out import ServiceAnswer
 from ambience.web.uploads import UploadBudget
+from tests.abilities import FakeService
 from tests.drawing import drawn_image, encode
 from tests.library import write_images
 from tests.server import serving
@@ -40,16 +43,12 @@ def named(system: System) -> Iterator[TestClient]:
 
 
 def duplicates(client: TestClient, image: bytes, find: str = "1") -> dict[str, Any]:
-    """Return what is answered besides our own fields."""
+    """Return what the original's search answers."""
     answer = client.post(
         "/reverse_search", files={"image": image}, data={"find_duplicate": find}
     )
     body: dict[str, Any] = answer.json()
-    return {
-        name: value
-        for name, value in body.items()
-        if name not in {"matches", "services", "unavailable"}
-    }
+    return body
 
 
 def similar(client: TestClient, path: str, **form: Any) -> Any:
@@ -59,7 +58,7 @@ def similar(client: TestClient, path: str, **form: Any) -> Any:
     return answer.json()
 
 
-def said(*ids: int) -> ServiceAnswer:
+def said(*ids: int) -> ServiceAnswer[Answer]:
     matches = tuple(Match(ImageId(i), float(rank)) for rank, i in enumerate(ids))
     return ServiceAnswer(Answer(matches), 1.0)
 
@@ -71,7 +70,7 @@ def test_lists_are_cut_at_twenty_and_left_out_when_empty(system: System) -> None
         {"phash": said(*many), "color": said(119, 124), "local_features": said()},
         {"image_text": "no model"},
     )
-    lists = legacy_lists(FileNames(system.parts.catalog))
+    lists = partial(legacy_lists, FileNames(system.parts.catalog))
     told = lists(found, copies_only=False)
     assert list(told) == ["phash_res", "color_res", "unified_res"]
     assert [match["image_id"] for match in told["phash_res"]] == [*many][:20]
@@ -83,7 +82,7 @@ def test_lists_are_cut_at_twenty_and_left_out_when_empty(system: System) -> None
 
 def test_equal_scores_are_in_order_of_their_ids(system: System) -> None:
     found = ReverseSearch([], {"phash": said(9, 4), "color": said(4, 9)})
-    lists = legacy_lists(FileNames(system.parts.catalog))
+    lists = partial(legacy_lists, FileNames(system.parts.catalog))
     assert lists(found, copies_only=False)["unified_res"] == [
         {"image_id": 4, "score": 1.5},
         {"image_id": 9, "score": 1.5},
@@ -93,7 +92,7 @@ def test_equal_scores_are_in_order_of_their_ids(system: System) -> None:
 def test_duplicates_are_copies_and_nothing_else(
     named: TestClient, folder: Path
 ) -> None:
-    named.put("/images/1000", files={"image": SCENE})
+    named.put("/api/images/1000", files={"image": SCENE})
     (crop,) = duplicates(named, CROP)["duplicate"]
     assert (crop["image_id"], crop["file_name"]) == (1000, "1000.online")
     assert crop["matches"] >= 8
@@ -131,10 +130,10 @@ def test_an_image_is_deleted_by_the_name_of_its_file(
     (image_id,) = system.parts.catalog.with_name("3.png")
     answer = named.post("/delete_phash_features", json={"file_name": "3.png"})
     assert answer.status_code == 200
-    assert named.get(f"/phash/images/{image_id}/similar?k=1").status_code == 404
+    assert named.get(f"/api/phash/images/{image_id}/similar?k=1").status_code == 404
     online = {"file_name": f"{image_id}.online"}
     assert named.post("/delete_color_features", json=online).status_code == 200
-    assert named.get(f"/color/images/{image_id}/similar?k=1").status_code == 404
+    assert named.get(f"/api/color/images/{image_id}/similar?k=1").status_code == 404
     for name in (".png", "photos/3.png", "%.png", f"{10**20}.online"):
         answer = named.post("/delete_phash_features", json={"file_name": name})
         assert answer.status_code == 404, name
@@ -151,19 +150,24 @@ class ExpandedOptions(SearchOptions):
     aqe_n: int | None = Field(default=None)
 
 
-class ImageText(UnavailableBackend):
+class ImageText(FakeService):
     """A service that knows one image, and what it was asked."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "image_text", "it only searches", ExpandedOptions, reads_words=True
-        )
+        super().__init__("image_text", HoldsImages, SearchesImages, SearchesText)
+        self.options = ExpandedOptions
         self.asked: SearchRequest | None = None
         self.text = ""
+
+    extract = put = remove = ids = FakeService.refuse
 
     def search(self, _: ImageFile, request: SearchRequest) -> Answer:
         self.asked = request
         return Answer((Match(ImageId(3), 0.5),))
+
+    def search_by_id(self, _: ImageId, request: SearchRequest) -> Answer:
+        self.asked = request
+        return Answer()
 
     def search_text(self, text: str, request: SearchRequest) -> Answer:
         self.text, self.asked = text, request
@@ -171,10 +175,10 @@ class ImageText(UnavailableBackend):
 
 
 def test_a_service_added_later_has_its_routes(system: System) -> None:
-    backend, app = ImageText(), FastAPI()
+    service, app = ImageText(), FastAPI()
     app.state.uploads = UploadBudget(2**20, wait_s=1)
     names = FileNames(system.parts.catalog)
-    app.include_router(legacy_service_routes([backend], limits=Limits(), names=names))
+    app.include_router(legacy_service_routes([service], limits=Limits(), names=names))
     client = TestClient(app)
     assert set(client.get("/openapi.json").json()["paths"]) == {
         "/calculate_image_text_features",
@@ -186,13 +190,13 @@ def test_a_service_added_later_has_its_routes(system: System) -> None:
     path = "/image_text_features_get_similar_images_by_image_buffer"
     found = similar(client, path, k="5", aqe_n="3", aqe_alpha="1")
     assert found == [{"image_id": 3, "distance": 1}]  # twice the cosine distance
-    assert backend.asked == SearchRequest(k=5, options={"aqe_n": 3})
+    assert service.asked == SearchRequest(k=5, options={"aqe_n": 3})
     assert similar(client, path, distance_threshold="1.5") == found
-    assert backend.asked == SearchRequest(radius=0.75)
+    assert service.asked == SearchRequest(radius=0.75)
     path = "/image_text_features_get_similar_images_by_text"
     answer = client.post(path, json={"text": "a red door", "k": "5"})
     assert answer.json() == [{"image_id": 3, "distance": 1.5}]
-    assert (backend.text, backend.asked) == ("a red door", SearchRequest(k=5))
+    assert (service.text, service.asked) == ("a red door", SearchRequest(k=5))
     assert client.post(path, json={"k": "5"}).status_code == 422
 
 

@@ -11,11 +11,12 @@ import httpx2
 import pytest
 
 from ambience.gateway.app import create_gateway
-from tests.congruence.test_backends import served
+from tests.congruence.test_services import served
 from tests.library import opened_system
 from tests.scripted import GUARD_S, Got, answer, read_head, read_request, scripted
 
 Serve = Callable[[socket.socket], None]
+SIMILAR = "/api/phash/images/7/similar?k=1"
 PROBLEM = "application/problem+json"
 FORM = {"content-type": "multipart/form-data; boundary=b"}
 STATE = b'{"name":"phash","available":true,"count":0,"index":{"lag":0}}'
@@ -77,7 +78,7 @@ def test_an_upload_is_passed_on_while_it_arrives(tmp_path: Path) -> None:
         yield b"second"
 
     with gateway_before(serve, tmp_path) as client:
-        said = client.post("/phash/search?k=1", content=body())
+        said = client.post("/api/phash/search?k=1", content=body())
     assert (said.status_code, said.content) == (200, MATCHES)
     assert rest.is_set()
     assert b"second" in got[0]
@@ -103,7 +104,7 @@ def test_an_upload_is_not_held(tmp_path: Path) -> None:
 
     with gateway_before(serve, tmp_path) as client:
         headers = {"content-length": str(count * len(piece)), **FORM}
-        said = client.post("/phash/search?k=1", content=body(), headers=headers)
+        said = client.post("/api/phash/search?k=1", content=body(), headers=headers)
     assert said.content == MATCHES
     assert furthest < 24 * 2**20  # what the sockets of two connections may hold
 
@@ -124,7 +125,7 @@ def test_an_upload_over_the_limit_ends_here(tmp_path: Path) -> None:
             yield bytes(2**20)
 
     with gateway_before(serve, tmp_path) as client:
-        said = client.put("/phash/images/7", content=body(), headers=FORM)
+        said = client.put("/api/phash/images/7", content=body(), headers=FORM)
         assert (said.status_code, said.headers["content-type"]) == (413, PROBLEM)
         assert cut.wait(GUARD_S)
 
@@ -144,7 +145,7 @@ def test_a_client_that_goes_takes_its_request_along(tmp_path: Path) -> None:
     with gateway_before(serve, tmp_path) as client:
         url = client.base_url
         with socket.create_connection((url.host, url.port or 0)) as raw:
-            raw.sendall(b"GET /phash/images/7/similar?k=1 HTTP/1.1\r\nhost: a\r\n\r\n")
+            raw.sendall(f"GET {SIMILAR} HTTP/1.1\r\nhost: a\r\n\r\n".encode())
             assert asked.wait(GUARD_S)
         assert gone.wait(GUARD_S)
 
@@ -158,9 +159,9 @@ def test_a_message_is_passed_on_without_what_belongs_to_its_connection(
     with gateway_before(serve, tmp_path, path="/base") as client:
         headers = {"connection": "x-hop", "x-hop": "1", "te": "trailers", "x-end": "2"}
         headers |= {"origin": str(client.base_url)}  # ours, and not the service's
-        said = client.get("/phash/images/7/similar?k=1&a=%2F", headers=headers)
+        said = client.get(f"{SIMILAR}&a=%2F", headers=headers)
         host = f"{client.base_url.host}:"
-    assert got[0].first_line == ("GET /base/phash/images/7/similar?k=1&a=%2F HTTP/1.1")
+    assert got[0].first_line == f"GET /base{SIMILAR}&a=%2F HTTP/1.1"
     assert got[0].header("x-end") == "2"
     assert [got[0].header(name) for name in ("x-hop", "te", "origin")] == [None] * 3
     assert (got[0].header("host") or "").startswith(host)
@@ -170,9 +171,7 @@ def test_a_message_is_passed_on_without_what_belongs_to_its_connection(
     assert said.headers["server"] != "other"
 
 
-def test_an_account_in_the_address_is_shown_to_the_service_only(
-    tmp_path: Path,
-) -> None:
+def test_an_account_in_the_address_is_for_the_service_only(tmp_path: Path) -> None:
     got: list[Got] = []
     with scripted(saying(answer(b"<h1>no</h1>", kind="text/html"), got=got)) as url:
         services = {"phash": {"url": url.replace("//", "//me:secret@")}}
@@ -180,7 +179,7 @@ def test_an_account_in_the_address_is_shown_to_the_service_only(
             opened_system(tmp_path, services=services, enabled=["phash"]) as system,
             served(create_gateway(system.parts)) as ours,
         ):
-            said = httpx2.get(f"{ours}/phash/images/7/similar?k=1")
+            said = httpx2.get(f"{ours}{SIMILAR}")
     assert got[0].header("authorization") == "Basic bWU6c2VjcmV0"
     assert said.status_code == 503
     assert "secret" not in said.text
@@ -195,7 +194,7 @@ def test_a_large_answer_is_passed_on_whole(tmp_path: Path) -> None:
     )
     with gateway_before(saying(answer(body), chunked), tmp_path) as client:
         for _ in range(2):
-            assert client.get("/phash/images/7/similar?k=1").content == body
+            assert client.get(SIMILAR).content == body
 
 
 STRANGERS = {
@@ -222,36 +221,37 @@ def test_what_is_no_answer_of_a_service_is_said(what: str, tmp_path: Path) -> No
     said, words = STRANGERS[what]
     with gateway_before(saying(said), tmp_path) as client:
         for method, path in [
-            ("GET", "/phash/images/7/similar?k=1"),
-            ("POST", "/phash/search?k=1"),
-            ("PUT", "/phash/images/7"),
+            ("GET", SIMILAR),
+            ("POST", "/api/phash/search?k=1"),
+            ("PUT", "/api/phash/images/7"),
         ]:
             files = None if method == "GET" else form(b"data")
             found = client.request(method, path, files=files)
             assert (found.status_code, found.headers["content-type"]) == (503, PROBLEM)
             assert words in found.json()["detail"], path
-        state = client.get("/phash").json()
+        state = client.get("/api/phash").json()
         assert (state["name"], state["available"]) == ("phash", False)
 
 
-def test_a_service_that_is_not_there_is_no_image_that_is_not_there(
-    tmp_path: Path,
-) -> None:
+def test_a_missing_service_is_no_missing_image(tmp_path: Path) -> None:
     missing = answer(b'{"detail":"nothing here"}', status="404 Not", kind=PROBLEM)
     with gateway_before(saying(missing, missing), tmp_path / "a") as client:
-        assert client.get("/phash/images/7/similar?k=1").status_code == 503
-    with gateway_before(saying(missing, answer(STATE)), tmp_path / "b") as client:
-        said = client.get("/phash/images/7/similar?k=1")
+        assert client.get(SIMILAR).status_code == 503
+    each = map(saying, (missing, answer(STATE)))
+
+    def serve(connection: socket.socket) -> None:
+        next(each)(connection)  # its state is asked for on another connection
+
+    with gateway_before(serve, tmp_path / "b") as client:
+        said = client.get(SIMILAR)
         assert (said.status_code, said.json()) == (404, {"detail": "nothing here"})
 
 
-def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one(
-    tmp_path: Path,
-) -> None:
+def test_half_an_answer_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
     half = answer(MATCHES)[:-5]
     with gateway_before(saying(half), tmp_path) as client:
         with pytest.raises(httpx2.RemoteProtocolError):
-            client.get("/phash/images/7/similar?k=1")
+            client.get(SIMILAR)
         assert client.get("/healthz").status_code == 200
 
 
@@ -271,8 +271,8 @@ def test_a_service_is_waited_for_no_longer_than_its_limit(
         assert over.wait(GUARD_S)
 
     with gateway_before(serve, tmp_path, timeout_s=0.2) as client:
-        said = client.get("/phash/images/7/similar?k=1")
-        state = client.get("/phash").json()
+        said = client.get(SIMILAR)
+        state = client.get("/api/phash").json()
         over.set()
     assert said.status_code == 503
     assert "within 0.2 s" in said.json()["detail"]
@@ -290,7 +290,7 @@ def test_a_slow_client_is_not_counted_against_the_service(tmp_path: Path) -> Non
 
     with gateway_before(saying(answer(MATCHES)), tmp_path, timeout_s=1) as client:
         headers = {"content-length": "11"}
-        found = client.post("/phash/search?k=1", content=body(), headers=headers)
+        found = client.post("/api/phash/search?k=1", content=body(), headers=headers)
         said.set()
     assert found.content == MATCHES
 
@@ -311,8 +311,8 @@ def test_a_request_that_met_a_stale_connection_is_sent_once_more(
 ) -> None:
     got: list[Got] = []
     with gateway_before(closing_the_second(got, answer(MATCHES)), tmp_path) as client:
-        client.get("/phash/images/7/similar?k=1")
-        said = client.post("/phash/search?k=1", files=form(b"data"))
+        client.get(SIMILAR)
+        said = client.post("/api/phash/search?k=1", files=form(b"data"))
     assert said.content == MATCHES
     assert [one.first_line[:4] for one in got[:3]] == ["GET ", "POST", "POST"]
     assert got[1].body == got[2].body
@@ -321,8 +321,8 @@ def test_a_request_that_met_a_stale_connection_is_sent_once_more(
 def test_a_large_upload_is_not_held_to_be_sent_once_more(tmp_path: Path) -> None:
     got: list[Got] = []
     with gateway_before(closing_the_second(got, answer(MATCHES)), tmp_path) as client:
-        client.get("/phash/images/7/similar?k=1")
-        said = client.post("/phash/search?k=1", files=form(bytes(2**20)))
+        client.get(SIMILAR)
+        said = client.post("/api/phash/search?k=1", files=form(bytes(2**20)))
     assert said.status_code == 503
     assert len(got) == 2
 
@@ -334,7 +334,7 @@ def test_a_request_is_not_repeated_on_a_fresh_connection(tmp_path: Path) -> None
         got.append(read_request(connection))
 
     with gateway_before(serve, tmp_path) as client:
-        said = client.delete("/phash/images/7")
+        said = client.delete("/api/phash/images/7")
     assert said.status_code == 503
     assert len(got) == 1
 
@@ -348,7 +348,7 @@ def test_connections_are_kept(tmp_path: Path) -> None:
 
     with gateway_before(serve, tmp_path) as client:
         for _ in range(5):
-            assert client.get("/phash/images/7/similar?k=1").content == MATCHES
+            assert client.get(SIMILAR).content == MATCHES
     assert len(taken) == 1
 
 
@@ -367,17 +367,17 @@ def test_an_answer_to_nothing_does_not_pass_for_the_next_one(tmp_path: Path) -> 
             closed.set()
 
     with gateway_before(serve, tmp_path) as client:
-        assert client.get("/phash/images/7/similar?k=1").content == MATCHES
+        assert client.get(SIMILAR).content == MATCHES
         heard.set()
         assert sent.wait(GUARD_S)
-        assert client.get("/phash/images/7/similar?k=1").content == MATCHES
+        assert client.get(SIMILAR).content == MATCHES
         assert closed.wait(GUARD_S)
 
 
 def test_a_packed_answer_is_passed_on_as_it_is(tmp_path: Path) -> None:
     packed = answer(gzip.compress(MATCHES), more="content-encoding: gzip\r\n")
     with gateway_before(saying(packed), tmp_path) as client:
-        said = client.get("/phash/images/7/similar?k=1")
+        said = client.get(SIMILAR)
     assert (said.headers["content-encoding"], said.content) == ("gzip", MATCHES)
 
 
@@ -385,9 +385,9 @@ def test_a_cookie_of_one_client_is_not_shown_for_another(tmp_path: Path) -> None
     got: list[Got] = []
     said = answer(MATCHES, more="set-cookie: who=me\r\n")
     with gateway_before(saying(said, said, got=got), tmp_path) as client:
-        first = client.get("/phash/images/7/similar?k=1")
+        first = client.get(SIMILAR)
         client.cookies.clear()
-        client.get("/phash/images/7/similar?k=1")
+        client.get(SIMILAR)
     assert first.cookies["who"] == "me"
     assert got[1].header("cookie") is None
 
@@ -397,4 +397,4 @@ def test_no_proxy_of_the_environment_is_asked(
 ) -> None:
     with gateway_before(saying(answer(MATCHES)), tmp_path) as client:
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-        assert client.get("/phash/images/7/similar?k=1").content == MATCHES
+        assert client.get(SIMILAR).content == MATCHES

@@ -10,16 +10,16 @@ from starlette.testclient import TestClient
 
 from ambience import registry
 from ambience.core.features import ImageId
-from ambience.fusion import shipped
 from ambience.gateway.app import create_gateway
 from ambience.ingest.fetching.fetcher import Fetcher
 from ambience.library.system import System
 from ambience.search.questions import ById
 from ambience.search.reverse_search import ReverseSearcher
-from ambience.service.backend import UnavailableBackend
+from ambience.service.unavailable_service import UnavailableService
 from tests.drawing import drawn_image, encode
 from tests.gateway.searching import asked, ids, refused
 from tests.ingest.fetching.web_server import answer, web_server
+from tests.library import as_shipped
 
 SCENE = drawn_image(70, (300, 400))
 
@@ -74,7 +74,7 @@ def test_an_image_of_the_library_finds_its_copies_but_not_itself(
     lossless = encode(drawn_image(3, (60, 80)), "WEBP", lossless=True)
     smaller = encode(drawn_image(3, (60, 80)), "JPEG", quality=60)
     for number, data in enumerate([same, lossless, smaller, same]):
-        client.put(f"/images/{1000 + number}", files={"image": data})
+        client.put(f"/api/images/{1000 + number}", files={"image": data})
     body = asked(client, image_id=1000)
     original = ids(asked(client, image=same, k=1))[0]
     found = {match["image_id"]: match["relation"] for match in body["matches"]}
@@ -91,8 +91,10 @@ def test_an_image_without_a_file_is_searched_with_all_the_same(
     client: TestClient,
 ) -> None:
     copy = encode(SCENE, "JPEG", quality=60)
-    client.put("/images/1000", files={"image": encode(SCENE)}, data={"keep": "false"})
-    client.put("/images/1001", files={"image": copy})
+    client.put(
+        "/api/images/1000", files={"image": encode(SCENE)}, data={"keep": "false"}
+    )
+    client.put("/api/images/1001", files={"image": copy})
     (match,) = asked(client, image_id=1000, find_duplicate="1")["matches"]
     assert (match["image_id"], match["relation"]) == (1001, "re_encoded")
 
@@ -109,8 +111,8 @@ def test_a_service_that_missed_an_image_is_listed_and_the_rest_answers(
     client: TestClient, folder: Path
 ) -> None:
     data = (folder / "3.png").read_bytes()
-    client.put("/images/1000", files={"image": data})
-    client.delete("/phash/images/1000")
+    client.put("/api/images/1000", files={"image": data})
+    client.delete("/api/phash/images/1000")
     body = asked(client, image_id=1000)
     assert body["matches"][0]["relation"] == "same_file"
     assert set(body["services"]) == set(registry.BUILTIN) - {"phash"}
@@ -123,7 +125,7 @@ def test_an_image_that_one_service_alone_knows_is_searched_with(
     client: TestClient, folder: Path
 ) -> None:
     data = (folder / "3.png").read_bytes()
-    client.put("/phash/images/1000", files={"image": data})
+    client.put("/api/phash/images/1000", files={"image": data})
     body = asked(client, image_id=1000)
     assert body["matches"][0]["relation"] == "re_encoded"
     assert set(body["services"]) == {"phash"}
@@ -135,9 +137,9 @@ def test_an_image_that_one_service_alone_knows_is_searched_with(
 def test_an_image_that_every_service_missed_finds_equal_files(
     client: TestClient, folder: Path
 ) -> None:
-    client.put("/images/1000", files={"image": (folder / "3.png").read_bytes()})
+    client.put("/api/images/1000", files={"image": (folder / "3.png").read_bytes()})
     for name in registry.BUILTIN:
-        client.delete(f"/{name}/images/1000")
+        client.delete(f"/api/{name}/images/1000")
     body = asked(client, image_id=1000)
     assert [match["relation"] for match in body["matches"]] == ["same_file"]
     assert body["services"] == {}
@@ -146,10 +148,10 @@ def test_an_image_that_every_service_missed_finds_equal_files(
 def test_while_all_services_are_away_an_unknown_image_is_not_found(
     system: System,
 ) -> None:
-    away = UnavailableBackend("phash", "run `ambience rebuild phash`")
+    away = UnavailableService("phash", "run `ambience rebuild phash`")
     parts = system.parts
     searcher = ReverseSearcher(
-        [away], parts.catalog, parts.originals, calibration=shipped()
+        [away], parts.catalog, parts.originals, calibration=as_shipped()
     )
     replaced = replace(parts, searcher=searcher)
     with TestClient(create_gateway(replaced)) as client:

@@ -1,6 +1,5 @@
 """A part of an image is searched with alone, and answered in pixels of the whole."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +8,12 @@ from starlette.testclient import TestClient
 
 from ambience.core.features import ImageId
 from ambience.core.geometry import mapped, outline, shift
-from ambience.core.matches import Answer
 from ambience.core.region import Region
 from ambience.imaging import ImageFile
 from ambience.library.system import System
 from ambience.search.image_parts import ImagePart
 from ambience.service import SearchRequest
-from ambience.service.backend import LocalBackend
+from tests.abilities import put, searching
 from tests.drawing import drawn_image, encode
 from tests.gateway.searching import asked, ids, refused
 
@@ -33,7 +31,7 @@ def collage() -> np.ndarray:
 def test_a_region_is_searched_with_alone(client: TestClient) -> None:
     for number, seed in ((1000, 70), (1001, 71)):
         scene = encode(drawn_image(seed, (300, 400)))
-        client.put(f"/images/{number}", files={"image": scene})
+        client.put(f"/api/images/{number}", files={"image": scene})
     both = encode(collage(), "JPEG", quality=90)
     assert set(ids(asked(client, image=both, find_duplicate="1"))) == {1000, 1001}
     for region, found in (("0,0,400,300", 1000), ("400,0,400,300", 1001)):
@@ -43,7 +41,7 @@ def test_a_region_is_searched_with_alone(client: TestClient) -> None:
 
 
 def test_places_are_in_pixels_of_the_whole_image(client: TestClient) -> None:
-    client.put("/images/1000", files={"image": encode(drawn_image(71, (300, 400)))})
+    client.put("/api/images/1000", files={"image": encode(drawn_image(71, (300, 400)))})
     x, y, width, height = 480, 50, 260, 200  # within the second
     body = asked(client, image=encode(collage()), region=f"{x},{y},{width},{height}")
     (match,) = [m for m in body["matches"] if m["image_id"] == 1000]
@@ -63,17 +61,12 @@ def test_places_are_in_pixels_of_the_whole_image(client: TestClient) -> None:
 
 
 def test_points_are_in_pixels_of_the_whole_image(system: System) -> None:
-    (local,) = [b for b in system.parts.backends if b.name == "local_features"]
-    assert isinstance(local, LocalBackend)
+    (local,) = [b for b in system.parts.services if b.name == "local_features"]
     image = ImageFile(encode(SCENE))
-    local.put({ImageId(1000): local.extract(image)})
-
-    class WithPoints(LocalBackend):
-        def search(self, image: ImageFile, request: SearchRequest) -> Answer:
-            return super().search(image, replace(request, options={"points": True}))
-
+    put(local, {ImageId(1000): image})
     part = ImagePart.cut(image, Region(*BOX), of=None)
-    (match,) = part.search(WithPoints(local.service), SearchRequest(k=5)).matches
+    request = SearchRequest(k=5, options={"points": True})
+    (match,) = part.search(searching(local), request).matches
     points = np.array(match.details["points"])
     assert len(points) > 10
     assert points[:, :2] == pytest.approx(points[:, 2:], abs=NEAR)
@@ -81,7 +74,7 @@ def test_points_are_in_pixels_of_the_whole_image(system: System) -> None:
 
 
 def test_a_region_is_as_the_image_is_displayed(client: TestClient) -> None:
-    client.put("/images/1000", files={"image": encode(SCENE)})
+    client.put("/api/images/1000", files={"image": encode(SCENE)})
     exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
     sideways = encode(np.rot90(collage()), "JPEG", quality=95, exif=exif)
     body = asked(client, image=sideways, region=REGION, find_duplicate="1")
@@ -96,7 +89,7 @@ def test_the_bytes_of_a_file_prove_nothing_of_a_part_of_it(
     client: TestClient,
 ) -> None:
     data = encode(SCENE)
-    client.put("/images/1000", files={"image": data})
+    client.put("/api/images/1000", files={"image": data})
     (match,) = asked(client, image=data, region=REGION, find_duplicate="1")["matches"]
     assert match["relation"] == "crop"
     assert "file" not in match["evidence"]
@@ -107,7 +100,7 @@ def test_the_bytes_of_a_file_prove_nothing_of_a_part_of_it(
 
 
 def test_a_part_may_hold_the_very_pixels_of_an_image(client: TestClient) -> None:
-    client.put("/images/1000", files={"image": encode(drawn_image(71, (300, 400)))})
+    client.put("/api/images/1000", files={"image": encode(drawn_image(71, (300, 400)))})
     body = asked(
         client, image=encode(collage()), region="400,0,400,300", find_duplicate="1"
     )
@@ -119,8 +112,8 @@ def test_a_part_may_hold_the_very_pixels_of_an_image(client: TestClient) -> None
 def test_a_region_of_a_known_image_finds_all_but_itself(client: TestClient) -> None:
     x, y, width, height = BOX
     crop = encode(SCENE[y : y + height, x : x + width])
-    client.put("/images/1000", files={"image": encode(SCENE)})
-    client.put("/images/1001", files={"image": crop})
+    client.put("/api/images/1000", files={"image": encode(SCENE)})
+    client.put("/api/images/1001", files={"image": crop})
     body = asked(client, image_id=1000, region=REGION, find_duplicate="1")
     assert [(m["image_id"], m["relation"]) for m in body["matches"]] == [
         (1001, "same_pixels")
@@ -134,12 +127,14 @@ def test_a_region_of_a_known_image_finds_all_but_itself(client: TestClient) -> N
 
 
 def test_a_region_takes_a_file(client: TestClient, folder: Path) -> None:
-    client.put("/images/1000", files={"image": encode(SCENE)}, data={"keep": "false"})
+    client.put(
+        "/api/images/1000", files={"image": encode(SCENE)}, data={"keep": "false"}
+    )
     assert refused(client, image_id=1000, region=REGION) == (
         404,
         "the file of image 1000 was not kept: only its features",
     )
-    record = client.get("/images/1").json()
+    record = client.get("/api/images/1").json()
     (folder / record["name"]).unlink()
     status, said = refused(client, image_id=1, region="0,0,10,10")
     assert status == 404

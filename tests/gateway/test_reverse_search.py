@@ -11,14 +11,13 @@ from starlette.testclient import TestClient
 
 from ambience import registry
 from ambience.core.features import ImageId
-from ambience.fusion import shipped
 from ambience.imaging import ImageFile
 from ambience.library.system import System
 from ambience.search.questions import ByImage
 from ambience.search.reverse_search import ReverseSearcher
-from ambience.service.backend import UnavailableBackend
+from ambience.service.unavailable_service import UnavailableService
 from tests.drawing import drawn_image, encode
-from tests.library import blank_page
+from tests.library import as_shipped, blank_page
 
 STRANGER = encode(drawn_image(77, (60, 80)))
 
@@ -36,14 +35,14 @@ def half_size(pixels: np.ndarray) -> np.ndarray:
 
 
 def search(client: TestClient, image: bytes, **form: Any) -> dict[str, Any]:
-    answer = client.post("/reverse_search", files={"image": image}, data=form)
+    answer = client.post("/api/reverse_search", files={"image": image}, data=form)
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
     return body
 
 
 def id_of(client: TestClient, name: str) -> int:
-    images = client.get("/images").json()["images"]
+    images = client.get("/api/images").json()["images"]
     return next(int(i["image_id"]) for i in images if i["name"] == name)
 
 
@@ -116,14 +115,14 @@ def test_where_the_hash_proves_a_copy_local_features_are_not_asked(
 
 def test_a_crop_is_a_copy_that_local_features_prove(client: TestClient) -> None:
     scene = drawn_image(70, (300, 400))
-    client.put("/images/1000", files={"image": encode(scene)})
+    client.put("/api/images/1000", files={"image": encode(scene)})
     body = search(client, encode(scene[40:220, 90:330]), find_duplicate="1")
     found = [(match["image_id"], match["relation"]) for match in body["matches"]]
     assert found == [(1000, "crop")]
 
 
 def test_a_blank_page_matches_nothing_but_itself(client: TestClient) -> None:
-    client.put("/images/1000", files={"image": blank_page()})
+    client.put("/api/images/1000", files={"image": blank_page()})
     body = search(client, blank_page(level=250), services="phash")
     assert body["matches"] == []
     assert "nearly flat" in body["services"]["phash"]["note"]
@@ -138,7 +137,7 @@ def test_a_transparent_image_is_found_on_another_background(
     opacity = np.zeros((60, 80, 1), np.uint8)
     opacity[15:45, 20:60] = 255
     transparent = encode(np.concatenate([pixels, opacity], axis=2))
-    client.put("/images/1000", files={"image": transparent})
+    client.put("/api/images/1000", files={"image": transparent})
     with Image.open(BytesIO(transparent)) as image:
         for color in ("black", "gray", "red", "white"):
             page = Image.new("RGBA", image.size, color)
@@ -155,7 +154,7 @@ def test_white_artwork_on_transparency_is_found_on_what_it_was_put_on(
     opacity = np.where(gray > np.median(gray), 255, 0).astype(np.uint8)
     artwork = np.full((60, 80, 4), 255, np.uint8)
     artwork[..., 3] = opacity
-    client.put("/images/1000", files={"image": encode(artwork)})
+    client.put("/api/images/1000", files={"image": encode(artwork)})
     with Image.open(BytesIO(encode(artwork))) as image:
         for color in ("black", "gray", "navy", "red"):
             page = Image.new("RGBA", image.size, color)
@@ -172,7 +171,9 @@ def test_k_bounds_the_answer(client: TestClient, folder: Path) -> None:
 
 def test_an_unknown_service_is_named(client: TestClient) -> None:
     answer = client.post(
-        "/reverse_search", files={"image": STRANGER}, data={"services": "phash,smell"}
+        "/api/reverse_search",
+        files={"image": STRANGER},
+        data={"services": "phash,smell"},
     )
     assert answer.status_code == 404
     assert "'smell'" in answer.json()["detail"]
@@ -181,13 +182,13 @@ def test_an_unknown_service_is_named(client: TestClient) -> None:
 def test_a_service_that_is_away_is_named_and_the_rest_answers(
     system: System, folder: Path
 ) -> None:
-    phash, *_ = system.parts.backends
-    away = UnavailableBackend("color", "run `ambience rebuild color`")
+    phash, *_ = system.parts.services
+    away = UnavailableService("color", "run `ambience rebuild color`")
     searcher = ReverseSearcher(
         [phash, away],
         system.parts.catalog,
         system.parts.originals,
-        calibration=shipped(),
+        calibration=as_shipped(),
     )
     found = searcher.search(ByImage(ImageFile((folder / "3.png").read_bytes())), k=5)
     searcher.close()
@@ -206,6 +207,6 @@ def test_an_original_that_changed_meanwhile_proves_nothing(
 
 
 def test_an_empty_library_answers_an_empty_list(client: TestClient) -> None:
-    for image in client.get("/images").json()["images"]:
-        client.delete(f"/images/{image['image_id']}")
+    for image in client.get("/api/images").json()["images"]:
+        client.delete(f"/api/images/{image['image_id']}")
     assert search(client, STRANGER)["matches"] == []

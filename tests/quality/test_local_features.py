@@ -18,7 +18,7 @@ from ambience.core.geometry import Points, Size, area, mapped
 from ambience.core.matches import Match
 from ambience.imaging import ImageFile, full_pixels
 from ambience.imaging.edits import EDITS, Edit, Edited, Placed
-from ambience.service import SearchRequest
+from ambience.service import SearchRequest, ServiceSpec
 from ambience.service.keypoints import KeypointService
 from tests.drawing import drawn_image, encode
 
@@ -76,6 +76,7 @@ def library(
     tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Path]
 ) -> Iterator[Library]:
     declared = registry.load("local_features")
+    assert isinstance(declared, ServiceSpec)
     # However busy the machine is: floors are no timings.
     settings = declared.check({"time_budget_s": 600})
     service = declared.open(settings, tmp_path_factory.mktemp("data"))

@@ -9,7 +9,7 @@ import pytest
 from ambience import registry
 from ambience.core.features import ImageId, Query
 from ambience.imaging import ImageFile
-from ambience.service import SearchRequest
+from ambience.service import SearchRequest, ServiceSpec
 from ambience.service.vectors.background_sample import BackgroundSample
 from tests.drawing import drawn_image, encode
 from tests.engine.embedded_parts import vectors_of
@@ -18,6 +18,7 @@ from tests.engine.embedded_parts import vectors_of
 @pytest.fixture
 def color(tmp_path: Path) -> Any:
     declared = registry.load("color")
+    assert isinstance(declared, ServiceSpec)
     with_service = declared.open(declared.settings(), tmp_path)
     yield with_service
     with_service.close()
@@ -66,6 +67,7 @@ def test_a_query_of_nothing_known_has_no_background(color: Any) -> None:
 
 def test_hashes_have_none_as_strangers_are_alike_far(tmp_path: Path) -> None:
     declared = registry.load("phash")
+    assert isinstance(declared, ServiceSpec)
     service = declared.open(declared.settings(), tmp_path)
     fill(service, 0, 3)
     image = ImageFile(encode(drawn_image(1, (30, 40)))).image

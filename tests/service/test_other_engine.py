@@ -12,7 +12,7 @@ from ambience import registry
 from ambience.core.errors import NotFoundError
 from ambience.core.features import Image, ImageId
 from ambience.engine import Engine
-from ambience.service import SearchRequest, Service, VectorService
+from ambience.service import SearchRequest, Service, ServiceSpec, VectorService
 from tests.drawing import drawn_image
 from tests.engine.memory_engine import MemoryEngine
 
@@ -31,6 +31,7 @@ def crop(seed: int) -> Image:
 @contextmanager
 def opened(name: str, data: Path, engine: Engine | None) -> Iterator[Service[Any]]:
     declared = registry.load(name)
+    assert isinstance(declared, ServiceSpec)
     settings = declared.check({"threads": 2} if name == "local_features" else {})
     service = declared.open(settings, data, engine=engine)
     try:

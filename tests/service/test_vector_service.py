@@ -12,7 +12,7 @@ from ambience import registry
 from ambience.core.errors import BadParameterError
 from ambience.core.features import Feature, Image, ImageId
 from ambience.engine.embedded import index_follower as following_module
-from ambience.service import SearchRequest, VectorService
+from ambience.service import SearchRequest, ServiceSpec, VectorService
 from tests.drawing import drawn_image
 from tests.engine.embedded_parts import follower_of, forget_changes, store_of
 
@@ -29,6 +29,7 @@ BLANK = Image(np.full((60, 80, 3), 255, np.uint8), None, (60, 80))
 @contextmanager
 def opened(folder: Path, name: str = "phash") -> Iterator[VectorService]:
     declared = registry.load(name)
+    assert isinstance(declared, ServiceSpec)
     service = declared.open(declared.settings(), folder)
     assert isinstance(service, VectorService)
     try:

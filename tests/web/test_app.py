@@ -15,10 +15,11 @@ from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
 from ambience.imaging import Limits, decodes
 from ambience.imaging.decoder_pool import DecoderPool
-from ambience.service.backend import Backend, LocalBackend, UnavailableBackend
+from ambience.service import MAX_K, AnyService
+from ambience.service.unavailable_service import UnavailableService
 from ambience.web import app as web_app
 from ambience.web.app import create_app
-from ambience.web.schemas import MAX_K
+from tests.abilities import searching
 from tests.drawing import drawn_image, encode
 
 IMAGE = encode(drawn_image(1, (60, 80)))
@@ -26,16 +27,16 @@ PROBLEM = "application/problem+json"
 
 
 @pytest.fixture
-def phash(tmp_path: Path) -> Iterator[Backend]:
+def phash(tmp_path: Path) -> Iterator[AnyService]:
     declared = registry.load("phash")
-    backend = LocalBackend(declared.open(declared.settings(), tmp_path))
-    yield backend
-    backend.close()
+    service = declared.open_here(declared.settings(), tmp_path)
+    yield service
+    service.close()
 
 
 @pytest.fixture
-def client(phash: Backend) -> Iterator[TestClient]:
-    broken = UnavailableBackend("color", "run `ambience rebuild color`")
+def client(phash: AnyService) -> Iterator[TestClient]:
+    broken = UnavailableService("color", "run `ambience rebuild color`")
     app = create_app([phash, broken], limits=Limits(max_bytes=2**20))
 
     @app.get("/disk_full")
@@ -64,7 +65,7 @@ def test_it_is_alive_and_says_who_is_not_ready(client: TestClient) -> None:
 
 
 def test_it_is_not_ready_when_nobody_is() -> None:
-    app = create_app([UnavailableBackend("color", "gone")], limits=Limits())
+    app = create_app([UnavailableService("color", "gone")], limits=Limits())
     with TestClient(app) as client:
         assert client.get("/readyz").status_code == 503
 
@@ -79,7 +80,7 @@ def test_it_says_when_no_image_can_be_decoded(
         monkeypatch.setattr(module, "shared_pool", lambda: pool)
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", wrong)
-        answer = client.post("/phash/search", files={"image": IMAGE}, data={"k": 1})
+        answer = client.post("/api/phash/search", files={"image": IMAGE}, data={"k": 1})
         assert answer.status_code == 503
         assert "can't be decoded now" in answer.json()["detail"]
         health = client.get("/healthz")
@@ -95,7 +96,9 @@ def test_it_says_when_no_image_can_be_decoded(
     pool.close()
 
 
-def test_numbers_tell_what_services_missed_where_that_is_known(phash: Backend) -> None:
+def test_numbers_tell_what_services_missed_where_that_is_known(
+    phash: AnyService,
+) -> None:
     asked = create_app([phash], limits=Limits(), missed=lambda: {"phash": 3})
     alone = create_app([phash], limits=Limits())
     with TestClient(asked) as client:
@@ -109,23 +112,23 @@ def test_numbers_tell_what_services_missed_where_that_is_known(phash: Backend) -
 def test_a_list_that_is_asked_for_wrongly_is_refused(
     client: TestClient, query: str
 ) -> None:
-    assert client.get(f"/phash/images?{query}").status_code == 422
+    assert client.get(f"/api/phash/images?{query}").status_code == 422
 
 
 def test_a_page_says_where_the_next_one_begins(client: TestClient) -> None:
     for image_id in (4, 9):
-        client.put(f"/phash/images/{image_id}", files={"image": IMAGE})
-    first = client.get("/phash/images?limit=1").json()
+        client.put(f"/api/phash/images/{image_id}", files={"image": IMAGE})
+    first = client.get("/api/phash/images?limit=1").json()
     assert first == {"image_ids": [4], "after": 4}
-    rest = client.get("/phash/images?after=4&limit=2").json()
+    rest = client.get("/api/phash/images?after=4&limit=2").json()
     assert rest == {"image_ids": [9], "after": None}
 
 
 def test_numbers_tell_requests_and_images(client: TestClient) -> None:
-    client.put("/phash/images/7", files={"image": IMAGE})
-    client.get("/phash/images/9/similar?k=1")
+    client.put("/api/phash/images/7", files={"image": IMAGE})
+    client.get("/api/phash/images/9/similar?k=1")
     numbers = client.get("/metrics").text
-    route = 'route="/phash/images/{image_id}"'
+    route = 'route="/api/phash/images/{image_id}"'
     assert (
         f'ambience_requests_total{{method="PUT",{route},status="204"}} 1.0' in numbers
     )
@@ -136,16 +139,16 @@ def test_numbers_tell_requests_and_images(client: TestClient) -> None:
 
 
 def test_a_service_that_is_away_says_why_and_what_to_do(client: TestClient) -> None:
-    state = client.get("/color").json()
+    state = client.get("/api/color").json()
     assert (state["available"], state["reason"]) == (
         False,
         "run `ambience rebuild color`",
     )
     answers = [
-        client.post("/color/search", files={"image": IMAGE}, data={"k": 1}),
-        client.get("/color/images/7/similar?k=1"),
-        client.put("/color/images/7", files={"image": IMAGE}),
-        client.delete("/color/images/7"),
+        client.post("/api/color/search", files={"image": IMAGE}, data={"k": 1}),
+        client.get("/api/color/images/7/similar?k=1"),
+        client.put("/api/color/images/7", files={"image": IMAGE}),
+        client.delete("/api/color/images/7"),
     ]
     for answer in answers:
         assert answer.status_code == 503
@@ -153,7 +156,7 @@ def test_a_service_that_is_away_says_why_and_what_to_do(client: TestClient) -> N
 
 
 def test_depth_is_taken_from_the_form_or_the_address(client: TestClient) -> None:
-    client.put("/phash/images/7", files={"image": IMAGE})
+    client.put("/api/phash/images/7", files={"image": IMAGE})
     forms: list[tuple[dict[str, int], dict[str, int]]] = [
         ({"k": 1}, {}),
         ({}, {"k": 1}),
@@ -161,10 +164,10 @@ def test_depth_is_taken_from_the_form_or_the_address(client: TestClient) -> None
     ]
     for data, params in forms:
         answer = client.post(
-            "/phash/search", files={"image": IMAGE}, data=data, params=params
+            "/api/phash/search", files={"image": IMAGE}, data=data, params=params
         )
         assert [m["image_id"] for m in answer.json()["matches"]] == [7]
-    answer = client.post("/phash/search", files={"image": IMAGE})
+    answer = client.post("/api/phash/search", files={"image": IMAGE})
     assert answer.status_code == 422
     assert answer.json()["detail"] == "give exactly one of k and radius"
 
@@ -173,8 +176,8 @@ def test_depth_is_taken_from_the_form_or_the_address(client: TestClient) -> None
     ("path", "status", "words"),
     [
         ("/nowhere", 404, "nothing at /nowhere"),
-        ("/phash/images/x/similar?k=1", 422, "image_id"),
-        ("/phash/images/7/similar?k=1", 404, "image 7"),
+        ("/api/phash/images/x/similar?k=1", 422, "image_id"),
+        ("/api/phash/images/7/similar?k=1", 404, "image 7"),
         ("/disk_full", 507, "disk is full"),
         ("/stored", 507, "run something"),
         ("/broken", 500, "its log"),
@@ -195,7 +198,7 @@ def test_a_wrong_method_is_a_problem_document(client: TestClient) -> None:
     answer = client.post("/healthz")
     assert (answer.status_code, answer.headers["content-type"]) == (405, PROBLEM)
     assert answer.headers["allow"] == "GET, HEAD"
-    answer = client.post("/phash/images/7")
+    answer = client.post("/api/phash/images/7")
     assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, PUT")
 
 
@@ -203,7 +206,7 @@ def test_an_upload_over_the_limit_is_refused_before_it_is_read(
     client: TestClient,
 ) -> None:
     files = {"image": bytes(3 * 2**20)}
-    answer = client.put("/phash/images/7", files=files)
+    answer = client.put("/api/phash/images/7", files=files)
     assert (answer.status_code, answer.headers["content-type"]) == (413, PROBLEM)
     assert "limits.max_file_mib" in answer.json()["detail"]
 
@@ -216,7 +219,7 @@ def test_an_upload_that_does_not_tell_its_size_is_cut_off(client: TestClient) ->
             yield bytes(2**16)
 
     answer = client.put(
-        "/phash/images/7",
+        "/api/phash/images/7",
         content=body(),
         headers={"content-type": "multipart/form-data; boundary=x"},
     )
@@ -224,14 +227,14 @@ def test_an_upload_that_does_not_tell_its_size_is_cut_off(client: TestClient) ->
 
 
 def test_a_radius_is_answered_with_the_nearest_only(
-    client: TestClient, phash: Backend, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, phash: AnyService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many = tuple(Match(ImageId(i), float(i)) for i in range(MAX_K + 5))
     for name in ("search", "search_by_id"):
-        monkeypatch.setattr(phash, name, lambda *_, **__: Answer(many))
+        monkeypatch.setattr(searching(phash), name, lambda *_, **__: Answer(many))
     answers = [
-        client.post("/phash/search?radius=576", files={"image": IMAGE}),
-        client.get("/phash/images/7/similar?radius=576"),
+        client.post("/api/phash/search?radius=576", files={"image": IMAGE}),
+        client.get("/api/phash/images/7/similar?radius=576"),
     ]
     for answer in answers:
         found = [match["image_id"] for match in answer.json()["matches"]]
@@ -240,7 +243,7 @@ def test_a_radius_is_answered_with_the_nearest_only(
 
 def test_the_documents_name_every_route_with_its_problems(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
-    search = document["paths"]["/phash/search"]["post"]
+    search = document["paths"]["/api/phash/search"]["post"]
     assert {"200", "400", "403", "413", "422", "503"} <= set(search["responses"])
     for operations in document["paths"].values():
         for operation in operations.values():

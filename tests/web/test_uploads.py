@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,26 +10,30 @@ from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 
 from ambience.imaging import ImageFile, Limits
-from ambience.service.backend import UnavailableBackend
+from ambience.service.capabilities import HoldsImages
 from ambience.web.admission import Admission
 from ambience.web.app import create_app
 from ambience.web.uploads import UploadBudget
+from tests.abilities import FakeService
 
 SIZE = 100_000  # bytes of an upload
 MANY = 60  # requests at once: more than there are threads for them
 GUARD_S = 120  # so that no test hangs
 
 
-class Slow(UnavailableBackend):
+class Slow(FakeService):
     """A service that takes its time, and notes how many images it has in hand."""
 
     def __init__(self) -> None:
-        super().__init__("slow", "it only extracts")
+        super().__init__("slow", HoldsImages)
         self.go_on, self.begun = threading.Event(), threading.Event()
         self.at_once = self.most = 0
         self._lock = threading.Lock()
 
-    def extract(self, image: ImageFile) -> None:
+    put = remove = ids = FakeService.refuse
+
+    def extract(self, images: Sequence[ImageFile]) -> list[object]:
+        (image,) = images
         with self._lock:
             self.at_once += len(image.data) // SIZE
             self.most = max(self.most, self.at_once)
@@ -37,6 +41,7 @@ class Slow(UnavailableBackend):
         assert self.go_on.wait(GUARD_S)
         with self._lock:
             self.at_once -= len(image.data) // SIZE
+        return [None]
 
 
 @pytest.fixture
@@ -52,7 +57,7 @@ def client_of(slow: Slow, *, images: float, wait_s: float) -> TestClient:
 
 
 def put(client: TestClient) -> int:
-    answer = client.put("/slow/images/1", files={"image": bytes(SIZE)})
+    answer = client.put("/api/slow/images/1", files={"image": bytes(SIZE)})
     return answer.status_code
 
 
@@ -65,7 +70,7 @@ def test_no_more_are_in_memory_than_fit_and_the_others_keep_no_thread(
     ):
         answers = [pool.submit(put, client) for _ in range(MANY)]
         assert slow.begun.wait(GUARD_S)
-        assert client.get("/slow").is_success
+        assert client.get("/api/slow").is_success
         slow.go_on.set()
         assert [answer.result(GUARD_S) for answer in answers] == [503] * MANY
     assert 0 < slow.most <= 3
@@ -78,7 +83,7 @@ def test_who_waits_too_long_is_told_when_to_come_again(slow: Slow) -> None:
     ):
         pool.submit(put, client)
         assert slow.begun.wait(GUARD_S)
-        answer = client.put("/slow/images/1", files={"image": bytes(SIZE)})
+        answer = client.put("/api/slow/images/1", files={"image": bytes(SIZE)})
         slow.go_on.set()
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "5"
@@ -96,15 +101,15 @@ def test_who_waits_too_long_is_told_when_to_come_again(slow: Slow) -> None:
 def test_what_is_held_in_memory_is_small(slow: Slow, kind: str, words: str) -> None:
     with client_of(slow, images=1, wait_s=1) as client:
         headers = {"content-type": kind}
-        answer = client.put("/slow/images/1", content=bytes(2**21), headers=headers)
+        answer = client.put("/api/slow/images/1", content=bytes(2**21), headers=headers)
     assert answer.status_code == 413
     assert words in answer.json()["detail"]
 
 
 def test_a_form_of_large_fields_or_many_files_is_not_read(slow: Slow) -> None:
     with client_of(slow, images=1, wait_s=1) as client:
-        field = client.put("/slow/images/1", files={"image": (None, b"x" * 2**17)})
-        files = client.put("/slow/images/1", files=[("image", b"x")] * 5)
+        field = client.put("/api/slow/images/1", files={"image": (None, b"x" * 2**17)})
+        files = client.put("/api/slow/images/1", files=[("image", b"x")] * 5)
     assert (field.status_code, files.status_code) == (400, 400)
 
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
 from ambience.ingest import Progress
+from ambience.web.addresses import API
 
 _FOLDER = Path(__file__).with_name("static")
 _PAGE = "index.html"
@@ -62,7 +63,7 @@ def pages(progress: Callable[[], Progress | None]) -> APIRouter:
             )
         return _sent(files[name], request)
 
-    @router.get("/import_progress")
+    @router.get(f"{API}/import_progress")
     def import_progress() -> JSONResponse:
         """Say how far the import under way is; done and total are files."""
         now = progress()

@@ -6,19 +6,15 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
-from ambience.gateway.legacy.legacy_routes import (
-    legacy_image_routes,
-    legacy_lists,
-    legacy_service_routes,
-)
+from ambience.gateway.legacy.image_routes import legacy_image_routes
 from ambience.gateway.legacy.schemas import FileNames
+from ambience.gateway.legacy.service_routes import legacy_service_routes
 from ambience.gateway.proxy import Proxy
 from ambience.gateway.routes.file_routes import file_routes
 from ambience.gateway.routes.image_routes import image_routes
 from ambience.gateway.routes.search_routes import search_routes
 from ambience.library.resources import Resources
-from ambience.remote.remote_backend import RemoteBackend
-from ambience.service.backend import Backend
+from ambience.service import AnyService
 from ambience.web.admission import DEFAULT_ADMISSION, Admission
 from ambience.web.app import create_app
 from ambience.web.forms import FormRoute
@@ -39,13 +35,11 @@ def create_gateway(
     """
     claim = parts.writer.claim
     proxies = {
-        backend.name: Proxy(backend, claim)
-        for backend in parts.backends
-        if isinstance(backend, RemoteBackend)
+        service.name: Proxy(service, claim) for service in parts.services if service.url
     }
 
-    def route_class(backend: Backend) -> type[APIRoute]:
-        proxy = proxies.get(backend.name)
+    def route_class(service: AnyService) -> type[APIRoute]:
+        proxy = proxies.get(service.name)
         return FormRoute if proxy is None else proxy.route_class()
 
     @asynccontextmanager
@@ -55,7 +49,7 @@ def create_gateway(
             await proxy.aclose()
 
     app = create_app(
-        parts.backends,
+        parts.services,
         limits=parts.limits,
         claim=claim,
         missed=parts.missed,
@@ -65,14 +59,12 @@ def create_gateway(
     app.include_router(APIRouter(lifespan=closing))
     app.include_router(image_routes(parts))
     app.include_router(file_routes(parts))
-    if legacy is None:
-        app.include_router(search_routes(parts))
-        return app
-    app.include_router(search_routes(parts, also=legacy_lists(legacy)))
-    app.include_router(legacy_image_routes(parts))
-    app.include_router(
-        legacy_service_routes(
-            parts.backends, limits=parts.limits, claim=claim, names=legacy
+    app.include_router(search_routes(parts))
+    if legacy is not None:
+        app.include_router(legacy_image_routes(parts, names=legacy))
+        app.include_router(
+            legacy_service_routes(
+                parts.services, limits=parts.limits, claim=claim, names=legacy
+            )
         )
-    )
     return app

@@ -16,8 +16,8 @@ from starlette.routing import Match
 
 from ambience.core import errors
 from ambience.core.shortage import NO_DESCRIPTORS, is_shortage
-
-MEDIA_TYPE = "application/problem+json"
+from ambience.web.addresses import API
+from ambience.web.wire import PROBLEM_TYPE
 
 STATUS: dict[type[errors.AmbienceError], int] = {
     errors.NotAnImageError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -73,7 +73,7 @@ def problem(status: int, detail: str) -> JSONResponse:
     """Return a problem document."""
     title = HTTPStatus(status).phrase
     body = Problem(title=title, status=status, detail=detail)
-    return JSONResponse(body.model_dump(), status_code=status, media_type=MEDIA_TYPE)
+    return JSONResponse(body.model_dump(), status_code=status, media_type=PROBLEM_TYPE)
 
 
 def handle_problems(app: FastAPI) -> None:
@@ -111,7 +111,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
         return await _unwritable(request, cause)  # which FastAPI takes for a bad form
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
-            detail = f"there is nothing at {request.url.path}: see /docs"
+            detail = _nothing_at(request)
         case HTTPStatus.METHOD_NOT_ALLOWED:
             detail = f"{request.method} is no method of {request.url.path}: see /docs"
         case _:
@@ -121,6 +121,15 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         response.headers["Allow"] = ", ".join(_methods(request))
     return response
+
+
+def _nothing_at(request: Request) -> str:
+    """Say that an address has nothing, and which one has what it once had."""
+    path, moved = request.url.path, API + request.url.path
+    scope = {**request.scope, "path": moved}
+    if any(route.matches(scope)[0] is not Match.NONE for route in request.app.routes):
+        return f"there is nothing at {path}: it is at {moved} now"
+    return f"there is nothing at {path}: see /docs"
 
 
 def _methods(request: Request) -> list[str]:

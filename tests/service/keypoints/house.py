@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ambience import registry
 from ambience.core.features import Image, ImageId
 from ambience.core.matches import Answer
-from ambience.service import SearchRequest
+from ambience.service import SearchRequest, ServiceSpec
 from ambience.service.keypoints import KeypointService
 from tests.drawing import drawn_image
 
@@ -45,6 +45,7 @@ def mirrored(seed: int) -> Image:
 def opened(data: Path, **settings: object) -> Iterator[KeypointService]:
     # However busy the machine is, unless a test is about that.
     checked = SERVICE.check({"time_budget_s": 600, **settings})
+    assert isinstance(SERVICE, ServiceSpec)
     service = SERVICE.open(checked, data)
     assert isinstance(service, KeypointService)
     try:

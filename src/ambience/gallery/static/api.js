@@ -3,6 +3,7 @@
 /** Why a request was not carried out, in a sentence for the user. */
 export class Problem extends Error {}
 
+const API = "api"; // relative, as the page may stand in a folder of a server before us
 const K = "60"; // the most matches that the page shows
 const SILENCE = "ambience does not answer. Is it still running?";
 
@@ -10,14 +11,14 @@ const SILENCE = "ambience does not answer. Is it still running?";
 export async function imagePage({ limit, after }) {
   const asked = new URLSearchParams({ limit });
   if (after !== null) asked.set("after", after);
-  return (await answer(`images?${asked}`)).json();
+  return (await answer(`${API}/images?${asked}`)).json();
 }
 
 /** Return what is known of an image. */
-export const imageRecord = async (id) => (await answer(`images/${id}`)).json();
+export const imageRecord = async (id) => (await answer(`${API}/images/${id}`)).json();
 
 /** Return how far the import is: running, done, total. */
-export const importProgress = async () => (await answer("import_progress")).json();
+export const importProgress = async () => (await answer(`${API}/import_progress`)).json();
 
 /** Search by an image; return the matches and what each service said. */
 export async function reverseSearch(image, name) {
@@ -39,22 +40,22 @@ export async function pointPairs(image, name) {
   form.set("image", image, name);
   form.set("k", K); // as the reverse search asks, so that the same ones are compared
   form.set("points", "true");
-  return pairs(await answer("local_features/search", { method: "POST", body: form }));
+  return pairs(await answer(`${API}/local_features/search`, { method: "POST", body: form }));
 }
 
 /** Return the same for an image of the library. */
 export async function pointPairsById(id) {
   const asked = new URLSearchParams({ k: K, points: true });
-  return pairs(await answer(`local_features/images/${id}/similar?${asked}`));
+  return pairs(await answer(`${API}/local_features/images/${id}/similar?${asked}`));
 }
 
-export const thumbnailOf = (id) => `images/${id}/thumbnail`;
-export const viewOf = (id) => `images/${id}/view`;
-export const fileOf = (id) => `images/${id}/file`;
+export const thumbnailOf = (id) => `${API}/images/${id}/thumbnail`;
+export const viewOf = (id) => `${API}/images/${id}/view`;
+export const fileOf = (id) => `${API}/images/${id}/file`;
 
 async function searched(form) {
   form.set("k", K);
-  return (await answer("reverse_search", { method: "POST", body: form })).json();
+  return (await answer(`${API}/reverse_search`, { method: "POST", body: form })).json();
 }
 
 async function pairs(response) {

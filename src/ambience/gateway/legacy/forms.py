@@ -8,6 +8,7 @@ from fastapi import Depends, File, Request
 from ambience.gateway.legacy.schemas import (
     LegacyNew,
     LegacyNewForAll,
+    LegacyReverseSearch,
     LegacySearchByImage,
 )
 from ambience.web.uploads import read
@@ -34,6 +35,13 @@ async def _query(
         yield asked, data
 
 
+async def _reverse(
+    request: Request, asked: Annotated[LegacyReverseSearch, File()]
+) -> AsyncIterator[tuple[LegacyReverseSearch, bytes]]:
+    async with read(request, asked.image) as data:
+        yield asked, data
+
+
 NewImage: TypeAlias = Annotated[
     tuple[LegacyNew, bytes], Depends(_new, scope="function")
 ]
@@ -48,3 +56,8 @@ QueryImage: TypeAlias = Annotated[
     tuple[LegacySearchByImage, bytes], Depends(_query, scope="function")
 ]
 """An image to search with."""
+
+ReverseQuery: TypeAlias = Annotated[
+    tuple[LegacyReverseSearch, bytes], Depends(_reverse, scope="function")
+]
+"""An image to search every service with."""

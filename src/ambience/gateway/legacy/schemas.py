@@ -12,7 +12,8 @@ from ambience.core.errors import BadParameterError, NotFoundError
 from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.core.numbers import DECIMAL, WHOLE
 from ambience.gateway.routes.schemas import image_answer
-from ambience.service.backend import Backend
+from ambience.service import AnyService, required
+from ambience.service.capabilities import SearchesImages
 
 _UPLOADED = ".online"  # ends the name of an image that came without a file
 _MAX_NAME = 1000  # characters; no system has longer ones
@@ -85,9 +86,10 @@ class LegacySearch(BaseModel):
         DECIMAL,
     ] = None
 
-    def options_of(self, backend: Backend) -> dict[str, Any]:
+    def options_of(self, service: AnyService) -> dict[str, Any]:
         """Return what was told that the service itself has an option for."""
-        told = self.model_dump(include=set(backend.options.model_fields))
+        options = required(service, SearchesImages).options
+        told = self.model_dump(include=set(options.model_fields))
         return {name: value for name, value in told.items() if value is not None}
 
 
@@ -107,6 +109,17 @@ class LegacySearchByText(LegacySearch):
     """A search with words."""
 
     text: str = Field(min_length=1, max_length=_MAX_WORDS, description="The words.")
+
+
+class LegacyReverseSearch(BaseModel):
+    """A search of every service at once with an image that is sent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image: UploadFile = Field(description="An image file.")
+    find_duplicate: Annotated[
+        int, Field(description="Not 0: only whether the image is there already."), WHOLE
+    ] = 0
 
 
 class LegacyNew(BaseModel):

@@ -16,6 +16,7 @@ from ambience.gateway.routes.open_file_response import open_file_response
 from ambience.imaging import Format, ImageFile, rendition, sniff, thumbnail
 from ambience.ingest.image_files import ImageFiles
 from ambience.library.resources import Resources
+from ambience.web.addresses import API
 from ambience.web.openapi import problems
 from ambience.web.schemas import JSON, ImageIdPath
 
@@ -42,9 +43,9 @@ _SENT: dict[int | str, JSON] = {
 
 
 def file_routes(parts: Resources) -> APIRouter:
-    """Return the routes under ``/images/{image_id}`` that send pictures."""
+    """Return the routes under ``/api/images/{image_id}`` that send pictures."""
     router = APIRouter(
-        prefix="/images/{image_id}",
+        prefix=f"{API}/images/{{image_id}}",
         tags=["images"],
         responses=problems(
             HTTPStatus.NOT_FOUND,

@@ -21,6 +21,8 @@ from ambience.gateway.routes.schemas import (
 from ambience.imaging import ImageFile
 from ambience.ingest import Arrival
 from ambience.library.resources import Resources
+from ambience.service.capabilities import HoldsImages
+from ambience.web.addresses import API
 from ambience.web.forms import FormRoute, only_fields
 from ambience.web.openapi import problems
 from ambience.web.schemas import ImageIdPath
@@ -32,9 +34,9 @@ _AFTER = re.compile("([-0-9T:.]{10,26})~([0-9]{1,16})")  # a local time, and an 
 
 
 def image_routes(parts: Resources) -> APIRouter:
-    """Return the routes under ``/images``."""
+    """Return the routes under ``/api/images``."""
     router = APIRouter(
-        prefix="/images",
+        prefix=f"{API}/images",
         tags=["images"],
         responses=problems(HTTPStatus.INSUFFICIENT_STORAGE),
         route_class=FormRoute,
@@ -85,8 +87,9 @@ def image_routes(parts: Resources) -> APIRouter:
         return PutAnswer(
             image_id=image_id,
             services={
-                backend.name: unavailable.get(backend.name, "stored")
-                for backend in parts.backends
+                service.name: unavailable.get(service.name, "stored")
+                for service in parts.services
+                if service.ability(HoldsImages) is not None
             },
         )
 

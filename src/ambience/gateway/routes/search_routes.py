@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
 
@@ -15,10 +15,11 @@ from ambience.gateway.routes.schemas import ReverseSearchAnswer, reverse_search_
 from ambience.imaging import ImageFile
 from ambience.library.resources import Resources
 from ambience.search.questions import ById, ByImage, ByWords, Query
-from ambience.search.reverse_search import ReverseSearch
+from ambience.service import MAX_K
+from ambience.web.addresses import API
 from ambience.web.forms import FormRoute, only_fields
 from ambience.web.openapi import problems
-from ambience.web.schemas import JSON, MAX_K, ImageUpload, Words
+from ambience.web.schemas import ImageUpload, Words
 from ambience.web.uploads import read
 
 _K = 20
@@ -29,14 +30,6 @@ _OFF = (
     "url: this server fetches no images from the internet, as its settings say or as "
     "others can reach it: send the image itself, or set search_by_url.enabled = true"
 )
-
-
-class Also(Protocol):
-    """Returns what else is answered to a reverse search, by field."""
-
-    def __call__(self, found: ReverseSearch, *, copies_only: bool) -> JSON:
-        """Return it."""
-        ...
 
 
 class SearchForm:
@@ -102,12 +95,11 @@ class SearchForm:
             raise BadParameterError("region: words have none, only an image does")
 
 
-def search_routes(parts: Resources, *, also: Also | None = None) -> APIRouter:
-    """Return ``/reverse_search``.
+def search_routes(parts: Resources) -> APIRouter:
+    """Return ``/api/reverse_search``.
 
     Args:
         parts: Who searches.
-        also: Adds fields to its answer.
     """
     router = APIRouter(tags=["search"], route_class=FormRoute)
 
@@ -131,7 +123,7 @@ def search_routes(parts: Resources, *, also: Also | None = None) -> APIRouter:
             raise BadParameterError(_OFF)
 
     @router.post(
-        "/reverse_search",
+        f"{API}/reverse_search",
         responses=problems(
             HTTPStatus.NOT_FOUND,
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -159,9 +151,6 @@ def search_routes(parts: Resources, *, also: Also | None = None) -> APIRouter:
             copies_only=form.find_duplicate,
             min_score=form.min_score,
         )
-        answer = reverse_search_answer(found)
-        if also is None:
-            return answer
-        return answer.model_copy(update=also(found, copies_only=form.find_duplicate))
+        return reverse_search_answer(found)
 
     return router

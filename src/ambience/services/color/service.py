@@ -2,6 +2,7 @@
 
 from ambience.core.settings import ServiceSettings
 from ambience.service import ServiceSpec, one_feature
+from ambience.services.color.evidence import EVIDENCE
 from ambience.services.color.extract import ColorExtractor
 
 
@@ -14,6 +15,7 @@ SERVICE = ServiceSpec(
     finds="images with a similar palette, whatever they show",
     port=33335,
     settings=ColorSettings,
+    evidence=lambda _: EVIDENCE,
     make_extractor=lambda *_: ColorExtractor(),
     assemble=one_feature(background=True),
 )

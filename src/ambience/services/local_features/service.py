@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Literal
 
 from ambience.service import ServiceSpec
+from ambience.service.capabilities import RETRIEVAL, Trainable
 from ambience.service.keypoints import (
     KeypointOptions,
     KeypointSettings,
     many_keypoints,
 )
+from ambience.services.local_features.evidence import EVIDENCE
 from ambience.services.local_features.extract import (
     Describer,
     LocalFeaturesExtractor,
@@ -54,7 +56,9 @@ SERVICE = ServiceSpec(
     finds="crops, parts, turned and mirrored copies, and where they fit",
     port=33333,
     settings=LocalFeaturesSettings,
+    abilities=RETRIEVAL | {Trainable},
     options=KeypointOptions,
+    evidence=lambda _: EVIDENCE,
     make_extractor=make_extractor,
     assemble=many_keypoints(GeometryVerifier()),
 )

@@ -2,6 +2,8 @@
 
 from ambience.core.settings import ServiceSettings
 from ambience.service import ServiceSpec, one_feature
+from ambience.service.capabilities import RETRIEVAL, Groups
+from ambience.services.phash.evidence import EVIDENCE
 from ambience.services.phash.extract import PHashExtractor
 
 
@@ -18,6 +20,8 @@ SERVICE = ServiceSpec(
     finds="the same picture after recompression, resizing, small edits and turning",
     port=33336,
     settings=PHashSettings,
+    abilities=RETRIEVAL | {Groups},
+    evidence=lambda _: EVIDENCE,
     make_extractor=lambda *_: PHashExtractor(),
     assemble=one_feature(min_quality=MIN_QUALITY),
 )

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from ambience.core.errors import AmbienceError, BadParameterError, NotFoundError
 from ambience.core.features import ImageId
@@ -14,10 +14,26 @@ from ambience.core.matches import Answer
 from ambience.core.options import SearchOptions
 from ambience.core.settings import TIMEOUT_S
 from ambience.imaging import ImageFile
-from ambience.remote.refusals import Address, Answered
+from ambience.remote.refusals import Address, Answered, abilities_in
 from ambience.remote.transport import BoundedTransport
 from ambience.service import SearchRequest
-from ambience.web.schemas import HeldImages, SearchAnswer, answer_of
+from ambience.service.capabilities import (
+    RETRIEVAL,
+    Abilities,
+    Annotation,
+    names_of,
+)
+from ambience.web.addresses import API
+from ambience.web.wire import (
+    AnnotationAnswer,
+    HeldImages,
+    SearchAnswer,
+    annotation_of,
+    answer_of,
+)
+
+C = TypeVar("C")
+M = TypeVar("M", bound=BaseModel)
 
 STATUS_S = 5.0  # what is asked for its state computes nothing
 
@@ -28,8 +44,8 @@ def connect(
     *,
     timeout_s: float,
     options: type[SearchOptions] = SearchOptions,
-    reads_words: bool = False,
-) -> "RemoteBackend":
+    abilities: Abilities = RETRIEVAL,
+) -> "RemoteService":
     """Return a service that runs at an address; it need not be up yet.
 
     Raises:
@@ -47,23 +63,22 @@ def connect(
         )
     transport = BoundedTransport(parsed, timeout_s=timeout_s)
     client = httpx2.Client(base_url=parsed, transport=transport, trust_env=False)
-    return RemoteBackend(
-        name, client, options, reads_words=reads_words, timeout_s=timeout_s
+    return RemoteService(
+        name, client, options, abilities=abilities, timeout_s=timeout_s
     )
 
 
-class RemoteBackend:
+class RemoteService:
     """The same service behind HTTP.
 
-    Attributes:
-        address: Where it is looked for.
-        url: The same, with a password if it has one.
+    It can do what its status has last said that it can, of what HTTP carries; until it
+    was heard, what its declaration says.
 
     Args:
         name: The service's name.
-        client: Reaches its process; closed with the backend.
+        client: Reaches its process; closed with the service.
         options: What a search may be told.
-        reads_words: Whether it searches by words.
+        abilities: What its declaration says that it can do.
         timeout_s: How long one request may take.
     """
 
@@ -73,35 +88,44 @@ class RemoteBackend:
         client: httpx2.Client,
         options: type[SearchOptions] = SearchOptions,
         *,
-        reads_words: bool = False,
+        abilities: Abilities = RETRIEVAL,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         self.name = name
         self.options = options
-        self.reads_words = reads_words
         self.timeout_s = timeout_s
-        self.url = client.base_url
-        self.address = Address(name, str(self.url.copy_with(userinfo=b"")))
+        self.url = str(client.base_url)
+        self._abilities = abilities
+        self._address = Address.of(name, client.base_url)
         self._client = client
 
     def status(self) -> Mapping[str, Any]:
-        """See `Backend.status`; a service that is down says so here too."""
+        """See `AnyService.status`; a service that is down says so here too."""
         try:
             return self._status()
         except AmbienceError as error:
-            return {"name": self.name, "available": False, "reason": str(error)}
+            return {
+                "name": self.name,
+                "abilities": names_of(self._abilities),
+                "available": False,
+                "reason": str(error),
+            }
 
-    def extract(self, image: ImageFile) -> bytes:
-        """Return the file itself: features are made where the service runs."""
-        return image.data
+    def ability(self, kind: type[C]) -> C | None:
+        """See `AnyService.ability`."""
+        return self if kind in self._abilities and isinstance(self, kind) else None
+
+    def extract(self, images: Sequence[ImageFile]) -> list[bytes]:
+        """Return the files themselves: features are made where the service runs."""
+        return [image.data for image in images]
 
     def put(self, extracted: Mapping[ImageId, Any]) -> None:
-        """See `Backend.put`."""
+        """See `HoldsImages.put`."""
         for image_id, data in extracted.items():
             self._change("PUT", f"/images/{image_id}", files={"image": data})
 
     def remove(self, ids: Sequence[ImageId]) -> list[ImageId]:
-        """See `Backend.remove`."""
+        """See `HoldsImages.remove`."""
         known: list[ImageId] = []
         for image_id in ids:
             try:
@@ -112,17 +136,14 @@ class RemoteBackend:
         return known
 
     def ids(self, *, after: ImageId | None = None, limit: int) -> list[ImageId]:
-        """See `Backend.ids`."""
+        """See `HoldsImages.ids`."""
         params = {"limit": limit} | ({} if after is None else {"after": after})
         answered = self._send("GET", "/images", params=params)
-        try:
-            said = HeldImages.model_validate(answered.json).image_ids
-        except ValidationError as error:
-            raise self.address.something_else(answered.status) from error
+        said = self._read(HeldImages, answered).image_ids
         # Whoever reads on from the last one must come to an end.
         above = [-1 if after is None else after, *said]
         if any(b <= a for a, b in pairwise(above)) or len(said) > limit:
-            raise self.address.something_else(answered.status)
+            raise self._address.something_else(answered.status)
         return [ImageId(image_id) for image_id in said]
 
     def search(
@@ -130,7 +151,7 @@ class RemoteBackend:
         image: ImageFile,
         request: SearchRequest,
     ) -> Answer:
-        """See `Backend.search`; of all in ``radius``, those that HTTP answers."""
+        """See `SearchesImages.search`; of a radius, what HTTP answers."""
         files = {"image": image.data}
         return self._find("POST", "/search", params=_asked(request), files=files)
 
@@ -139,7 +160,7 @@ class RemoteBackend:
         image_id: ImageId,
         request: SearchRequest,
     ) -> Answer:
-        """See `Backend.search_by_id`; of all in ``radius``, those that HTTP answers."""
+        """See `SearchesImages.search_by_id`; of a radius, what HTTP answers."""
         path = f"/images/{image_id}/similar"
         return self._find("GET", path, params=_asked(request))
 
@@ -148,32 +169,47 @@ class RemoteBackend:
         text: str,
         request: SearchRequest,
     ) -> Answer:
-        """See `Backend.search_text`; of all in ``radius``, those that HTTP answers."""
+        """See `SearchesText.search_text`; of a radius, what HTTP answers."""
         return self._find(
             "POST", "/search", params=_asked(request), data={"text": text}
         )
 
+    def annotate(self, images: Sequence[ImageFile]) -> list[Annotation]:
+        """See `Annotates.annotate`."""
+        return [self._annotation(image) for image in images]
+
     def close(self) -> None:
-        """See `Backend.close`."""
+        """See `AnyService.close`."""
         self._client.close()
 
     def _status(self) -> Mapping[str, Any]:
         limit_s = min(STATUS_S, self.timeout_s)
-        return self.address.state(self._send("GET", "", limit_s=limit_s))
+        state = self._address.state(self._send("GET", "", limit_s=limit_s))
+        heard = abilities_in(state)
+        if heard is not None:
+            self._abilities = heard
+        return state
 
     def _find(self, method: str, path: str, **options: Any) -> Answer:
         answered = self._send(method, path, **options)
+        return answer_of(self._read(SearchAnswer, answered))
+
+    def _annotation(self, image: ImageFile) -> Annotation:
+        answered = self._send("POST", "/annotate", files={"image": image.data})
+        return annotation_of(self._read(AnnotationAnswer, answered))
+
+    def _read(self, kind: type[M], answered: Answered) -> M:
+        """Return a body as what it should be."""
         try:
-            said = SearchAnswer.model_validate(answered.json)
+            return kind.model_validate(answered.json)
         except ValidationError as error:
-            raise self.address.something_else(answered.status) from error
-        return answer_of(said)
+            raise self._address.something_else(answered.status) from error
 
     def _change(self, method: str, path: str, **options: Any) -> None:
         answered = self._send(method, path, **options)
         # A page of somebody else's must not pass for an image that was stored.
         if answered.status != HTTPStatus.NO_CONTENT:
-            raise self.address.something_else(answered.status)
+            raise self._address.something_else(answered.status)
 
     def _send(
         self, method: str, path: str, *, limit_s: float | None = None, **options: Any
@@ -182,17 +218,17 @@ class RemoteBackend:
         try:
             response = self._client.request(
                 method,
-                f"/{self.name}{path}",
+                f"{API}/{self.name}{path}",
                 extensions={"limit_s": limit_s},
                 **options,
             )
         except (httpx2.HTTPError, OSError) as error:
-            raise self.address.silence(error, timeout_s=limit_s) from error
+            raise self._address.silence(error, timeout_s=limit_s) from error
         media_type = response.headers.get("content-type", "").partition(";")[0]
         answered = Answered(response.status_code, media_type, response.content)
         if response.is_success:
             return answered
-        refusal = self.address.refusal(answered, of_status=not path)
+        refusal = self._address.refusal(answered, of_status=not path)
         if isinstance(refusal, NotFoundError):
             self._status()  # raises where it is the service that is not found
         raise refusal

@@ -24,10 +24,10 @@ from ambience.core.errors import (
 )
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, Limits
-from ambience.remote.remote_backend import RemoteBackend, connect
-from ambience.service import SearchRequest
-from ambience.service.backend import Backend, LocalBackend
+from ambience.remote.remote_service import RemoteService, connect
+from ambience.service import AnyService, SearchRequest
 from ambience.web.app import create_app
+from tests.abilities import holding, put, searching
 from tests.drawing import drawn_image, encode
 
 PROVING = {"local_features"}  # they answer what is proved, and these are unrelated
@@ -44,10 +44,10 @@ def problem(status: int, detail: str) -> httpx2.Response:
 
 
 @contextmanager
-def answering(answer: httpx2.Response) -> Iterator[RemoteBackend]:
-    """Give a backend for a server that has one answer to everything."""
+def answering(answer: httpx2.Response) -> Iterator[RemoteService]:
+    """Give a service elsewhere, for a server that has one answer to everything."""
     transport = httpx2.MockTransport(lambda _: answer)
-    remote = RemoteBackend(
+    remote = RemoteService(
         "phash", httpx2.Client(transport=transport, base_url="http://phash")
     )
     yield remote
@@ -55,11 +55,11 @@ def answering(answer: httpx2.Response) -> Iterator[RemoteBackend]:
 
 
 @pytest.fixture(params=sorted(registry.BUILTIN))
-def local(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalBackend]:
+def local(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyService]:
     declared = registry.load(request.param)
-    backend = LocalBackend(declared.open(declared.settings(), tmp_path))
-    yield backend
-    backend.close()
+    service = declared.open_here(declared.settings(), tmp_path)
+    yield service
+    service.close()
 
 
 @contextmanager
@@ -81,14 +81,14 @@ def served(app: FastAPI) -> Iterator[str]:
 
 
 @pytest.fixture(params=WAYS)
-def backend(request: pytest.FixtureRequest, local: LocalBackend) -> Iterator[Backend]:
+def service(request: pytest.FixtureRequest, local: AnyService) -> Iterator[AnyService]:
     app = create_app([local], limits=Limits())
     match request.param:
         case "here":
             yield local
         case "asgi":
             with TestClient(app) as client:
-                yield RemoteBackend(local.name, client)
+                yield RemoteService(local.name, client)
         case _:
             with served(app) as url:
                 remote = connect(local.name, url, timeout_s=30)
@@ -96,101 +96,92 @@ def backend(request: pytest.FixtureRequest, local: LocalBackend) -> Iterator[Bac
                 remote.close()
 
 
-def fill(backend: Backend) -> None:
-    backend.put({i: backend.extract(image) for i, image in IMAGES.items()})
+def fill(service: AnyService) -> None:
+    put(service, IMAGES)
 
 
 def test_every_way_gives_the_same_answers(
-    backend: Backend, local: LocalBackend
+    service: AnyService, local: AnyService
 ) -> None:
-    fill(backend)
+    fill(service)
     query = ImageFile(encode(drawn_image(3, (120, 160)), "JPEG", quality=50))
-    assert backend.search(query, SearchRequest(k=5)) == local.search(
-        query, SearchRequest(k=5)
-    )
-    assert backend.search(query, SearchRequest(radius=1.5)) == local.search(
-        query, SearchRequest(radius=1.5)
-    )
-    known = ImageId(3)
-    assert backend.search_by_id(known, SearchRequest(k=4)) == local.search_by_id(
-        known, SearchRequest(k=4)
-    )
-    assert backend.status() == local.status()
+    one, other = searching(service), searching(local)
+    for request in (SearchRequest(k=5), SearchRequest(radius=1.5)):
+        assert one.search(query, request) == other.search(query, request)
+    known, request = ImageId(3), SearchRequest(k=4)
+    assert one.search_by_id(known, request) == other.search_by_id(known, request)
+    assert service.status() == local.status()
 
 
-def test_an_image_finds_itself(backend: Backend) -> None:
-    fill(backend)
+def test_an_image_finds_itself(service: AnyService) -> None:
+    fill(service)
     for image_id, image in IMAGES.items():
-        first = backend.search(image, SearchRequest(k=3)).matches[0]
+        first = searching(service).search(image, SearchRequest(k=3)).matches[0]
         assert (first.image_id, first.distance) == (image_id, 0)
 
 
-def test_an_index_of_one_finds_it_and_an_empty_one_nothing(backend: Backend) -> None:
-    assert backend.search(IMAGES[ImageId(1)], SearchRequest(k=5)).matches == ()
-    backend.put({ImageId(1): backend.extract(IMAGES[ImageId(1)])})
-    (match,) = backend.search(IMAGES[ImageId(1)], SearchRequest(k=5)).matches
+def test_an_index_of_one_finds_it_and_an_empty_one_nothing(service: AnyService) -> None:
+    assert (
+        searching(service).search(IMAGES[ImageId(1)], SearchRequest(k=5)).matches == ()
+    )
+    put(service, {ImageId(1): IMAGES[ImageId(1)]})
+    (match,) = searching(service).search(IMAGES[ImageId(1)], SearchRequest(k=5)).matches
     assert match.image_id == 1
 
 
-def test_a_known_image_is_left_out_of_its_own_matches(backend: Backend) -> None:
-    fill(backend)
+def test_a_known_image_is_left_out_of_its_own_matches(service: AnyService) -> None:
+    fill(service)
     found = [
         match.image_id
-        for match in backend.search_by_id(ImageId(3), SearchRequest(k=5)).matches
+        for match in searching(service)
+        .search_by_id(ImageId(3), SearchRequest(k=5))
+        .matches
     ]
     assert 3 not in found
-    assert len(found) == (0 if backend.name in PROVING else 5)
+    assert len(found) == (0 if service.name in PROVING else 5)
 
 
-def test_adding_an_id_again_replaces_it(backend: Backend) -> None:
-    fill(backend)
+def test_adding_an_id_again_replaces_it(service: AnyService) -> None:
+    fill(service)
     other = ImageFile(encode(drawn_image(99, (60, 80))))
-    backend.put({ImageId(3): backend.extract(other)})
-    assert backend.status()["count"] == len(IMAGES)
-    first = backend.search(other, SearchRequest(k=1)).matches[0]
+    put(service, {ImageId(3): other})
+    assert service.status()["count"] == len(IMAGES)
+    first = searching(service).search(other, SearchRequest(k=1)).matches[0]
     assert (first.image_id, first.distance) == (3, 0)
     assert all(
         m.distance
-        for m in backend.search(IMAGES[ImageId(3)], SearchRequest(k=1)).matches
+        for m in searching(service)
+        .search(IMAGES[ImageId(3)], SearchRequest(k=1))
+        .matches
     )
 
 
-def test_a_removed_image_is_not_found(backend: Backend) -> None:
-    fill(backend)
-    assert backend.remove([ImageId(3), ImageId(77)]) == [3]
-    assert backend.remove([ImageId(3)]) == []
-    found = backend.search(IMAGES[ImageId(3)], SearchRequest(k=50)).matches
+def test_a_removed_image_is_not_found(service: AnyService) -> None:
+    fill(service)
+    assert holding(service).remove([ImageId(3), ImageId(77)]) == [3]
+    assert holding(service).remove([ImageId(3)]) == []
+    found = searching(service).search(IMAGES[ImageId(3)], SearchRequest(k=50)).matches
     assert 3 not in [match.image_id for match in found]
     with pytest.raises(NotFoundError, match="image 3"):
-        backend.search_by_id(ImageId(3), SearchRequest(k=5))
+        searching(service).search_by_id(ImageId(3), SearchRequest(k=5))
 
 
-def test_what_it_has_is_listed_page_by_page(backend: Backend) -> None:
-    assert backend.ids(limit=5) == []
-    fill(backend)
-    backend.remove([ImageId(3)])
-    backend.put({ImageId(2**53 - 1): backend.extract(IMAGES[ImageId(3)])})
+def test_what_it_has_is_listed_page_by_page(service: AnyService) -> None:
+    assert holding(service).ids(limit=5) == []
+    fill(service)
+    holding(service).remove([ImageId(3)])
+    put(service, {ImageId(2**53 - 1): IMAGES[ImageId(3)]})
     there = [0, 1, 2, *range(4, 12), 2**53 - 1]
-    assert backend.ids(limit=100) == there
-    assert backend.ids(limit=5) == there[:5]
-    assert backend.ids(after=ImageId(5), limit=5) == there[5:10]
-    assert backend.ids(after=ImageId(3), limit=1) == [4]
-    assert backend.ids(after=ImageId(2**53 - 1), limit=5) == []
+    assert holding(service).ids(limit=100) == there
+    assert holding(service).ids(limit=5) == there[:5]
+    assert holding(service).ids(after=ImageId(5), limit=5) == there[5:10]
+    assert holding(service).ids(after=ImageId(3), limit=1) == [4]
+    assert holding(service).ids(after=ImageId(2**53 - 1), limit=5) == []
 
 
-def test_exactly_one_of_k_and_radius_is_given(backend: Backend) -> None:
-    fill(backend)
-    both: list[tuple[int | None, float | None]] = [(None, None), (1, 1.0)]
-    for k, radius in both:
-        with pytest.raises(BadParameterError, match="exactly one"):
-            backend.search(IMAGES[ImageId(3)], SearchRequest(k=k, radius=radius))
-        with pytest.raises(BadParameterError, match="exactly one"):
-            backend.search_by_id(ImageId(3), SearchRequest(k=k, radius=radius))
-
-
-def test_what_is_not_an_image_is_refused(backend: Backend) -> None:
+def test_what_is_not_an_image_is_refused(service: AnyService) -> None:
     with pytest.raises(BadInputError, match="not an image"):
-        backend.search(ImageFile(b"not an image"), SearchRequest(k=5))
+        searching(service).search(ImageFile(b"not an image"), SearchRequest(k=5))
 
 
 def test_a_service_that_does_not_answer_is_unavailable() -> None:
@@ -238,7 +229,7 @@ STRANGERS = {
     "elsewhere": httpx2.Response(301, headers={"location": "http://example.org"}),
     "a 404 of a proxy": httpx2.Response(404, html="<h1>Not Found</h1>"),
     "a 404 in JSON": httpx2.Response(404, json={"detail": "Not Found"}),
-    "a 404 of ours": problem(404, "there is nothing at /phash"),
+    "a 404 of ours": problem(404, "there is nothing at /api/phash"),
     "a 403 of a proxy": httpx2.Response(403, html="<h1>Forbidden</h1>"),
     "a 413 of a proxy": httpx2.Response(413, html="<h1>Too Large</h1>"),
     "a 502 of a proxy": httpx2.Response(502, html="<h1>Bad Gateway</h1>"),

@@ -1,4 +1,4 @@
-"""Asks every service at once, and waits for none of them longer than it may take."""
+"""Asks or tells every service at once, and waits for none longer than it may take."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -6,64 +6,65 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Lock, Thread
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
-from ambience.core.errors import (
-    BusyError,
-    NotFoundError,
-    StoredDataError,
-    UnavailableError,
-)
-from ambience.core.matches import Answer
+from ambience.core.errors import UnavailableError
+
+T = TypeVar("T")
 
 _THREADS = 8  # that may ask one service at once; further questions wait for one of them
 _LONG_S = 1.0  # waiting so long for nothing is not repeated by every search
 _PAUSE_S = 5.0  # how long a service is left out after that
 _CLOSE_S = 10.0  # what an end waits for questions under way: longer than most searches
 
-Question: TypeAlias = Callable[[], Answer]
 Clock: TypeAlias = Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceAnswer:
+class ServiceAnswer(Generic[T]):
     """What one service said, and how long it took.
 
     Attributes:
-        answer: Its matches.
+        answer: Such as its matches.
         took_ms: Milliseconds.
     """
 
-    answer: Answer
+    answer: T
     took_ms: float
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Generic[T]):
     """What came of one round of questions, in the order in which they were asked.
 
     Attributes:
         said: What each service said, by name.
-        unavailable: Why a service said nothing, by name.
+        failed: Why a service said nothing, by name.
     """
 
-    said: Mapping[str, ServiceAnswer]
-    unavailable: Mapping[str, str]
+    said: Mapping[str, ServiceAnswer[T]]
+    failed: Mapping[str, Exception]
 
 
-class Asker:
+def _short_pause(_: float) -> float:
+    return _PAUSE_S
+
+
+class FanOut(Generic[T]):
     """Asks services, each in threads of its own and within its own time limit.
 
     A service that hangs keeps its own threads, never another's. Each question is asked
     once: what may be repeated is known to whoever carries it there.
 
-    A service that made a search wait for long and then had no answer is left out for
-    some seconds; one search then tries it, the others leave it out until that one has
+    A service that made a caller wait for long and then had no answer is left out for
+    some seconds; one caller then tries it, the others leave it out until that one has
     heard from it. A service that refuses at once costs nothing, and is asked each time.
 
     Args:
-        timeouts_s: How long a search waits for each service, by name, in seconds.
+        timeouts_s: How long each service is waited for, by name, in seconds.
         threads: How many questions a service is asked at once.
+        pause_s: Returns how long a service is left out that was waited for in vain for
+            so many seconds.
         clock: Tells the time, in seconds.
     """
 
@@ -72,43 +73,42 @@ class Asker:
         timeouts_s: Mapping[str, float],
         *,
         threads: int = _THREADS,
+        pause_s: Callable[[float], float] = _short_pause,
         clock: Clock = time.monotonic,
     ) -> None:
         self._lines = {
-            name: _Line(name, timeout_s, threads, clock)
+            name: _Line[T](name, timeout_s, threads, pause_s, clock)
             for name, timeout_s in timeouts_s.items()
         }
 
-    def ask(self, questions: Mapping[str, Question]) -> Heard:
+    def ask(
+        self,
+        questions: Mapping[str, Callable[[], T]],
+        *,
+        bearable: tuple[type[Exception], ...],
+    ) -> Heard[T]:
         """Ask services at once; return when each has answered, or had its time.
 
         Args:
             questions: What to ask, by the name of the service.
-
-        Raises:
-            BadInputError: If what was asked can never work; so with every other error
-                that is no service's being out of order.
+            bearable: The errors that concern one service only. Another one is raised
+                as soon as it is heard of.
         """
-        asked: dict[str, _Asked] = {}
-        said: dict[str, ServiceAnswer] = {}
-        why: dict[str, str] = {}
+        expected: tuple[type[Exception], ...] = (UnavailableError, *bearable)
+        asked: dict[str, _Asked[T]] = {}
+        said: dict[str, ServiceAnswer[T]] = {}
+        why: dict[str, Exception] = {}
         for name, question in questions.items():
             try:
                 asked[name] = self._lines[name].ask(question)
             except UnavailableError as error:
-                why[name] = str(error)
+                why[name] = error
         try:
             for name, one in asked.items():
                 try:
                     said[name] = self._lines[name].answer(one)
-                # The last: it has missed an image that others may know.
-                except (
-                    UnavailableError,
-                    StoredDataError,
-                    BusyError,
-                    NotFoundError,
-                ) as error:
-                    why[name] = str(error)
+                except expected as error:
+                    why[name] = error
         finally:
             for one in asked.values():
                 one.answer.cancel()  # those that nobody has begun with
@@ -124,7 +124,7 @@ class Asker:
 
 
 @dataclass(slots=True, eq=False)
-class _Asked:
+class _Asked(Generic[T]):
     """A question on its way.
 
     Attributes:
@@ -135,22 +135,30 @@ class _Asked:
         is_given_up: Whether nobody waits any more, although a thread is at it.
     """
 
-    question: Question
+    question: Callable[[], T]
     deadline: float
     is_trial: bool
-    answer: "Future[ServiceAnswer]" = field(default_factory=Future)
+    answer: "Future[ServiceAnswer[T]]" = field(default_factory=Future)
     is_given_up: bool = False
 
 
-class _Line:
+class _Line(Generic[T]):
     """The threads that ask one service, and how it has been lately."""
 
-    def __init__(self, name: str, timeout_s: float, threads: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        timeout_s: float,
+        threads: int,
+        pause_s: Callable[[float], float],
+        clock: Clock,
+    ) -> None:
         self._name = name
         self._timeout_s = timeout_s
         self._most = threads
+        self._pause_s = pause_s
         self._clock = clock
-        self._questions: SimpleQueue[_Asked | None] = SimpleQueue()
+        self._questions: SimpleQueue[_Asked[T] | None] = SimpleQueue()
         self._lock = Lock()  # of all below
         self._threads: list[Thread] = []
         self._open = 0  # questions that no thread is done with
@@ -160,7 +168,7 @@ class _Line:
         self._until = 0.0
         self._is_tried = False
 
-    def ask(self, question: Question) -> _Asked:
+    def ask(self, question: Callable[[], T]) -> _Asked[T]:
         """Give a question to a thread.
 
         Raises:
@@ -184,7 +192,7 @@ class _Line:
         self._questions.put(asked)
         return asked
 
-    def answer(self, asked: _Asked) -> ServiceAnswer:
+    def answer(self, asked: _Asked[T]) -> ServiceAnswer[T]:
         """Wait for an answer.
 
         Raises:
@@ -209,7 +217,7 @@ class _Line:
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _given_up(self, asked: _Asked) -> ServiceAnswer:
+    def _given_up(self, asked: _Asked[T]) -> ServiceAnswer[T]:
         """Stop waiting, unless the answer has come in this very moment."""
         with self._lock:
             if not asked.answer.done():
@@ -219,7 +227,7 @@ class _Line:
                     f"{self._name} gave no answer within {self._timeout_s:g} s: see "
                     f"whether it hangs, or raise services.{self._name}.timeout_s"
                 )
-                self._leave_out(why)
+                self._leave_out(why, self._timeout_s)
                 raise UnavailableError(why)
         return asked.answer.result()
 
@@ -231,7 +239,7 @@ class _Line:
             self._ask(asked)
             del asked  # and the image in it, while this thread waits
 
-    def _ask(self, asked: _Asked) -> None:
+    def _ask(self, asked: _Asked[T]) -> None:
         """Ask, and tell whoever waits, after noting how the service is."""
         if not asked.answer.set_running_or_notify_cancel():
             with self._lock:
@@ -255,19 +263,19 @@ class _Line:
                 self._note(asked, "", 0.0)
                 asked.answer.set_result(ServiceAnswer(answer, took_ms))
 
-    def _note(self, asked: _Asked, why: str, took_s: float) -> None:
+    def _note(self, asked: _Asked[T], why: str, took_s: float) -> None:
         """Note that a thread is done, and why there was no answer."""
         self._open -= 1
         if asked.is_given_up:
             self._hanging -= 1
         elif why and took_s >= min(_LONG_S, self._timeout_s / 2):
-            self._leave_out(why)
+            self._leave_out(why, took_s)
         else:
             self._why, self._is_tried = "", False
 
-    def _leave_out(self, why: str) -> None:
+    def _leave_out(self, why: str, waited_s: float) -> None:
         self._why, self._is_tried = why, False
-        self._until = self._clock() + _PAUSE_S
+        self._until = self._clock() + self._pause_s(waited_s)
 
     def _busy(self) -> str:
         return f"{self._name} is busy: all {self._most} threads that ask it are taken"

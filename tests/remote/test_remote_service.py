@@ -13,7 +13,7 @@ import pytest
 from ambience.core.errors import TooLargeError, UnavailableError
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
-from ambience.remote.remote_backend import RemoteBackend, connect
+from ambience.remote.remote_service import RemoteService, connect
 from ambience.remote.transport import BoundedTransport
 from ambience.service import SearchRequest
 from tests.gateway.test_proxy import MATCHES, Serve, closing_the_second, saying
@@ -24,11 +24,11 @@ SEVEN = ImageId(7)
 
 
 @contextmanager
-def remote(serve: Serve, *, timeout_s: float = GUARD_S) -> Iterator[RemoteBackend]:
+def remote(serve: Serve, *, timeout_s: float = GUARD_S) -> Iterator[RemoteService]:
     with scripted(serve) as url:
-        backend = connect("phash", url, timeout_s=timeout_s)
-        yield backend
-        backend.close()
+        service = connect("phash", url, timeout_s=timeout_s)
+        yield service
+        service.close()
 
 
 def dripping(over: threading.Event, first: bytes, drop: bytes) -> Serve:
@@ -56,10 +56,10 @@ def test_a_service_that_drips_is_waited_for_no_longer_than_its_limit(
     first: bytes, drop: bytes
 ) -> None:
     over = threading.Event()
-    with remote(dripping(over, first, drop), timeout_s=0.2) as backend:
+    with remote(dripping(over, first, drop), timeout_s=0.2) as service:
         with pytest.raises(UnavailableError, match=r"within 0\.2 s"):
-            backend.search_by_id(SEVEN, SearchRequest(k=1))
-        assert "within" in backend.status()["reason"]
+            service.search_by_id(SEVEN, SearchRequest(k=1))
+        assert "within" in service.status()["reason"]
         over.set()
 
 
@@ -74,10 +74,10 @@ def test_a_machine_that_takes_up_no_connection_is_known_soon(
             waiting.setblocking(False)  # noqa: FBT003 -- as the library has it
             waiting.connect_ex(full.getsockname())
         url = f"http://127.0.0.1:{full.getsockname()[1]}"
-        backend = connect("phash", url, timeout_s=GUARD_S)
-        stack.callback(backend.close)
+        service = connect("phash", url, timeout_s=GUARD_S)
+        stack.callback(service.close)
         with pytest.raises(UnavailableError, match="ConnectTimeout"):
-            backend.search_by_id(SEVEN, SearchRequest(k=1))
+            service.search_by_id(SEVEN, SearchRequest(k=1))
 
 
 def test_an_answer_without_end_is_refused() -> None:
@@ -88,30 +88,32 @@ def test_an_answer_without_end_is_refused() -> None:
             httpx2.URL(url), timeout_s=GUARD_S, max_bytes=2**20
         )
         client = httpx2.Client(base_url=url, transport=transport)
-        backend = RemoteBackend("phash", client)
+        service = RemoteService("phash", client)
         with pytest.raises(UnavailableError, match="ReadError"):
-            backend.search_by_id(SEVEN, SearchRequest(k=1))
+            service.search_by_id(SEVEN, SearchRequest(k=1))
         over.set()
-        backend.close()
+        service.close()
 
 
 def test_a_change_that_met_a_stale_connection_is_sent_once_more_whole() -> None:
     got: list[Got] = []
     data = bytes(range(256)) * 4096
-    with remote(closing_the_second(got, STORED)) as backend:
-        backend.put({SEVEN: b"first"})
-        backend.put({SEVEN: data})
-    assert [one.first_line for one in got[:3]] == ["PUT /phash/images/7 HTTP/1.1"] * 3
+    with remote(closing_the_second(got, STORED)) as service:
+        service.put({SEVEN: b"first"})
+        service.put({SEVEN: data})
+    assert [one.first_line for one in got[:3]] == [
+        "PUT /api/phash/images/7 HTTP/1.1"
+    ] * 3
     assert data in got[1].body
     assert data in got[2].body
 
 
 def test_a_change_is_not_repeated_once_an_answer_has_begun() -> None:
     got: list[Got] = []
-    with remote(saying(STORED, answer()[:-1], got=got)) as backend:
-        backend.put({SEVEN: b"first"})
+    with remote(saying(STORED, answer()[:-1], got=got)) as service:
+        service.put({SEVEN: b"first"})
         with pytest.raises(UnavailableError, match="RemoteProtocolError"):
-            backend.put({SEVEN: b"second"})
+            service.put({SEVEN: b"second"})
     assert len(got) == 2
 
 
@@ -130,10 +132,10 @@ def test_a_refusal_is_heard_although_it_came_before_the_upload_was_read() -> Non
             pass
 
     with (
-        remote(serve) as backend,
+        remote(serve) as service,
         pytest.raises(TooLargeError, match="too large"),
     ):
-        backend.put({SEVEN: bytes(2**26)})
+        service.put({SEVEN: bytes(2**26)})
 
 
 def test_the_bytes_of_a_file_are_not_copied() -> None:
@@ -147,10 +149,10 @@ def test_the_bytes_of_a_file_are_not_copied() -> None:
         connection.sendall(answer(MATCHES))
 
     image = ImageFile(bytes(size))
-    with remote(serve) as backend:
+    with remote(serve) as service:
         tracemalloc.start()
         try:
-            backend.search(image, SearchRequest(k=1))
+            service.search(image, SearchRequest(k=1))
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
@@ -167,10 +169,10 @@ def test_an_end_closes_the_connections() -> None:
             closed.set()
 
     with scripted(serve) as url:
-        backend = connect("phash", url, timeout_s=GUARD_S)
-        backend.search_by_id(SEVEN, SearchRequest(k=1))
+        service = connect("phash", url, timeout_s=GUARD_S)
+        service.search_by_id(SEVEN, SearchRequest(k=1))
         assert not closed.is_set()
-        backend.close()
+        service.close()
         assert closed.wait(GUARD_S)
 
 
@@ -182,15 +184,15 @@ def test_an_end_cuts_what_is_under_way() -> None:
         asked.set()
         read_request(connection)
 
-    with remote(serve) as backend, ThreadPoolExecutor(1) as pool:
-        search = pool.submit(backend.search_by_id, SEVEN, SearchRequest(k=1))
+    with remote(serve) as service, ThreadPoolExecutor(1) as pool:
+        search = pool.submit(service.search_by_id, SEVEN, SearchRequest(k=1))
         assert asked.wait(GUARD_S)
-        backend.close()
+        service.close()
         with pytest.raises(UnavailableError, match="does not answer"):
             search.result()
 
 
 def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    with remote(saying(answer(MATCHES))) as backend:
-        assert backend.search_by_id(SEVEN, SearchRequest(k=1)).matches == ()
+    with remote(saying(answer(MATCHES))) as service:
+        assert service.search_by_id(SEVEN, SearchRequest(k=1)).matches == ()

@@ -1,7 +1,8 @@
 """Services are asked at once; one that hangs or fails only shortens the answer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from threading import Barrier, BrokenBarrierError, Event, active_count
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from ambience.core.errors import (
 )
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
-from ambience.search.fan_out import Asker, Heard
+from ambience.service.fan_out import FanOut, Heard
 
 GUARD_S = 30  # a test that would hang fails instead
 SHORT_S = 0.5  # a limit that is meant to pass where nobody answers
@@ -65,11 +66,28 @@ def clock() -> Clock:
     return Clock()
 
 
+class Asker:
+    """Asks as searches do."""
+
+    def __init__(self, timeouts_s: Mapping[str, float], **how: Any) -> None:
+        self._all = FanOut[Answer](timeouts_s, **how)
+
+    def ask(self, questions: Mapping[str, Callable[[], Answer]]) -> Heard[Answer]:
+        return self._all.ask(questions, bearable=(StoredDataError, BusyError))
+
+    def close(self) -> None:
+        self._all.close()
+
+
+def why(heard: Heard[Answer]) -> dict[str, str]:
+    return {name: str(error) for name, error in heard.failed.items()}
+
+
 def asker(clock: Clock | None = None, **timeouts_s: float) -> Asker:
     return Asker(timeouts_s, threads=2, clock=clock or Clock())
 
 
-def ids(heard: Heard) -> dict[str, list[int]]:
+def ids(heard: Heard[Answer]) -> dict[str, list[int]]:
     return {
         name: [match.image_id for match in said.answer.matches]
         for name, said in heard.said.items()
@@ -101,7 +119,7 @@ def test_a_service_out_of_order_is_named_and_the_rest_answers(
     heard = both.ask({"a": failing(error("that is why")), "b": lambda: answer(7)})
     both.close()
     assert ids(heard) == {"b": [7]}
-    assert heard.unavailable == {"a": "that is why"}
+    assert why(heard) == {"a": "that is why"}
 
 
 def test_a_question_that_can_never_work_is_the_askers_affair() -> None:
@@ -117,8 +135,8 @@ def test_a_service_that_hangs_is_not_waited_for_longer_than_its_limit(
     both = asker(a=SHORT_S, b=GUARD_S)
     heard = both.ask({"a": hanging, "b": lambda: answer(7)})
     assert ids(heard) == {"b": [7]}
-    assert f"gave no answer within {SHORT_S} s" in heard.unavailable["a"]
-    assert "services.a.timeout_s" in heard.unavailable["a"]
+    assert f"gave no answer within {SHORT_S} s" in why(heard)["a"]
+    assert "services.a.timeout_s" in why(heard)["a"]
     hanging.released.set()
     both.close()
 
@@ -129,16 +147,16 @@ def test_a_service_that_hung_is_left_out_until_one_search_has_tried_it(
     one = asker(clock, a=SHORT_S)
     one.ask({"a": hanging})
     heard = one.ask({"a": lambda: answer(7)})
-    assert "left out" in heard.unavailable["a"]
+    assert "left out" in why(heard)["a"]
     clock.now += 5
-    during: list[Heard] = []
+    during: list[Heard[Answer]] = []
 
     def trial() -> Answer:
         during.append(one.ask({"a": lambda: answer(8)}))
         return answer(7)
 
     assert ids(one.ask({"a": trial})) == {"a": [7]}
-    assert "left out" in during[0].unavailable["a"]
+    assert "left out" in why(during[0])["a"]
     assert ids(one.ask({"a": lambda: answer(9)})) == {"a": [9]}
     hanging.released.set()
     one.close()
@@ -150,9 +168,9 @@ def test_a_trial_that_hangs_too_begins_another_pause(
     one = asker(clock, a=SHORT_S)
     one.ask({"a": hanging})
     clock.now += 5
-    assert "within" in one.ask({"a": hanging}).unavailable["a"]
+    assert "within" in why(one.ask({"a": hanging}))["a"]
     clock.now += 4.9
-    assert "left out" in one.ask({"a": hanging}).unavailable["a"]
+    assert "left out" in why(one.ask({"a": hanging}))["a"]
     assert hanging.begun == 2
     hanging.released.set()
     one.close()
@@ -164,7 +182,7 @@ def test_a_late_answer_does_not_bring_a_service_back(
     one = Asker({"a": SHORT_S}, threads=1, clock=clock)
     one.ask({"a": hanging})
     hanging.released.set()
-    assert "left out" in one.ask({"a": lambda: answer(7)}).unavailable["a"]
+    assert "left out" in why(one.ask({"a": lambda: answer(7)}))["a"]
     one.close()
 
 
@@ -172,7 +190,7 @@ def test_a_service_that_refuses_at_once_is_asked_each_time(clock: Clock) -> None
     one = asker(clock, a=GUARD_S)
     for _ in range(3):
         heard = one.ask({"a": failing(UnavailableError("down"))})
-        assert heard.unavailable == {"a": "down"}
+        assert why(heard) == {"a": "down"}
     assert ids(one.ask({"a": lambda: answer(7)})) == {"a": [7]}
     one.close()
 
@@ -184,9 +202,28 @@ def test_waiting_long_for_nothing_is_not_repeated(clock: Clock) -> None:
         clock.now += 2
         raise UnavailableError("does not answer")
 
-    assert one.ask({"a": unreachable}).unavailable == {"a": "does not answer"}
-    again = one.ask({"a": lambda: answer(7)}).unavailable["a"]
+    assert why(one.ask({"a": unreachable})) == {"a": "does not answer"}
+    again = why(one.ask({"a": lambda: answer(7)}))["a"]
     assert again.startswith("does not answer; left out")
+    one.close()
+
+
+def test_a_service_may_be_left_out_for_as_long_as_it_was_waited_for(
+    clock: Clock,
+) -> None:
+    one = Asker(
+        {"a": GUARD_S}, threads=1, pause_s=lambda waited_s: 10 * waited_s, clock=clock
+    )
+
+    def unreachable() -> Answer:
+        clock.now += 2
+        raise UnavailableError("does not answer")
+
+    one.ask({"a": unreachable})
+    clock.now += 19
+    assert "left out" in why(one.ask({"a": lambda: answer(7)}))["a"]
+    clock.now += 1
+    assert ids(one.ask({"a": lambda: answer(7)})) == {"a": [7]}
     one.close()
 
 
@@ -199,7 +236,7 @@ def test_a_service_whose_threads_all_hang_is_busy_at_once(
         clock.now += 5
     heard = both.ask({"a": lambda: answer(7), "b": lambda: answer(8)})
     assert ids(heard) == {"b": [8]}
-    assert "all 2 threads" in heard.unavailable["a"]
+    assert "all 2 threads" in why(heard)["a"]
     assert hanging.begun == 2
     hanging.released.set()
     both.close()
@@ -211,4 +248,4 @@ def test_an_end_takes_the_threads_along() -> None:
     both.ask({"a": lambda: answer(7), "b": lambda: answer(8)})
     both.close()
     assert active_count() == before
-    assert "busy" in both.ask({"a": lambda: answer(7)}).unavailable["a"]
+    assert "busy" in why(both.ask({"a": lambda: answer(7)}))["a"]
