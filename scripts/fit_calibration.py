@@ -18,6 +18,7 @@ from ambience.core.settings import load_settings
 from ambience.fusion import Calibration, Curve, Learned, Usual
 from ambience.library.calibration_file import declared_evidence
 from ambience.library.system import System
+from ambience.services.color.evidence import HELLINGER
 from tests.drawing import drawn_image, encode
 
 IMAGES = 64  # all of them are copied
@@ -32,7 +33,8 @@ BEFORE = Learned(
         "local_features": Curve(seen=0.9, middle=10, width=1),
         "color": Curve(seen=0.5, middle=-2, width=0.5),
     },
-    usual={"color": Usual(mean=1.5, deviation=0.3)},
+    usual={"color": Usual(mean=0.7, deviation=0.2)},
+    evidence_versions={"color": HELLINGER.version},
 )
 
 

@@ -29,7 +29,7 @@ from ambience.service import (
     ServiceSpec,
 )
 from ambience.service.backend import Backend, LocalBackend, UnavailableBackend
-from ambience.services.color.extract import ColorExtractor
+from ambience.services.color.extract import L1Extractor
 from ambience.web.app import create_app
 from tests.congruence.test_backends import served
 from tests.drawing import drawn_image, encode
@@ -81,7 +81,7 @@ NAMED_COLORS = ServiceSpec(
     port=33399,
     settings=ServiceSettings,
     reads_words=True,
-    make_extractor=lambda *_: ColorExtractor(),
+    make_extractor=lambda *_: L1Extractor(),
     assemble=assemble,
 )
 
@@ -175,7 +175,7 @@ def test_services_that_compare_images_refuse_words(
     answer = client.post("/color/search", data={"text": "blue", "k": "1"})
     assert answer.status_code == 422
     assert answer.json()["detail"] == (
-        "not understood here: text; this takes image, k, radius"
+        "not understood here: text; this takes image, k, radius, metric"
     )
     for backend in system.parts.backends:
         with pytest.raises(

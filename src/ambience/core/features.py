@@ -22,8 +22,7 @@ class Metric(StrEnum):
 
     HAMMING = "hamming"  # differing bits, 0 .. 8 * dim
     L1 = "l1"  # sum of absolute differences
-    L2 = "l2"  # Euclidean
-    COSINE = "cosine"  # 1 - the cosine of the angle
+    L2 = "l2"  # Euclidean, between local descriptors
 
 
 @dataclass(frozen=True, slots=True)

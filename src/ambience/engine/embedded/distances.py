@@ -54,10 +54,7 @@ def l1_distances(query: Rows, rows: Rows) -> NDArray[Any]:
 
 
 def distances(metric: Metric, query: Rows, rows: Rows) -> NDArray[Any]:
-    """Return the distances of one query row ``(dim,)`` to many rows ``(n, dim)``.
-
-    Rows compared by their angle must not be zero throughout.
-    """
+    """Return the distances of one query row ``(dim,)`` to many rows ``(n, dim)``."""
     match metric:
         case Metric.HAMMING:
             return hamming_distances(query, rows)
@@ -67,8 +64,3 @@ def distances(metric: Metric, query: Rows, rows: Rows) -> NDArray[Any]:
             apart = rows.astype(np.float64) - query
             squared: NDArray[np.float64] = np.square(apart).sum(axis=1)
             return np.sqrt(squared)
-        case Metric.COSINE:
-            wide, other = rows.astype(np.float64), query.astype(np.float64)
-            lengths = np.linalg.norm(wide, axis=1) * np.linalg.norm(other)
-            cosines: NDArray[np.float64] = wide @ other / lengths
-            return 1 - cosines

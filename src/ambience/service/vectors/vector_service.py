@@ -138,6 +138,7 @@ def one_feature(
     *,
     min_quality: float = 0.0,
     background: bool = False,
+    kind: type[RetrievalService] = RetrievalService,
 ) -> Callable[[Parts[Any]], RetrievalService]:
     """Return how a service of one feature an image is assembled.
 
@@ -145,10 +146,11 @@ def one_feature(
         make_index: Builds an empty index over a store.
         min_quality: See `RetrievalService`.
         background: See there.
+        kind: The class of the service.
     """
 
     def assemble(parts: Parts[Any]) -> RetrievalService:
-        return RetrievalService(
+        return kind(
             name=parts.name,
             extractor=parts.extractor,
             store=parts.store,

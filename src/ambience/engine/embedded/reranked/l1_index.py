@@ -1,4 +1,4 @@
-"""The index of histograms: candidates from one bit a column, then exact L1."""
+"""The index of histograms: candidates from one bit a column, then exact L1 or L2."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from ambience.core.features import FeatureSpec, ImageId, Rows
+from ambience.core.features import FeatureSpec, ImageId, Metric, Rows
 from ambience.engine.embedded.changes import ByReplacing
 from ambience.engine.embedded.distances import distances
 from ambience.engine.embedded.flat_index import FlatIndex
@@ -23,9 +23,10 @@ EXACT_ROWS = 8_192
 """Up to here all rows are kept and read: 8 MB and 4 ms for 512 ``uint16``. The codes
 are then based on the mean of these."""
 
-# Of 512-bin histograms under L2, columns to this power order neighbours most as L1
-# does: 0.5 (Hellinger) needs twice the candidates, 1 twelve times as many.
-_POWER = 0.65
+# Codes order by L2. Of 512-bin histograms under that, columns to this power order
+# neighbours most as L1 does: 0.5 (Hellinger) needs twice the candidates, 1 twelve times
+# as many.
+_POWERS = {Metric.L1: 0.65, Metric.L2: 1.0}
 
 _SHARE = 30  # candidates for each image asked for: recall@100 above 0.999 among 1M
 _MIN_CANDIDATES = 1_000
@@ -33,7 +34,7 @@ _CHUNK = 4_096  # rows turned into vectors at once: 8 MB of them
 
 
 class L1Index(ByReplacing):
-    """Histograms compared by L1, kept in one bit a column once they are many.
+    """Histograms compared by L1 or L2, kept in one bit a column once they are many.
 
     A search takes 30 times ``k`` candidates by the codes, reads their rows from the
     store and ranks these: every distance is exact, and of the true nearest at least
@@ -142,7 +143,8 @@ class L1Index(ByReplacing):
 
     def _vectors(self, rows: Rows) -> NDArray[np.float32]:
         scale = np.float32(1 / self._spec.scale)
-        return np.power(rows * scale, np.float32(_POWER), dtype=np.float32)
+        power = np.float32(_POWERS[self._spec.metric])
+        return np.power(rows * scale, power, dtype=np.float32)
 
     def _ranked(
         self, index: Candidates, queries: Rows, *, count: int, k: int | None
