@@ -8,7 +8,6 @@ minutes.
 
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 from ambience.calibrating.edited_copies import CopySource
@@ -62,7 +61,6 @@ def main() -> None:
         evidence = declared_evidence(load_settings())
         learned = Learner(source).learn(
             Calibration(evidence, BEFORE),
-            stop=threading.Event(),
             on_progress=lambda done, total: print(f"\r{done} of {total}", end=""),
         )
     if learned is None:

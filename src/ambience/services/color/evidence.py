@@ -32,7 +32,7 @@ HELLINGER = Evidence(
     words=hellinger_words,
     scale=Scale.BACKGROUND,
     curve=Curve(
-        seen=0.6323657089798265, middle=0.7019845689572644, width=0.75429943751401
+        seen=0.6323657089798265, middle=0.6754506443519179, width=0.7466136338619592
     ),
     usual=Usual(mean=0.7367201297526073, deviation=0.16899033795084503),
     version=2,
