@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 
 from ambience.core.features import Feature, ImageId, Metric
 from ambience.engine.embedded.reranked.candidates import Candidates
-from ambience.engine.embedded.reranked.l1_index import EXACT_ROWS, L1Index
+from ambience.engine.embedded.reranked.ordering import ordering_vectors
+from ambience.engine.embedded.reranked.reranked_index import EXACT_ROWS, RerankedIndex
 from ambience.engine.embedded.store import FeatureStore
 from ambience.services.color.extract import (
     BINS,
@@ -37,7 +38,7 @@ from ambience.services.color.extract import (
 )
 
 SPECS = {"hellinger": HellingerExtractor.spec, "l1": L1Extractor.spec}
-RADII = {"hellinger": 0.15, "l1": 0.3}  # with some tens of rows within
+RADII = {"hellinger": 0.2, "l1": 0.3}  # as near as crops of one photograph
 K = 100
 BATCH = 4_096
 COLUMNS = (
@@ -137,16 +138,16 @@ def measured(rows: Histograms, queries: Histograms, distance: str, folder: Path)
             {ImageId(first + i): Feature(part[i : i + 1]) for i in range(len(part))}
         )
     store_s = time.perf_counter() - start
-    index = L1Index(spec, store.rows_of)
+    index = RerankedIndex(spec, store.rows_of)
     start = time.perf_counter()
     for first in range(0, len(rows), BATCH):
         part = rows[first : first + BATCH]
-        index.add([ImageId(first + i) for i in range(len(part))], part)
+        index.replace((), [ImageId(first + i) for i in range(len(part))], part)
     fill_s = time.perf_counter() - start
     by_l2 = spec.metric is Metric.L2
     flat = faiss.IndexFlat(spec.dim, faiss.METRIC_L2 if by_l2 else faiss.METRIC_L1)
     flat.add(rows.astype(np.float32))
-    ours = milliseconds(lambda i: index.search(queries[i : i + 1], k=K), 40)
+    ours = milliseconds(lambda i: index.nearest(queries[i : i + 1], k=K), 40)
     radius = milliseconds(lambda i: index.within(queries[i : i + 1], radius=limit), 40)
     floats = queries.astype(np.float32)
     peer = milliseconds(lambda i: flat.search(floats[i : i + 1], K), 10)
@@ -155,9 +156,9 @@ def measured(rows: Histograms, queries: Histograms, distance: str, folder: Path)
     # FAISS answers squares. Those of ties differ in the last bits of 32.
     nearest = np.sqrt(nearest) if by_l2 else nearest
     for query, exact in zip(queries, nearest * (1 + 1e-5), strict=True):
-        apart = [n.distance * spec.scale for n in index.search(query[None], k=K)]
+        apart = [n.distance * spec.scale for n in index.nearest(query[None], k=K)]
         hits += sum(d <= exact[-1] + 0.5 for d in apart)
-        apart = [n.distance * spec.scale for n in index.search(query[None], k=10)]
+        apart = [n.distance * spec.scale for n in index.nearest(query[None], k=10)]
         hits10 += sum(d <= exact[9] + 0.5 for d in apart)
         close = int((exact <= limit * spec.scale).sum())
         near += close
@@ -166,7 +167,7 @@ def measured(rows: Histograms, queries: Histograms, distance: str, folder: Path)
     row_bytes = spec.row_bytes + 8
     inner = index._index  # noqa: SLF001 - to show where the time goes
     if isinstance(inner, Candidates):
-        vectors = index._vectors(queries)  # noqa: SLF001 - as above
+        vectors = ordering_vectors(spec, queries)
         candidates = milliseconds(
             lambda i: inner.near(vectors[i : i + 1], count=30 * K), 40
         )
@@ -181,7 +182,7 @@ def measured(rows: Histograms, queries: Histograms, distance: str, folder: Path)
         f"{peer:.1f}",
         f"{ours / peer:.2f}",
         f"{radius:.2f}",
-        f"{near_found / max(1, near):.5f}",
+        f"{near_found / near:.5f}" if near else "none",
         row_bytes,
         4 * spec.dim,
         f"{fill_s:.2f}",

@@ -242,7 +242,8 @@ class House:
         """What a service has stored, by image id."""
         store = self._data / "services" / service / "store.lmdb"
         with FeatureStore(store, self._contents.extractors[service].spec) as features:
-            return {i: features.get(i).rows.tobytes() for i in features.ids()}
+            stored = features.get(features.ids())
+            return {i: feature.rows.tobytes() for i, feature in stored.items()}
 
     def files(self, folder: str) -> set[str]:
         root = self._data / folder

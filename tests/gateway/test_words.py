@@ -14,7 +14,6 @@ from ambience.core.errors import BadParameterError, UnavailableError
 from ambience.core.features import Feature, Image, ImageId
 from ambience.core.matches import Answer, Match
 from ambience.core.settings import ServiceSettings
-from ambience.engine.embedded.reranked.l1_index import L1Index
 from ambience.gateway.app import create_gateway
 from ambience.imaging import Limits
 from ambience.library.system import System
@@ -24,9 +23,9 @@ from ambience.search.reverse_search import ReverseSearcher
 from ambience.service import (
     Parts,
     ReadsWords,
-    RetrievalService,
     SearchRequest,
     ServiceSpec,
+    VectorService,
 )
 from ambience.service.backend import Backend, LocalBackend, UnavailableBackend
 from ambience.services.color.extract import L1Extractor
@@ -39,7 +38,7 @@ IMAGE = encode(drawn_image(1, (60, 80)))
 COLORS = {"red": 0, "green": 1, "blue": 2}
 
 
-class NamedColors(RetrievalService):
+class NamedColors(VectorService):
     """Finds images by the name of the color that there is most of."""
 
     def search_text(
@@ -52,14 +51,13 @@ class NamedColors(RetrievalService):
         return request.answer(
             [
                 Match(image_id, 1 - self._share(image_id, text), {"word": text})
-                for image_id in map(ImageId, range(100))
-                if image_id in self.store
+                for image_id in self.ids()
             ]
         )
 
     def _share(self, image_id: ImageId, text: str) -> float:
         """Return how much of an image a color is."""
-        feature: Feature = self.store.get(image_id)
+        feature: Feature = self._collection.get([image_id])[image_id]
         cells = feature.rows[0].reshape(8, 8, 8).astype(float) / feature.rows.sum()
         others = tuple({0, 1, 2} - {COLORS[text]})
         return float(cells.sum(axis=others) @ range(8) / 7)
@@ -69,9 +67,7 @@ def assemble(parts: Parts[Any]) -> NamedColors:
     return NamedColors(
         name=parts.name,
         extractor=parts.extractor,
-        store=parts.store,
-        make_index=lambda: L1Index(parts.store.spec, parts.store.rows_of),
-        snapshots=parts.snapshots,
+        collection=parts.engine.vectors(parts.name, parts.extractor.spec),
     )
 
 

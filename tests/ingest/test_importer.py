@@ -56,7 +56,7 @@ def last_seqs(system: System) -> list[int]:
     backends = system.parts.backends
     local = [backend for backend in backends if isinstance(backend, LocalBackend)]
     assert local == list(backends)
-    return [backend.service.store.last_seq() for backend in local]
+    return [backend.service.status().seq for backend in local]
 
 
 def sizes(system: System) -> set[int]:

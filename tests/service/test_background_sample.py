@@ -12,6 +12,7 @@ from ambience.imaging import ImageFile
 from ambience.service import SearchRequest
 from ambience.service.vectors.background_sample import BackgroundSample
 from tests.drawing import drawn_image, encode
+from tests.engine.embedded_parts import vectors_of
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_it_is_the_mean_and_deviation_of_all_while_they_are_few(color: Any) -> N
 
 
 def test_many_are_drawn_from_evenly_and_anew_as_they_grow(color: Any) -> None:
-    sample = BackgroundSample(color.store)
+    sample = BackgroundSample(vectors_of(color))
     query = color.extractor.query(ImageFile(encode(drawn_image(99, (30, 40)))).image)
     assert sample.compared(query) is None
     counts = []
@@ -58,9 +59,9 @@ def test_many_are_drawn_from_evenly_and_anew_as_they_grow(color: Any) -> None:
 
 
 def test_a_query_of_nothing_known_has_no_background(color: Any) -> None:
-    spec = color.store.spec
+    spec = color.extractor.spec
     query = Query(np.zeros((1, spec.dim), spec.dtype))
-    assert BackgroundSample(color.store).compared(query) is None
+    assert BackgroundSample(vectors_of(color)).compared(query) is None
 
 
 def test_hashes_have_none_as_strangers_are_alike_far(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from ambience.cli.samples import sample_photographs
 from ambience.core.errors import BadParameterError, StoredDataError
 from ambience.core.features import Image, ImageId
 from ambience.fusion import Calibration, fuse
-from ambience.service import RetrievalService, SearchRequest
+from ambience.service import SearchRequest, VectorService
 from ambience.services.color.evidence import HELLINGER
 from ambience.services.color.extract import (
     BINS,
@@ -38,10 +38,10 @@ def image(pixels: np.ndarray, alpha: np.ndarray | None = None) -> Image:
 
 
 @contextmanager
-def opened(folder: Path, distance: str = "hellinger") -> Iterator[RetrievalService]:
+def opened(folder: Path, distance: str = "hellinger") -> Iterator[VectorService]:
     declared = registry.load("color")
     service = declared.open(declared.check({"distance": distance}), folder)
-    assert isinstance(service, RetrievalService)
+    assert isinstance(service, VectorService)
     try:
         yield service
     finally:
@@ -49,7 +49,7 @@ def opened(folder: Path, distance: str = "hellinger") -> Iterator[RetrievalServi
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[RetrievalService]:
+def service(tmp_path: Path) -> Iterator[VectorService]:
     with opened(tmp_path) as service:
         yield service
 
@@ -122,7 +122,7 @@ def test_turning_changes_nothing(
     assert straight.quality == other.quality
 
 
-def test_the_distance_is_that_of_hellinger(service: RetrievalService) -> None:
+def test_the_distance_is_that_of_hellinger(service: VectorService) -> None:
     service.add({ImageId(n): image(noise(n)) for n in range(1, 6)})
     query = noise(9)
     answer = service.search(image(query), SearchRequest(k=5))
@@ -135,7 +135,7 @@ def test_the_distance_is_that_of_hellinger(service: RetrievalService) -> None:
         assert match.distance == pytest.approx(slow, abs=1e-4)
 
 
-def test_images_without_a_common_color_are_one_apart(service: RetrievalService) -> None:
+def test_images_without_a_common_color_are_one_apart(service: VectorService) -> None:
     dark = noise(1) // 2
     service.add({ImageId(1): image(dark)})
     (match,) = service.search(image(dark + 128), SearchRequest(k=1)).matches
@@ -181,7 +181,7 @@ def test_a_search_may_ask_for_the_distances_of_the_original(
 
 
 def test_only_distances_that_there_are_can_be_asked_for(
-    service: RetrievalService,
+    service: VectorService,
 ) -> None:
     wrong = SearchRequest(k=1, options={"metric": "hamming"})
     with pytest.raises(BadParameterError, match="metric"):
@@ -204,7 +204,7 @@ def flat_images(photographs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def test_flat_images_are_similar_to_nothing(
-    service: RetrievalService, photographs: dict[str, np.ndarray]
+    service: VectorService, photographs: dict[str, np.ndarray]
 ) -> None:
     flat = flat_images(photographs)
     service.add({ImageId(n): image(p) for n, p in enumerate(photographs.values())})
@@ -225,7 +225,7 @@ def test_photographs_are_not_flat(photographs: dict[str, np.ndarray]) -> None:
 
 
 def test_strangers_are_not_claimed_and_other_views_are(
-    service: RetrievalService, photographs: dict[str, np.ndarray]
+    service: VectorService, photographs: dict[str, np.ndarray]
 ) -> None:
     """The left half of a photograph finds its right half, if anything."""
     names = ("astronaut", "chelsea", "coffee", "rocket", "retina", "ihc")
@@ -265,4 +265,4 @@ def test_features_of_another_distance_are_refused_with_what_to_do(
     ):
         pass
     with opened(tmp_path, "l1") as service:
-        assert len(service.store) == 1
+        assert service.status().count == 1

@@ -21,7 +21,7 @@ from ambience.core.errors import (
 )
 from ambience.core.features import ImageId
 from ambience.core.settings import Settings
-from ambience.engine.embedded.store import FeatureStore, distrust
+from ambience.engine.embedded.store import distrust
 from ambience.fusion import loaded
 from ambience.ingest import FileCheck, Progress
 from ambience.library.calibration_file import CALIBRATION_FILE
@@ -167,12 +167,12 @@ class _Work:
 
     def _read_features(self, backend: LocalBackend, check: ServiceCheck) -> None:
         """Read this time's share of a service's features; note what is damaged."""
-        store, work = backend.service.store, f"features of {backend.name}"
-        wanted = math.ceil(self._share * len(store))
+        service, work = backend.service, f"features of {backend.name}"
+        wanted = math.ceil(self._share * service.status().count)
         after = self._positions.get(work) if self._share < 1 else None
         with progress_bar(f"reading {backend.name}", quiet=self._quiet) as on_progress:
             for start in (after, None)[: 1 if after is None else 2]:
-                for reading in store.read_all(after=start):
+                for reading in service.readings(after=start):
                     if self._share < 1 and check.read >= wanted:
                         break
                     check.read += len(reading.ids)
@@ -180,7 +180,7 @@ class _Work:
                     check.without_checksum += reading.without_checksum
                     after = reading.last
                     if self._repair and reading.without_checksum:
-                        store.add_checksums(reading.ids)
+                        service.add_checksums(reading.ids)
                     on_progress(Progress(check.read, max(wanted, check.read)))
         if wanted and self._share < 1 and not self._system.readonly:
             self._positions.put(work, after)
@@ -196,13 +196,12 @@ class _Work:
         A damaged feature of an image that nobody knows is of no use to anybody; one
         that was put to the service alone stays, so that it is said again.
         """
-        store: FeatureStore = backend.service.store
-        left = store.damaged(damaged)
+        left = backend.service.damaged(damaged)
         if not self._repair:
             return left
         known = {r.image_id for r in self._system.parts.catalog.find(left)}
         mine = known | self._system.repairs.claims.among(left)
-        removed = store.remove_damaged([i for i in left if i not in mine])
+        removed = backend.service.remove_damaged([i for i in left if i not in mine])
         return [i for i in left if i not in removed]
 
     def _decide(self, backend: Backend) -> None:

@@ -66,7 +66,7 @@ def _extract(service: Service[Any], repairs: Repairs, *, quiet: bool) -> Report:
     What has changed on disk counts as one that the service has not.
     """
     backend = LocalBackend(service)
-    for reading in service.store.read_all():
+    for reading in service.readings():
         repairs.comparison.note_damaged(backend, reading.damaged)
     repairs.comparison.note(backend, stop=threading.Event())
     due = repairs.missed.counts().get(service.name, 0)

@@ -18,7 +18,7 @@ from ambience.core.settings import Settings
 from ambience.ingest import Progress
 from ambience.library.calibration_file import CALIBRATION_FILE
 from ambience.library.system import System, data_folder, in_use
-from ambience.service.keypoints import MultiVectorService
+from ambience.service.keypoints import KeypointService
 
 FUSION = "fusion"  # no service: what their words are worth together
 
@@ -40,7 +40,7 @@ def _train_index(options: argparse.Namespace, settings: Settings) -> int:
     with in_use(data, alone=True):
         service = declared.open(own, data)
         try:
-            if not isinstance(service, MultiVectorService):
+            if not isinstance(service, KeypointService):
                 raise BadParameterError(f"{declared.name} has nothing to train")
             trained = service.train()
             status = service.status()

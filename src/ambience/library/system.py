@@ -160,7 +160,7 @@ def _highest_ids(backends: Sequence[Backend], originals: Originals) -> list[Imag
     highest = [
         originals.highest_id(below=GIVEN_OUT_BELOW),
         *(
-            backend.service.store.highest_id(below=GIVEN_OUT_BELOW)
+            backend.service.highest_id(below=GIVEN_OUT_BELOW)
             for backend in backends
             if isinstance(backend, LocalBackend)
         ),

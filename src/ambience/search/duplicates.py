@@ -10,7 +10,7 @@ from ambience.core.errors import UnavailableError
 from ambience.core.features import ImageId
 from ambience.core.matches import FusedMatch
 from ambience.fusion import Belief, Calibration, fused_match
-from ambience.service import RetrievalService
+from ambience.service import VectorService
 from ambience.service.backend import Backend, LocalBackend
 
 
@@ -90,11 +90,11 @@ def _rank(record: ImageRecord) -> tuple[bool, int, int, int]:
     return record.missing, -height * width, -record.byte_count, record.image_id
 
 
-def _phash(backends: Iterable[Backend]) -> RetrievalService:
+def _phash(backends: Iterable[Backend]) -> VectorService:
     for backend in backends:
         if backend.name == "phash":
             if isinstance(backend, LocalBackend) and isinstance(
-                backend.service, RetrievalService
+                backend.service, VectorService
             ):
                 return backend.service
             reason = backend.status().get("reason", "it runs in another process")

@@ -145,7 +145,7 @@ class LocalBackend:
 
     def put(self, extracted: Mapping[ImageId, Any]) -> None:
         """See `Backend.put`."""
-        self.service.add_features(extracted)
+        self.service.put(extracted)
 
     def remove(self, ids: Sequence[ImageId]) -> list[ImageId]:
         """See `Backend.remove`."""
@@ -153,7 +153,7 @@ class LocalBackend:
 
     def ids(self, *, after: ImageId | None = None, limit: int) -> list[ImageId]:
         """See `Backend.ids`."""
-        return self.service.store.ids(after=after, limit=limit)
+        return self.service.ids(after=after, limit=limit)
 
     def search(
         self,

@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeVar
 from ambience.core.features import Extractor
 from ambience.core.options import SearchOptions
 from ambience.core.settings import ServiceSettings, check_table
-from ambience.engine.embedded.snapshots import Snapshots
-from ambience.engine.embedded.store import FeatureStore
+from ambience.engine import Engine
+from ambience.engine.embedded.embedded_engine import STORE_FILE, EmbeddedEngine
 from ambience.fusion import Evidence
 from ambience.service.service import Service
 
@@ -24,15 +24,13 @@ class Parts(Generic[S]):
         name: Of the service.
         settings: Its own.
         extractor: Makes its features.
-        store: Keeps them.
-        snapshots: Where snapshots of the index are.
+        engine: Opens the collection that keeps them.
     """
 
     name: str
     settings: S
     extractor: Extractor
-    store: FeatureStore
-    snapshots: Snapshots
+    engine: Engine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,19 +71,27 @@ class ServiceSpec(Generic[S]):
 
     def folder(self, data: Path) -> Path:
         """Return where the service keeps its files."""
-        return data / "services" / self.name
+        return _collections(data) / self.name
 
     def store_path(self, data: Path) -> Path:
-        """Return where the service keeps its features."""
-        return self.folder(data) / "store.lmdb"
+        """Return where the embedded engine keeps the service's features."""
+        return self.folder(data) / STORE_FILE
 
-    def open(self, settings: S, data: Path, *, readonly: bool = False) -> Service[Any]:
+    def open(
+        self,
+        settings: S,
+        data: Path,
+        *,
+        readonly: bool = False,
+        engine: Engine | None = None,
+    ) -> Service[Any]:
         """Assemble the running service from its parts.
 
         Args:
             settings: Its own.
             data: The data folder.
             readonly: Whether nothing may be written there.
+            engine: Keeps its features; ``None``: files in the data folder.
 
         Raises:
             StoredDataError: If what is on disk can't be used; the sentence says how to
@@ -93,13 +99,11 @@ class ServiceSpec(Generic[S]):
             UnavailableError: If a model is missing.
         """
         extractor = self.make_extractor(settings, data / "models")
-        folder = self.folder(data)
-        store = FeatureStore(self.store_path(data), extractor.spec, readonly=readonly)
-        snapshots = Snapshots(folder / "index")
-        try:
-            return self.assemble(
-                Parts(self.name, settings, extractor, store, snapshots)
-            )
-        except BaseException:
-            store.close()
-            raise
+        if engine is None:
+            engine = EmbeddedEngine(_collections(data), readonly=readonly)
+        return self.assemble(Parts(self.name, settings, extractor, engine))
+
+
+def _collections(data: Path) -> Path:
+    """Return the folder in which each service has its own."""
+    return data / "services"

@@ -44,7 +44,7 @@ from ambience.library.resources import Resources
 from ambience.search.reverse_search import ReverseSearch
 from ambience.service import SearchRequest
 from ambience.service.backend import Backend
-from ambience.service.keypoints import MultiVectorOptions
+from ambience.service.keypoints import KeypointOptions
 from ambience.web.forms import FormRoute, only_fields
 from ambience.web.openapi import problems
 from ambience.web.schemas import JSON, MAX_K
@@ -284,7 +284,7 @@ def _features(name: str) -> str:
 
 def _by_matches(backend: Backend) -> bool:
     """Tell whether a service compares keypoints, and says how many fit."""
-    return issubclass(backend.options, MultiVectorOptions)
+    return issubclass(backend.options, KeypointOptions)
 
 
 def _found(

@@ -12,13 +12,13 @@ from ambience.core.features import ImageId, Query
 from ambience.core.matches import Answer, Match
 from ambience.core.options import SearchOptions
 from ambience.core.settings import ServiceSettings
-from ambience.engine.embedded.reranked.l1_index import L1Index
+from ambience.engine.neighbors import stacked
 from ambience.fusion import Evidence
 from ambience.service import (
     Parts,
-    RetrievalService,
     SearchRequest,
     ServiceSpec,
+    VectorService,
     one_feature,
 )
 from ambience.services.color.evidence import HELLINGER, L1
@@ -61,7 +61,7 @@ class ColorOptions(SearchOptions):
     )
 
 
-class ColorService(RetrievalService):
+class ColorService(VectorService):
     """Puts the nearest by the Hellinger distance in order by L1 where that is asked."""
 
     options = ColorOptions
@@ -73,7 +73,7 @@ class ColorService(RetrievalService):
         options: Any,
         without: ImageId | None = None,
     ) -> Answer:
-        if options.metric in {None, self.store.spec.metric}:
+        if options.metric in {None, self._collection.spec.metric}:
             return super()._answer(query, request, options, without)
         if request.radius is None:
             # Of the nearest by L1 nearly all are among these.
@@ -82,8 +82,9 @@ class ColorService(RetrievalService):
             # The square of Hellinger's distance is at most half of L1: all are within.
             wide = replace(request, radius=math.sqrt(max(0.0, request.radius) / 2))
         near = super()._answer(query, wide, options, without)
-        ids = [match.image_id for match in near.matches]
-        owners, rows = self.store.rows_of(ids)
+        # Some may have gone since.
+        kept = self._collection.get([match.image_id for match in near.matches])
+        owners, rows = stacked(self._collection.spec, kept)
         apart = np.abs(shares_of(rows) - shares_of(query.rows)).sum(axis=1)
         matches = [
             Match(ImageId(owner), distance)
@@ -110,10 +111,9 @@ def evidence(settings: ColorSettings) -> Evidence:
             return L1
 
 
-def assemble(parts: Parts[ColorSettings]) -> RetrievalService:
+def assemble(parts: Parts[ColorSettings]) -> VectorService:
     """Put the service together; flat images are similar to nothing, but by L1."""
     return one_feature(
-        lambda store: L1Index(store.spec, store.rows_of),
         min_quality=0.0 if parts.settings.distance == "l1" else MIN_VARIETY,
         background=True,
         kind=ColorService,

@@ -5,9 +5,9 @@ from typing import Literal
 
 from ambience.service import ServiceSpec
 from ambience.service.keypoints import (
-    MultiVectorOptions,
-    MultiVectorSettings,
-    many_vectors,
+    KeypointOptions,
+    KeypointSettings,
+    many_keypoints,
 )
 from ambience.services.local_features.evidence import EVIDENCE
 from ambience.services.local_features.extract import (
@@ -22,7 +22,7 @@ WEIGHTS = "hardnet8.onnx"
 """The file of the network, in the folder of models."""
 
 
-class LocalFeaturesSettings(MultiVectorSettings):
+class LocalFeaturesSettings(KeypointSettings):
     """``[services.local_features]``.
 
     Attributes:
@@ -55,8 +55,8 @@ SERVICE = ServiceSpec(
     finds="crops, parts, turned and mirrored copies, and where they fit",
     port=33333,
     settings=LocalFeaturesSettings,
-    options=MultiVectorOptions,
+    options=KeypointOptions,
     evidence=lambda _: EVIDENCE,
     make_extractor=make_extractor,
-    assemble=many_vectors(GeometryVerifier()),
+    assemble=many_keypoints(GeometryVerifier()),
 )

@@ -1,7 +1,6 @@
 """The phash room, declared."""
 
 from ambience.core.settings import ServiceSettings
-from ambience.engine.embedded.hamming.hamming_index import HammingIndex
 from ambience.service import ServiceSpec, one_feature
 from ambience.services.phash.evidence import EVIDENCE
 from ambience.services.phash.extract import PHashExtractor
@@ -22,7 +21,5 @@ SERVICE = ServiceSpec(
     settings=PHashSettings,
     evidence=lambda _: EVIDENCE,
     make_extractor=lambda *_: PHashExtractor(),
-    assemble=one_feature(
-        lambda store: HammingIndex(store.spec), min_quality=MIN_QUALITY
-    ),
+    assemble=one_feature(min_quality=MIN_QUALITY),
 )

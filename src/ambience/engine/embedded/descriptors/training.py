@@ -19,7 +19,7 @@ from ambience.engine.embedded.descriptors.quantizer import (
     TrainingStoppedError,
     sample_size,
 )
-from ambience.engine.embedded.index_follower import Following
+from ambience.engine.embedded.index_follower import IndexFollower
 from ambience.engine.embedded.store import FeatureStore
 
 _log = logging.getLogger(__name__)
@@ -34,22 +34,22 @@ MakeIndex = Callable[[Quantizer | None], DescriptorIndex]
 
 
 class Trainer:
-    """Makes a trained index from the store, and puts it in the place of the old one.
+    """Makes a trained index from the store and puts it in place of the old one.
 
     Args:
         name: Of the service.
-        following: Whose index is replaced.
+        follower: Its index is the one to be replaced.
         make_index: Returns an empty index with a quantizer, or one without.
     """
 
     def __init__(
         self,
         name: str,
-        following: Following[DescriptorIndex],
+        follower: IndexFollower[DescriptorIndex],
         make_index: MakeIndex,
     ) -> None:
         self._name = name
-        self._following = following
+        self._follower = follower
         self._make_index = make_index
         self._stopping = threading.Event()
         self._training = threading.Lock()
@@ -68,8 +68,8 @@ class Trainer:
             self._thread.join()
 
     def train_if_due(self) -> None:
-        """Begin to train in the background if the library has outgrown its index."""
-        index = self._following.index
+        """Start training in the background if the library has outgrown its index."""
+        index = self._follower.index
         if (
             not index.training_due()
             or self._stopping.is_set()
@@ -93,8 +93,8 @@ class Trainer:
 
     def _train(self) -> bool:
         stop = self._stopping.is_set
-        rows = len(self._following.index)
-        sample = sampled(self._following.store, sample_size(rows), stop)
+        rows = len(self._follower.index)
+        sample = sampled(self._follower.store, sample_size(rows), stop)
         if not len(sample):
             return False
         _log.info("%s: training for %d descriptors", self._name, rows)
@@ -102,17 +102,17 @@ class Trainer:
             quantizer = Quantizer.trained(sample, rows, stop)
         except TrainingStoppedError:
             return False
-        done = self._following.rebuild(self._make_index(quantizer), stop=stop)
+        done = self._follower.rebuild(self._make_index(quantizer), stop=stop)
         if done:
             _log.info("%s: the index is now %s", self._name, quantizer.kind)
         return done
 
     def _train_quietly(self) -> None:
-        """Train, with the lock that was taken for it."""
+        """Train; the lock for it is already held."""
         try:
             self._train()
         except (AmbienceError, OSError, MemoryError, RuntimeError):
-            self._failed_at = len(self._following.index)
+            self._failed_at = len(self._follower.index)
             _log.exception("%s: the index could not be trained", self._name)
         finally:
             self._training.release()
@@ -121,8 +121,8 @@ class Trainer:
 def first_index(store: FeatureStore, make_index: MakeIndex) -> DescriptorIndex:
     """Return an empty index that a store can be filled into, whatever its size.
 
-    One that compares everything with everything, or, where that would take too much
-    time and memory, one that is trained in a few seconds: it will not be the best.
+    The index compares everything with everything. Where that would take too much time
+    and memory, it is one that is trained within a few seconds, and not the best.
     """
     rows = estimated_rows(store)
     if rows < TRAINED_FROM:

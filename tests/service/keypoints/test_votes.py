@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ambience.core.features import ImageId
-from ambience.engine.embedded.descriptors.votes import Candidate, Found, candidates
+from ambience.service.keypoints.votes import Ballots, Candidate, candidates
 from tests.engine.keypoint_rows import UNLIKE
 
 
-def slow_candidates(found: Found, count: int, unlike: float) -> list[Candidate]:
-    """Count in loops; see `ambience.engine.embedded.descriptors.votes.candidates`."""
+def slow_candidates(found: Ballots, count: int, unlike: float) -> list[Candidate]:
+    """Count in loops; see `ambience.service.keypoints.votes.candidates`."""
     ballots = defaultdict(list)
     for row, version in enumerate(found.versions.tolist()):
         known = [d for d in found.distances[row].tolist() if np.isfinite(d)]
@@ -44,14 +44,14 @@ def slow_candidates(found: Found, count: int, unlike: float) -> list[Candidate]:
     return answers[:count]
 
 
-def drawn(seed: int, rows: int, neighbors: int, images: int, versions: int) -> Found:
+def drawn(seed: int, rows: int, neighbors: int, images: int, versions: int) -> Ballots:
     rng = np.random.default_rng(seed)
     distances = np.sort(rng.integers(0, 300, (rows, neighbors)), axis=1).astype(float)
     owners = rng.integers(-1, images, (rows, neighbors))
     missing = rng.random((rows, neighbors)) < 0.1
     missing = np.logical_or.accumulate(missing & (rng.random((rows, 1)) < 0.3), axis=1)
     distances[missing], owners[missing] = np.inf, -1
-    return Found(
+    return Ballots(
         distances=distances,
         owners=owners,
         turns=rng.integers(0, 256, (rows, neighbors)).astype(np.uint8),
@@ -79,7 +79,7 @@ def test_votes_are_those_of_the_slow_version(
 ) -> None:
     found = drawn(seed, *sizes)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ambience.engine.embedded.descriptors.votes._PAIRS", part)
+        patch.setattr("ambience.service.keypoints.votes._PAIRS", part)
         fast = candidates(found, count=count, unlike=100.0)
     assert fast == slow_candidates(found, count, 100.0)
 
@@ -87,7 +87,7 @@ def test_votes_are_those_of_the_slow_version(
 def one_image(turns: list[int], scalings: list[int]) -> float:
     """Return the votes for an image whose descriptors were all found at distance 0."""
     count = len(turns)
-    found = Found(
+    found = Ballots(
         distances=np.zeros((count, 1)),
         owners=np.full((count, 1), 3),
         turns=np.array(turns, dtype=np.uint8)[:, None],
@@ -108,8 +108,8 @@ def test_what_turns_and_scales_alike_counts_together() -> None:
 def test_an_image_with_few_votes_that_agree_is_as_good_as_one_with_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ambience.engine.embedded.descriptors.votes._PAIRS", 1)
-    found = Found(
+    monkeypatch.setattr("ambience.service.keypoints.votes._PAIRS", 1)
+    found = Ballots(
         distances=np.zeros((3, 1)),
         owners=np.array([[9], [9], [2]]),
         turns=np.array([[0], [128], [0]], dtype=np.uint8),
@@ -120,7 +120,7 @@ def test_an_image_with_few_votes_that_agree_is_as_good_as_one_with_more(
 
 
 def test_an_image_in_many_equal_copies_has_votes() -> None:
-    found = Found(
+    found = Ballots(
         distances=np.full((50, 10), 60.0),  # all as far as the last
         owners=np.tile(np.arange(10), (50, 1)),
         turns=np.zeros((50, 10), np.uint8),

@@ -1,4 +1,4 @@
-"""Votes: which images have many descriptors that look, turn and scale alike.
+"""Counts votes: which images have many descriptors that look, turn and scale alike.
 
 H. Jegou, M. Douze, C. Schmid: Hamming embedding and weak geometric consistency for
 large scale image search, ECCV 2008.
@@ -9,15 +9,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ambience.core.features import ImageId
+from ambience.core.features import ImageId, Rows
+from ambience.core.keypoints import coarse_poses
+from ambience.engine.collection import DescriptorNeighbors
+
+NEIGHBORS = 10
+"""Stored descriptors that each of a query's votes for. Ten of 4,000,000 are enough:
+with 30, unrelated images gather more votes."""
 
 UNLIKE_SHARE = 0.27
-"""Distance of descriptors that show hardly the same, in shares of their length.
+"""Distance at which descriptors hardly show the same, as a share of their length.
 
 Of 4,000,000 SIFT descriptors, the tenth nearest to one is 0.25 to 0.5 away. Without
 this bound, an image stored in ten equal copies is lost: all neighbors are equally far.
 At 0.4 and more, common descriptors win against the right ones of blurred photographs of
-screens. Measured for SIFT; other descriptors are taken to be alike.
+screens. Measured for SIFT; other descriptors are assumed to be alike.
 """
 
 _UNIT = 1024  # votes are whole parts of 1 / 1024: their sums don't depend on an order
@@ -34,8 +40,8 @@ class Candidate:
 
     Attributes:
         image_id: The image.
-        votes: Of the query's descriptors, each up to 1; above 0.
-        version: Of the query, for which the image has them.
+        votes: Their sum, above 0; each of the query's descriptors gives up to 1.
+        version: Of the query: the one whose descriptors gave them.
     """
 
     image_id: ImageId
@@ -44,15 +50,15 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """The neighbors of the ``q`` descriptors of a query, ``k`` of each, nearest first.
+class Ballots:
+    """What the ``q`` descriptors of a query vote with: ``k`` neighbors each.
 
     Attributes:
-        distances: L2, shape ``(q, k)``; infinite where fewer were found.
+        distances: L2, shape ``(q, k)``, nearest first; infinite where there are fewer.
         owners: Their images, shape ``(q, k)``, ``int64``; negative: no image's.
-        turns: Their angle minus that of the query, in 256 steps of a turn, ``(q, k)``,
+        turns: Their angle minus that of the query's, in 256ths of a turn, ``(q, k)``,
             ``uint8``.
-        scalings: Their scale minus that of the query, in sixteenths of an octave,
+        scalings: Their scale minus that of the query's, in sixteenths of an octave,
             -255 to 255, ``(q, k)``, ``int64``.
         versions: Of the query's descriptors, ``(q,)``, ``int64``, not negative.
     """
@@ -63,35 +69,55 @@ class Found:
     scalings: NDArray[np.int64]
     versions: NDArray[np.int64]
 
+    @classmethod
+    def of(
+        cls, rows: Rows, versions: NDArray[np.int64], found: DescriptorNeighbors
+    ) -> "Ballots":
+        """Return the ballots of a query.
 
-def candidates(found: Found, *, count: int, unlike: float) -> list[Candidate]:
+        Args:
+            rows: Its keypoints without frames, shape ``(q, ROW.itemsize)``.
+            versions: Which version of the query each is of, from 0, shape ``(q,)``.
+            found: Their neighbors.
+        """
+        angles, scales = coarse_poses(rows)
+        return cls(
+            distances=found.distances,
+            owners=found.owners,
+            turns=found.angles - angles[:, None],
+            scalings=found.scales - scales[:, None],
+            versions=versions,
+        )
+
+
+def candidates(ballots: Ballots, *, count: int, unlike: float) -> list[Candidate]:
     """Return the images with most votes that agree in turn and scale.
 
-    Each descriptor of the query votes once for an image, by the nearest it found of
-    it: ``1 - d / d_last``, at least 1 / 1024, where ``d_last`` is the distance of the
-    farthest neighbor it found, at least ``unlike``. The votes for an image in a version
-    go into bins of turn and scaling. Those of the fullest bin count, with those of its
-    neighbors, so that no edge of a bin matters.
+    Each descriptor of the query votes once for an image, by its nearest neighbor there:
+    ``1 - d / d_last``, at least 1 / 1024, where ``d_last`` is the distance of its
+    farthest neighbor, at least ``unlike``. The votes for an image in a version go into
+    bins of turn and scaling. Those of the fullest bin count, together with those of the
+    bins beside it, so that no edge of a bin matters.
 
     Args:
-        found: What the votes come from.
-        count: At most so many are returned.
+        ballots: What the votes come from.
+        count: At most so many are returned, at least 1.
         unlike: Distance at which descriptors have nothing to say, above 0.
 
     Returns:
         Each image once a version, sorted by ``(-votes, image_id, version)``.
     """
-    rows, columns = np.nonzero(_voting(found.owners))
+    rows, columns = np.nonzero(_voting(ballots.owners))
     if not len(rows):
         return []
-    weights = _weights(found.distances, unlike)[rows, columns]
-    images, owners = np.unique(found.owners[rows, columns], return_inverse=True)
-    versions = int(found.versions.max()) + 1
+    weights = _weights(ballots.distances, unlike)[rows, columns]
+    images, owners = np.unique(ballots.owners[rows, columns], return_inverse=True)
+    versions = int(ballots.versions.max()) + 1
     pairs, votes_for = np.unique(
-        owners * versions + found.versions[rows], return_inverse=True
+        owners * versions + ballots.versions[rows], return_inverse=True
     )
-    bins = (found.turns[rows, columns] >> _TURN_BITS).astype(np.int64) * _SCALES
-    bins += (found.scalings[rows, columns] + 256) >> _SCALE_BITS
+    bins = (ballots.turns[rows, columns] >> _TURN_BITS).astype(np.int64) * _SCALES
+    bins += (ballots.scalings[rows, columns] + 256) >> _SCALE_BITS
     totals = np.bincount(votes_for, weights, minlength=len(pairs))
 
     # the fullest bin has at most all votes of a pair: those with few need no bins

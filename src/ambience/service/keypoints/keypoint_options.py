@@ -1,4 +1,4 @@
-"""What may be set for a service with many vectors an image, and asked of a search."""
+"""What may be set for a service with keypoints, and asked of its searches."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from ambience.core.options import SearchOptions
 from ambience.core.settings import ServiceSettings
 
 
-class MultiVectorSettings(ServiceSettings):
+class KeypointSettings(ServiceSettings):
     """What every such service may be told.
 
     Attributes:
@@ -24,7 +24,7 @@ class MultiVectorSettings(ServiceSettings):
     threads: int = Field(default=0, ge=0, le=256)
 
 
-class MultiVectorOptions(SearchOptions):
+class KeypointOptions(SearchOptions):
     """What a search of such a service may be told."""
 
     nprobe: Annotated[

@@ -1,14 +1,51 @@
-"""From raw (row, query version) distances to an answer: each image once, in order."""
+"""From the distances of rows to an answer: each image once, nearest first."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ambience.core.features import ImageId
-from ambience.engine.embedded.index import Neighbor
+from ambience.core.distances import row_distances
+from ambience.core.features import Feature, FeatureSpec, ImageId, Rows
+from ambience.engine.collection import Neighbor
 
 _MANY = 4  # times k
+
+
+def compared(
+    spec: FeatureSpec, queries: Rows, ids: NDArray[np.int64], rows: Rows
+) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.int64]]:
+    """Compare every version of a query with every row; exact, and slow for many.
+
+    Args:
+        spec: What the rows are.
+        queries: Shape ``(q, dim)``.
+        ids: Whose row each is, shape ``(n,)``.
+        rows: Shape ``(n, dim)``.
+
+    Returns:
+        What `nearest_images` takes, each ``(q * n,)``.
+    """
+    raw = [row_distances(spec.metric, query, rows) for query in queries]
+    versions = np.repeat(np.arange(len(queries), dtype=np.int64), len(ids))
+    # none of a query without rows, which is an answer too
+    apart = np.concatenate([np.empty(0, dtype=np.int64), *raw])
+    return np.tile(ids, len(queries)), apart, versions
+
+
+def stacked(
+    spec: FeatureSpec, features: Mapping[ImageId, Feature]
+) -> tuple[NDArray[np.int64], Rows]:
+    """Return the rows of features below one another.
+
+    Returns:
+        Whose row each is, shape ``(n,)``, and the rows, shape ``(n, dim)``.
+    """
+    counts = [len(feature.rows) for feature in features.values()]
+    ids = np.repeat(np.array(list(features), dtype=np.int64), counts)
+    none = np.empty((0, spec.dim), spec.dtype)
+    return ids, np.concatenate([none, *(f.rows for f in features.values())])
 
 
 def nearest_images(
