@@ -20,7 +20,6 @@ answered as one of similar colors, by edit, and which share of all other images 
 
 import argparse
 import sys
-import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -90,7 +89,7 @@ def asked(options: argparse.Namespace) -> list[Asked]:
             source = CopySource(
                 parts.services, parts.catalog, parts.originals, parts.limits
             )
-            learned = Learner(source).learn(SHIPPED, stop=threading.Event())
+            learned = Learner(source).learn(SHIPPED)
             if learned is None:
                 sys.exit("nothing could be learned")
             imported(system, [paths[number] for number in part.copied])

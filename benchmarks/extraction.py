@@ -28,7 +28,7 @@ from tables import print_table
 from ambience.imaging import DEFAULT_LIMITS, WORKING_SIDE, ImageFile, thumbnail
 from ambience.imaging.decoding import working_image
 from ambience.imaging.opening import open_image
-from ambience.services.color.extract import ColorExtractor
+from ambience.services.color.extract import HellingerExtractor
 from ambience.services.local_features.extract import LocalFeaturesExtractor, RootSift
 from ambience.services.phash.extract import PHashExtractor
 
@@ -36,7 +36,7 @@ LARGE = (4000, 3000)  # width, height: 12 megapixels
 GRAIN = 4.0  # gray levels: without it, an enlarged photograph is unlike a large one
 ROUNDS = 3
 
-PHASH, COLOR = PHashExtractor(), ColorExtractor()
+PHASH, COLOR = PHashExtractor(), HellingerExtractor()
 LOCAL = LocalFeaturesExtractor(RootSift())
 ORIGINAL_SIDE, KEYPOINTS = 1024, 400
 

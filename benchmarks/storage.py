@@ -24,7 +24,7 @@ from ambience.engine.embedded.store import FeatureStore
 BATCHES = (1, 64, 1000)
 SPECS = {
     "phash features": FeatureSpec(dim=72, dtype="uint8", metric=Metric.HAMMING),
-    "color features": FeatureSpec(dim=512, dtype="uint16", metric=Metric.L1),
+    "color features": FeatureSpec(dim=512, dtype="uint16", metric=Metric.L2),
 }
 
 

@@ -8,7 +8,6 @@ minutes.
 
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 from ambience.calibrating.edited_copies import CopySource
@@ -18,6 +17,7 @@ from ambience.core.settings import load_settings
 from ambience.fusion import Calibration, Curve, Learned, Usual
 from ambience.library.calibration_file import declared_evidence
 from ambience.library.system import System
+from ambience.services.color.evidence import HELLINGER
 from tests.drawing import drawn_image, encode
 
 IMAGES = 64  # all of them are copied
@@ -32,7 +32,8 @@ BEFORE = Learned(
         "local_features": Curve(seen=0.9, middle=10, width=1),
         "color": Curve(seen=0.5, middle=-2, width=0.5),
     },
-    usual={"color": Usual(mean=1.5, deviation=0.3)},
+    usual={"color": Usual(mean=0.7, deviation=0.2)},
+    evidence_versions={"color": HELLINGER.version},
 )
 
 
@@ -60,7 +61,6 @@ def main() -> None:
         evidence = declared_evidence(load_settings())
         learned = Learner(source).learn(
             Calibration(evidence, BEFORE),
-            stop=threading.Event(),
             on_progress=lambda done, total: print(f"\r{done} of {total}", end=""),
         )
     if learned is None:

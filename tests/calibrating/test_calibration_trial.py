@@ -1,6 +1,5 @@
 """A calibration is tried on copies that it was not learned from."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -33,7 +32,7 @@ def with_hashes(curve: Curve) -> Calibration:
 
 def tried(source: CopySource, after: Calibration) -> dict[str, Tally]:
     trial = Trial(source, sample=4, edits=4)
-    return dict(trial.run(as_shipped(), after, stop=threading.Event()))
+    return dict(trial.run(as_shipped(), after))
 
 
 def test_the_same_calibration_loses_nothing(source: CopySource) -> None:
@@ -63,10 +62,9 @@ def test_one_that_claims_strangers_loses_too(source: CopySource) -> None:
 def test_other_images_are_copied_than_those_learned_from(source: CopySource) -> None:
     order = source.order()
     assert sorted(order) == source.catalog.ids()
-    stop = threading.Event()
-    learned = {one.image_id for one in source.drawn(order, 4, as_shipped(), stop=stop)}
+    learned = {one.image_id for one in source.drawn(order, 4, as_shipped())}
     back = order[::-1]
-    others = {one.image_id for one in source.drawn(back, 4, as_shipped(), stop=stop)}
+    others = {one.image_id for one in source.drawn(back, 4, as_shipped())}
     assert not learned & others
 
 
@@ -75,13 +73,12 @@ def test_without_services_nothing_is_tried_and_nothing_lost(source: CopySource) 
     assert not any(tally.found_before or tally.loses for tally in tallies.values())
 
 
-def test_a_stop_is_heard(source: CopySource) -> None:
-    stop = threading.Event()
-    done: list[int] = []
+def test_progress_is_told(source: CopySource) -> None:
+    told: list[tuple[int, int]] = []
 
-    def note(number: int, _: int) -> None:
-        done.append(number)
-        stop.set()
+    def note(done: int, total: int) -> None:
+        told.append((done, total))
 
-    Trial(source).run(as_shipped(), as_shipped(), stop=stop, on_progress=note)
-    assert done == [1]
+    trial = Trial(source, sample=2, edits=2)
+    trial.run(as_shipped(), as_shipped(), on_progress=note)
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]

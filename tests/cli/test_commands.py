@@ -305,3 +305,24 @@ def test_a_misspelt_command_exits_with_two(capsys: pytest.CaptureFixture[str]) -
         main(["serach"])
     assert stopped.value.code == 2
     assert "serach" in capsys.readouterr().err
+
+
+def test_colors_of_the_version_before_are_extracted_anew_by_a_rebuild(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Until then, everything else works; and the old features are not lost."""
+    monkeypatch.setenv("AMBIENCE_SERVICES__COLOR__DISTANCE", "l1")
+    main(["import", str(folder)])
+    monkeypatch.delenv("AMBIENCE_SERVICES__COLOR__DISTANCE")
+    capsys.readouterr()
+    found = run_json(capsys, "search", str(folder / "3.png"))
+    (away,) = found["unavailable"]
+    assert away["service"] == "color"
+    assert away["reason"].endswith("run `ambience rebuild color` to extract them anew")
+    assert found["matches"][0]["relation"] == "same_file"
+    rebuilt = run_json(capsys, "rebuild", "color")
+    assert rebuilt["rows"] == rebuilt["features"]["added"] == 5
+    assert Path(rebuilt["set_aside"]).is_dir()
+    found = run_json(capsys, "search", str(folder / "3.png"))
+    assert found["unavailable"] == []
+    assert found["services"]["color"]["matches"][0]["distance"] == 0

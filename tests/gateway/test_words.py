@@ -29,7 +29,7 @@ from ambience.service import (
 )
 from ambience.service.capabilities import RETRIEVAL, SearchesText
 from ambience.service.unavailable_service import UnavailableService
-from ambience.services.color.extract import ColorExtractor
+from ambience.services.color.extract import L1Extractor
 from ambience.web.app import create_app
 from tests.abilities import put
 from tests.congruence.test_services import served
@@ -79,7 +79,7 @@ NAMED_COLORS = ServiceSpec(
     port=33399,
     settings=ServiceSettings,
     abilities=RETRIEVAL | {SearchesText},
-    make_extractor=lambda *_: ColorExtractor(),
+    make_extractor=lambda *_: L1Extractor(),
     assemble=assemble,
 )
 
@@ -170,7 +170,7 @@ def test_services_that_compare_images_refuse_words(
     answer = client.post("/api/color/search", data={"text": "blue", "k": "1"})
     assert answer.status_code == 422
     assert answer.json()["detail"] == (
-        "not understood here: text; this takes image, k, radius"
+        "not understood here: text; this takes image, k, radius, metric"
     )
     for service in system.parts.services:
         with pytest.raises(

@@ -1,6 +1,5 @@
 """Tries a calibration on copies that it was not learned from, beside the one in use."""
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -72,7 +71,6 @@ class Trial:
         before: Calibration,
         after: Calibration,
         *,
-        stop: threading.Event,
         on_progress: Callable[[int, int], Any] = lambda *_: None,
     ) -> Mapping[str, Tally]:
         """Return what both find, by family of edits.
@@ -80,16 +78,13 @@ class Trial:
         Args:
             before: The calibration in use.
             after: The other one.
-            stop: Once set, nothing more is done.
             on_progress: Told how many of how many copies were searched with.
         """
         order = self.source.order()[::-1]  # the learner begins at the other end
-        sample = list(self.source.drawn(order, self.sample, before, stop=stop))
+        sample = list(self.source.drawn(order, self.sample, before))
         tallies: dict[str, Tally] = {}
         copies = edited_copies(sample, self.edits, seed=_SEED)
         for done, copy in enumerate(copies, 1):
-            if stop.is_set():
-                break
             answers = self.source.answers(copy.query, k=_K, of=before.evidence)
             tallies.setdefault(copy.family, Tally()).take(
                 copy, _claimed(answers, before), _claimed(answers, after)

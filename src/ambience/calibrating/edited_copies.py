@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +85,7 @@ class CopySource:
         return [ids[i] for i in np.random.default_rng(len(ids)).permutation(len(ids))]
 
     def drawn(
-        self, order: Sequence[ImageId], count: int, before: Calibration, *, stop: Event
+        self, order: Sequence[ImageId], count: int, before: Calibration
     ) -> Iterator[DrawnImage]:
         """Iterate over the first images that have a file, until there are enough.
 
@@ -94,11 +93,10 @@ class CopySource:
             order: In which they are tried.
             count: How many at most.
             before: Says what the library holds as copies already.
-            stop: Once set, no more are drawn.
         """
         drawn = 0
         for own in order:
-            if drawn == count or stop.is_set():
+            if drawn == count:
                 return
             file = self._file(own)
             if file is None:

@@ -1,7 +1,6 @@
 """Learns from copies of the library's own images what each service's word is worth."""
 
 import math
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +37,6 @@ class Learner:
         self,
         before: Calibration,
         *,
-        stop: threading.Event,
         on_progress: Callable[[int, int], Any] = lambda *_: None,
     ) -> Learned | None:
         """Return what the library teaches as it is now.
@@ -46,14 +44,13 @@ class Learner:
         Args:
             before: What was known; where there is nothing to learn from, it stays, and
                 so does what was learned of services that are not there now.
-            stop: Once set, nothing more is done.
             on_progress: Told how many of how many copies were searched with.
 
         Returns:
-            ``None`` if it was stopped, or no image has a file that can be read.
+            ``None`` if no image has a file that can be read.
         """
         source, order = self.source, self.source.order()
-        sample = list(source.drawn(order, self.sample, before, stop=stop))
+        sample = list(source.drawn(order, self.sample, before))
         held = {
             service.name: service.status().get("count", 0)
             for service in source.services
@@ -62,13 +59,11 @@ class Learner:
             name: _Notes(name, before, held.get(name, 0)) for name in before.evidence
         }
         for done, copy in enumerate(edited_copies(sample, self.edits), 1):
-            if stop.is_set():
-                return None
             for name, answer in source.answers(copy.query, k=MAX_K, of=tried).items():
                 known = [one.image_id for one in copy.shown if name in one.named_by]
                 tried[name].take(answer, known, copy.alike)
             on_progress(done, len(sample) * self.edits)
-        if not sample or stop.is_set():
+        if not sample:
             return None
         usual = {name: notes.usual() for name, notes in tried.items()}
         versions = {name: own.version for name, own in before.evidence.items()}

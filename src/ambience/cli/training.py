@@ -1,7 +1,6 @@
 """``ambience train``: fits a service's index, or all scores, to what there is now."""
 
 import argparse
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -59,7 +58,6 @@ def _train_index(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _train_fusion(options: argparse.Namespace, settings: Settings) -> int:
-    stop = threading.Event()
     with System.open(settings) as system:
         parts = system.parts
         source = CopySource(
@@ -67,14 +65,12 @@ def _train_fusion(options: argparse.Namespace, settings: Settings) -> int:
         )
         before = parts.searcher.calibration
         with _progress("learning", options) as on_progress:
-            learned = Learner(source).learn(before, stop=stop, on_progress=on_progress)
+            learned = Learner(source).learn(before, on_progress=on_progress)
         if learned is None:
             return _say_nothing_learned(options)
         after = replace(before, learned=learned)
         with _progress("trying", options) as on_progress:
-            tallies = Trial(source).run(
-                before, after, stop=stop, on_progress=on_progress
-            )
+            tallies = Trial(source).run(before, after, on_progress=on_progress)
         losing = [family for family, tally in tallies.items() if tally.loses]
         used = options.accept or not losing
         if used:

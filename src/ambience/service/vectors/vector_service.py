@@ -106,18 +106,22 @@ class VectorService(Service[Collection]):
 
 
 def one_feature(
-    *, min_quality: float = 0.0, background: bool = False
+    *,
+    min_quality: float = 0.0,
+    background: bool = False,
+    kind: type[VectorService] = VectorService,
 ) -> Callable[[Parts[Any]], VectorService]:
     """Return how a service with one feature an image is assembled.
 
     Args:
         min_quality: See `VectorService`.
         background: See there.
+        kind: The class of the service.
     """
 
     def assemble(parts: Parts[Any]) -> VectorService:
         spec = parts.extractor.spec
-        return VectorService(
+        return kind(
             name=parts.name,
             extractor=parts.extractor,
             collection=parts.engine.vectors(parts.name, spec, min_quality=min_quality),

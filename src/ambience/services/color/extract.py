@@ -1,8 +1,16 @@
-"""A color histogram: which share of an image falls into each of 8 x 8 x 8 RGB cells."""
+"""A color histogram: which share of an image falls into each of 8 x 8 x 8 RGB cells.
 
+Histograms are compared by the Hellinger distance (Hellinger 1909): that of the square
+roots of the shares, over the square root of 2, 0 to 1. It is L2, which any engine has,
+of rows that hold the roots; and the shares, for L1, are their squares.
+"""
+
+import math
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ambience.core.features import Feature, FeatureSpec, Image, Metric, Query, Rows
 
@@ -11,10 +19,58 @@ BINS = CELLS**3
 WHOLE = 65_535  # shares are whole parts of it: they fit 16 bits and sum up exactly
 
 _CELL_BITS = 5  # 256 levels in 8 cells: the upper three bits say which
+_MOST_BITS = math.log2(BINS)  # of entropy: all cells have equal shares
 
 
-class ColorExtractor:
-    """One histogram of 512 shares per image, compared by L1, 0 to 2."""
+class ColorExtractor(Protocol):
+    """One row of 512 columns per image."""
+
+    @property
+    def spec(self) -> FeatureSpec:
+        """See `Extractor.spec`."""
+        ...
+
+    def extract(self, images: Sequence[Image]) -> list[Feature]:
+        """See `Extractor.extract`."""
+        ...
+
+    def query(self, image: Image) -> Query:
+        """See `Extractor.query`."""
+        ...
+
+    def query_from(self, feature: Feature) -> Query:
+        """See `Extractor.query_from`."""
+        ...
+
+
+class HellingerExtractor:
+    """The roots of 512 shares per image, compared by the Hellinger distance."""
+
+    spec = FeatureSpec(
+        dim=BINS,
+        dtype="uint16",
+        metric=Metric.L2,
+        version=2,
+        scale=WHOLE * math.sqrt(2),
+    )
+
+    def extract(self, images: Sequence[Image]) -> list[Feature]:
+        """See `Extractor.extract`."""
+        histograms = map(color_histogram, images)
+        return [Feature(roots(own)[None], variety(own)) for own in histograms]
+
+    def query(self, image: Image) -> Query:
+        """See `Extractor.query`."""
+        own = color_histogram(image)
+        return Query(roots(own)[None], quality=variety(own))
+
+    def query_from(self, feature: Feature) -> Query:
+        """See `Extractor.query_from`."""
+        return Query(feature.rows, quality=feature.quality)
+
+
+class L1Extractor:
+    """The 512 shares per image, compared by L1, 0 to 2, as the original does."""
 
     spec = FeatureSpec(dim=BINS, dtype="uint16", metric=Metric.L1, scale=WHOLE)
 
@@ -47,3 +103,24 @@ def color_histogram(image: Image) -> Rows:
     missing = WHOLE - int(shares.sum())
     shares[np.argsort(-remainders, kind="stable")[:missing]] += 1
     return shares.astype(np.uint16)
+
+
+def roots(shares: Rows) -> Rows:
+    """Return the square roots of shares of `WHOLE`, themselves parts of it."""
+    return np.rint(np.sqrt(shares * np.float64(WHOLE))).astype(np.uint16)
+
+
+def shares_of(rows: Rows) -> NDArray[np.float64]:
+    """Return the shares whose roots these are, shape ``(n, 512)``; each row sums to 1.
+
+    A share is off by 0.002 % of the image at most.
+    """
+    squares = np.square(rows.astype(np.float64))
+    shares: NDArray[np.float64] = squares / squares.sum(axis=1, keepdims=True)
+    return shares
+
+
+def variety(shares: Rows) -> float:
+    """Return how much a histogram says: its entropy, 0 (one cell) to 1 (all alike)."""
+    own: NDArray[Any] = shares[shares > 0] / WHOLE
+    return max(0.0, float(-(own * np.log2(own)).sum()) / _MOST_BITS)
