@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import ROUND_DOWN, Decimal
 from enum import StrEnum
 from typing import Any
 
 from ambience.core.features import ImageId
+
+_SCORE_STEP = Decimal("0.001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +86,8 @@ class FusedMatch:
     score: float
     relation: Relation
     evidence: Mapping[str, Mapping[str, Any]]
+
+
+def score_text(score: float) -> str:
+    """Return a score rounded down: only what is certain is shown as 1."""
+    return str(Decimal(str(score)).quantize(_SCORE_STEP, ROUND_DOWN))
