@@ -16,11 +16,11 @@ from ambience.core.settings import Settings
 from ambience.engine.embedded.store import distrust
 from ambience.ingest import Alone, Report
 from ambience.library.damaged_stores import set_aside
+from ambience.library.from_settings import limits_from
 from ambience.library.system import (
     Repairs,
     data_folder,
     in_use,
-    limits_from,
 )
 from ambience.service import Service, ServiceSpec
 from ambience.service.backend import LocalBackend
