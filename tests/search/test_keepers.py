@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,11 +19,11 @@ from tests.drawing import drawn_image, encode
 FINE, COARSE = (4,) * 64, (9,) * 64
 
 
-def listed(number: int, name: str = "a.jpg", **fields: object) -> ListedImage:
+def listed(number: int, name: str = "a.jpg", **fields: Any) -> ListedImage:
     plain = ListedImage(
         ImageId(number), Path(name), (30, 40), 1000, "jpeg", bytes([number]) * 32, 5
     )
-    return replace(plain, **fields)  # type: ignore[arg-type] -- as each case says
+    return replace(plain, **fields)
 
 
 class Told:

@@ -13,9 +13,13 @@ from ambience.core.features import Feature, Image
 from ambience.core.region import Region
 from ambience.imaging.decoder_pool import Answer, Order, shared_pool
 from ambience.imaging.encoding import LONGEST_SIDE
-from ambience.imaging.limits import DEFAULT_LIMITS, Limits
+from ambience.imaging.limits import DEFAULT_LIMITS, MEBI, Limits
 from ambience.imaging.opening import ImageInfo
 from ambience.imaging.provenance import Provenance
+
+# Decodes 1.5 megapixels, and a JPEG of 12 at the scale of a working image.
+_PREPAID = 32 * MEBI
+_OFTEN = frozenset({"features", "saved_from"})  # asked of every file of a folder
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,7 +174,8 @@ def part(data: bytes, region: Region, *, limits: Limits = DEFAULT_LIMITS) -> byt
 
 
 def _made(task: str, options: Mapping[str, Any], data: bytes, limits: Limits) -> Answer:
-    order = Order(task, options, data, limits, current_caller())
+    prepaid = min(_PREPAID, limits.decoding_bytes) if task in _OFTEN else 0
+    order = Order(task, options, data, limits, current_caller(), prepaid)
     answer = shared_pool().run(order)
     if answer.failure is not None:
         raise answer.failure

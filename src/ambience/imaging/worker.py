@@ -99,21 +99,24 @@ def _answered(
         info = _info(opened.info)
 
         def permit(cost: int) -> None:
-            clock.stop()
-            send(sink, {"info": info, "cost": cost})
-            if not receive(source)[0]["go"]:
-                raise _Refused  # noqa: TRY301 -- through all that decodes
-            clock.start()
+            if cost > header["prepaid"]:
+                clock.stop()
+                send(sink, {"info": info, "cost": cost})
+                if not receive(source)[0]["go"]:
+                    raise _Refused  # noqa: TRY301 -- through all that decodes
+                clock.start()
             _limit(round(_SLACK * cost) + _SLACK_BYTES + _THREADS_BYTES)
 
         task, options = header["task"], header["options"]
         with _unlimited_after(), clock.running(), damage_translated(sniff(data)):
             if task != "features":
-                return _TASKS[task](opened, options, permit)
+                result, parts = _TASKS[task](opened, options, permit)
+                return result | {"info": info}, parts
             known = provenance(opened)
             image = decoding.working_image(opened, permit)
         # Of a working size, features cost little; a mistake in one is no damaged file.
-        return _extracted(image, known, options)
+        result, parts = _extracted(image, known, options)
+        return result | {"info": info}, parts
     except _Refused:
         return None
     except BadInputError as error:
