@@ -158,11 +158,11 @@ def test_duplicates_are_listed_with_the_one_to_keep(
     for name in ("blank.png", "blank too.png"):
         (folder / name).write_bytes(blank_page())
     assert main(["duplicates"]) == 0
-    assert "no duplicates" in capsys.readouterr().out
+    assert "no duplicates" in capsys.readouterr().err
     main(["import", str(folder)])
     capsys.readouterr()
     assert main(["duplicates"]) == 0
-    assert "3 groups, 3 images that could go" in capsys.readouterr().out
+    assert "3 groups, 3 images that could go" in capsys.readouterr().err
     groups = {
         group["keeper"]["name"]: [match["relation"] for match in group["others"]]
         for group in run_json(capsys, "duplicates", "--turned")

@@ -15,6 +15,7 @@ from ambience.core.orientation import Orientation
 from ambience.imaging import ImageFile
 from ambience.services.phash.extract import (
     BITS,
+    MIN_QUALITY,
     SIDE,
     PHashExtractor,
     hash_bits,
@@ -23,7 +24,6 @@ from ambience.services.phash.extract import (
     quality,
     turn,
 )
-from ambience.services.phash.service import MIN_QUALITY
 from tests.drawing import drawn_image
 
 EXTRACTOR = PHashExtractor()

@@ -1,69 +1,213 @@
 """``ambience duplicates``: lists groups of images that are the same picture."""
 
 import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from ambience.catalog import ImageRecord
 from ambience.cli.options import settings_from
-from ambience.cli.output import AnswerConsole, print_json
+from ambience.cli.output import (
+    AnswerConsole,
+    failures_json,
+    print_json,
+    progress_bar,
+)
+from ambience.cli.tables import people_size, print_entries
 from ambience.cli.terminal_text import shown
 from ambience.core.errors import BadParameterError
-from ambience.core.features import ImageId
-from ambience.gateway.routes.schemas import claim_answer, image_answer
-from ambience.library.system import System
-from ambience.search.duplicates import DuplicateFinder, DuplicateGroup
+from ambience.core.matches import score_text
+from ambience.core.settings import Settings
+from ambience.ingest.importer import Progress
+from ambience.library.from_settings import data_path, limits_from
+from ambience.search.duplicate_groups import Duplicate, DuplicateGroup
+from ambience.search.folder_duplicates import (
+    FolderDuplicates,
+    OnProgress,
+    folder_duplicates,
+)
+from ambience.search.listed_image import ListedImage
 
-_MAX_RADIUS = 96  # beyond, unrelated images begin to form chains
+_MAX_RADIUS = 96  # as far as copies are that only were recompressed or recolored
 
 
 def run(options: argparse.Namespace) -> int:
     """Find the groups and print them."""
     if not 0 <= options.radius <= _MAX_RADIUS:
         raise BadParameterError(f"--radius must be between 0 and {_MAX_RADIUS}")
-    with System.open(settings_from(options), to_write=False) as system:
-        finder = DuplicateFinder(
-            system.parts.services,
-            system.parts.catalog,
-            system.parts.searcher.calibration,
-        )
-        groups = finder.groups(radius=options.radius, turned=options.turned)
-        ids = [match.image_id for group in groups for match in group.others]
-        records = {r.image_id: r for r in system.parts.catalog.find(ids)}
-        if options.json:
-            print_json([_json(group) for group in groups])
-        else:
-            _print(groups, records)
+    settings = settings_from(options)
+    if options.folders:
+        return _run_folders(options, settings)
+    groups = _library_groups(options, settings)
+    if options.json:
+        print_json([_json(group, in_library=True) for group in groups])
+    else:
+        _print(groups, in_library=True)
     return 0
 
 
-def _json(group: DuplicateGroup) -> dict[str, Any]:
+def _run_folders(options: argparse.Namespace, settings: Settings) -> int:
+    data = data_path(settings)
+    with _progress(quiet=options.json) as on_progress:
+        found = folder_duplicates(
+            options.folders,
+            radius=options.radius,
+            parts=options.parts,
+            limits=limits_from(settings),
+            leave_out=data,
+            on_progress=on_progress,
+        )
+    if options.json:
+        print_json(
+            {
+                "groups": [_json(group, in_library=False) for group in found.groups],
+                "images": found.looked_at,
+                "failed": failures_json(found.failed),
+                "unreadable": failures_json(found.unreadable),
+            }
+        )
+    else:
+        _print(found.groups, in_library=False)
+        for failure in (*found.unreadable, *found.failed):
+            print(shown(f"  {failure.path}: {failure.reason}"), file=sys.stderr)
+    return _exit_code(found)
+
+
+def _exit_code(found: FolderDuplicates) -> int:
+    """Return 1 if there was no image at all, or not all could be looked at, else 0."""
+    return 1 if found.unreadable or not found.looked_at else 0
+
+
+def _library_groups(
+    options: argparse.Namespace, settings: Settings
+) -> Sequence[DuplicateGroup]:
+    from ambience.library.system import System
+    from ambience.search.duplicates import library_duplicates
+
+    with (
+        System.open(settings, to_write=False) as system,
+        _progress(quiet=options.json) as on_progress,
+    ):
+        return library_duplicates(
+            system.parts.services,
+            system.parts.catalog,
+            system.parts.originals,
+            radius=options.radius,
+            turned=options.turned,
+            parts=options.parts,
+            calibration=system.parts.searcher.calibration,
+            limits=system.parts.limits,
+            on_progress=on_progress,
+        )
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[OnProgress]:
+    """Show each step as it is under way."""
+    with ExitStack() as shown_now:
+        steps: dict[str, Any] = {}
+
+        def on_progress(step: str, progress: Progress) -> None:
+            if step not in steps:
+                shown_now.close()  # the step before is done
+                steps[step] = shown_now.enter_context(progress_bar(step, quiet=quiet))
+            steps[step](progress)
+
+        yield on_progress
+
+
+def _json(group: DuplicateGroup, *, in_library: bool) -> dict[str, Any]:
+    def of(duplicates: Sequence[Duplicate]) -> list[dict[str, Any]]:
+        return [
+            {
+                **_image_json(one.image, in_library=in_library),
+                "relation": str(one.match.relation),
+                "score": one.match.score,
+                "summary": one.match.summary,
+                "evidence": {n: dict(said) for n, said in one.match.evidence.items()},
+            }
+            for one in duplicates
+        ]
+
     return {
-        "keeper": image_answer(group.keeper).model_dump(mode="json"),
-        "others": [claim_answer(match).model_dump() for match in group.others],
+        "keeper": _image_json(group.keeper, in_library=in_library),
+        "others": of(group.others),
+        "parts": of(group.parts),
     }
 
 
-def _print(groups: list[DuplicateGroup], records: dict[ImageId, ImageRecord]) -> None:
-    console = AnswerConsole(highlight=False, soft_wrap=True)
-    if not groups:
-        console.print("no duplicates")
-        return
+def _image_json(image: ListedImage, *, in_library: bool) -> dict[str, Any]:
+    height, width = image.size
+    known = {"image_id": image.image_id} if in_library else {}
+    return known | {
+        "path": None if image.path is None else str(image.path),
+        "name": "" if image.path is None else image.path.name,
+        "width": width,
+        "height": height,
+        "format": image.format,
+        "byte_count": image.byte_count,
+        "sha256": image.sha256.hex(),
+        "missing": image.missing,
+    }
+
+
+def _print(groups: Sequence[DuplicateGroup], *, in_library: bool) -> None:
+    console = AnswerConsole(highlight=False)
     spare = sum(len(group.others) for group in groups)
-    console.print(
-        f"{_count(len(groups), 'group')}, {_count(spare, 'image')} that could go"
+    size = sum(one.image.byte_count for group in groups for one in group.others)
+    said = (
+        f"{_count(len(groups), 'group')}, {_count(spare, 'image')} that could go "
+        f"({people_size(size)})"
+        if groups
+        else "no duplicates"
     )
-    for group in groups:
-        console.print(f"\nkeep {_line(group.keeper)}")
-        for match in group.others:
-            line = _line(records[match.image_id])
-            console.print(f"     {line}: {match.summary}")
+    if console.is_terminal:
+        print(said)
+    print_entries(
+        console,
+        [
+            [
+                _cells(number, "keep", group.keeper, "", in_library=in_library),
+                *(
+                    _cells(
+                        number,
+                        str(one.match.relation),
+                        one.image,
+                        f"{score_text(one.match.score)} {one.match.summary}",
+                        in_library=in_library,
+                    )
+                    for one in (*group.others, *group.parts)
+                ),
+            ]
+            for number, group in enumerate(groups, 1)
+        ],
+    )
+    if not console.is_terminal:
+        # In a pipe, entries are all there is: what is said about them goes beside it.
+        sys.stdout.flush()
+        print(said, file=sys.stderr)
+
+
+def _cells(
+    number: int,
+    role: str,
+    image: ListedImage,
+    why: str,
+    *,
+    in_library: bool,
+) -> list[str]:
+    height, width = image.size
+    where = "not kept" if image.path is None else shown(image.path)
+    return [
+        str(number),
+        *([str(image.image_id)] if in_library else []),
+        role,
+        f"{width} x {height}",
+        people_size(image.byte_count),
+        why,
+        f"{where}{' (missing)' if image.missing else ''}",
+    ]
 
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _line(record: ImageRecord) -> str:
-    height, width = record.size
-    where = "uploaded" if record.path is None else shown(record.path)
-    return f"{record.image_id}  {width} x {height}  {record.byte_count} bytes  {where}"

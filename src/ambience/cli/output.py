@@ -20,7 +20,7 @@ from rich.progress import Task as BarTask
 from rich.text import Text
 
 from ambience.cli.terminal_text import shown
-from ambience.ingest import Failure, Progress, Report
+from ambience.ingest.importer import Failure, Progress, Report
 
 _PLAIN_EVERY = 1000  # files between two lines where there is no terminal to draw on
 
@@ -124,12 +124,13 @@ def report_json(report: Report) -> dict[str, Any]:
         "moved": report.moved,
         "missing": report.missing,
         "deleted": report.deleted,
-        "failed": _failures(report.failed),
-        "unreadable": _failures(report.unreadable),
+        "failed": failures_json(report.failed),
+        "unreadable": failures_json(report.unreadable),
         "unavailable": report.unavailable,
         "stopped": report.stopped,
     }
 
 
-def _failures(failures: Sequence[Failure]) -> list[dict[str, str]]:
+def failures_json(failures: Sequence[Failure]) -> list[dict[str, str]]:
+    """Return files that failed, and why, as JSON values."""
     return [{"path": str(f.path), "reason": f.reason} for f in failures]

@@ -165,17 +165,37 @@ def _add_duplicates(
         "duplicates",
         parents=[shared],
         help="list groups of images that are the same picture",
+        description=(
+            "List groups of images that are the same picture, each with the one to "
+            "keep: of the library, or of folders, which are only read. Nothing is "
+            "deleted."
+        ),
+    )
+    command.add_argument(
+        "folders",
+        nargs="*",
+        type=Path,
+        metavar="FOLDER",
+        help="look through these folders and files, and not through the library",
+    )
+    command.add_argument(
+        "--parts",
+        action="store_true",
+        help="also find crops, and images that show others; takes much longer",
     )
     command.add_argument(
         "--radius",
         type=int,
-        default=32,
-        help="how many of the 576 bits of the hash may differ (default: 32)",
+        default=64,
+        help="how many of the 576 bits of the hash may differ (default: 64)",
     )
     command.add_argument(
         "--turned",
         action="store_true",
-        help="also find mirrored and turned copies; takes eight times as long",
+        help=(
+            "in the library, also find mirrored and turned copies, which takes eight "
+            "times as long; in folders they are always found"
+        ),
     )
 
 

@@ -15,11 +15,11 @@ from ambience.core.errors import StoredDataError
 from ambience.core.settings import Settings
 from ambience.ingest import Alone, Report
 from ambience.library.damaged_stores import set_aside
+from ambience.library.from_settings import limits_from
 from ambience.library.system import (
     Repairs,
     data_folder,
     in_use,
-    limits_from,
 )
 from ambience.service import AnyService, Declaration, required
 from ambience.service.capabilities import ChecksFeatures, Rebuilds

@@ -2,16 +2,16 @@
 
 import argparse
 
-from rich.table import Table
-
 from ambience.cli.options import settings_from
 from ambience.cli.output import AnswerConsole, print_json
+from ambience.cli.tables import print_entries
 from ambience.cli.terminal_text import shown
 from ambience.core.errors import BadParameterError
+from ambience.core.matches import score_text
 from ambience.core.region import Region
 from ambience.fusion import MIN_SCORE
 from ambience.gateway.routes.schemas import reverse_search_answer
-from ambience.library.answers import LibraryMatch, SearchResult, score_text
+from ambience.library.answers import LibraryMatch, SearchResult
 from ambience.library.library import Library
 
 
@@ -49,12 +49,8 @@ def _print(result: SearchResult, *, known: int) -> None:
         for note in result.notes:
             console.print(shown(note))
         return
-    table = Table(box=None)
-    for heading in ("id", "score", "why", "where"):
-        table.add_column(heading, overflow="fold")
-    for match in result:
-        table.add_row(*_row(match))
-    console.print(table)
+    rows = [_row(match) for match in result]
+    print_entries(console, [rows], headings=("id", "score", "why", "where"))
 
 
 def _row(match: LibraryMatch) -> tuple[str, ...]:

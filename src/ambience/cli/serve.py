@@ -31,13 +31,13 @@ from ambience.imaging import decoding_ends, shared_pool
 from ambience.ingest import Progress
 from ambience.ingest.fetching.fetcher import Fetcher
 from ambience.ingest.folders import absolute
+from ambience.library.from_settings import limits_from
 from ambience.library.system import (
     System,
     data_folder,
     fetcher_from,
     in_use,
     is_readonly,
-    limits_from,
     open_services,
 )
 from ambience.web.admission import admission_from

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import ROUND_DOWN, Decimal
 from enum import StrEnum
 from typing import Any, assert_never
 
 from ambience.core.features import ImageId
+
+_SCORE_STEP = Decimal("0.001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ class FusedMatch:
         relation: The strongest claim the evidence carries.
         evidence: What each service measured, by service name, as JSON values.
         summary: The relation and its evidence in words, in one line.
+        by: The service whose measure says so, or ``file`` or ``pixels``.
     """
 
     image_id: ImageId
@@ -105,3 +109,9 @@ class FusedMatch:
     relation: Relation
     evidence: Mapping[str, Mapping[str, Any]]
     summary: str
+    by: str = ""
+
+
+def score_text(score: float) -> str:
+    """Return a score rounded down: only what is certain is shown as 1."""
+    return str(Decimal(str(score)).quantize(_SCORE_STEP, ROUND_DOWN))

@@ -20,7 +20,16 @@ class Orientation(StrEnum):
         """Whether it turns a left hand into a right one."""
         return self in _MIRRORS
 
+    @property
+    def inverse(self) -> "Orientation":
+        """What undoes it; all but two undo themselves."""
+        return _UNDONE.get(self, self)
 
+
+_UNDONE = {
+    Orientation.ROTATED_90: Orientation.ROTATED_270,
+    Orientation.ROTATED_270: Orientation.ROTATED_90,
+}
 _MIRRORS = frozenset(
     {
         Orientation.MIRRORED,

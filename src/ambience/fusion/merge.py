@@ -73,7 +73,9 @@ def fused_match(
     if claimed is None:
         return None
     words = _words(claimed, measures, belief.evidence)
-    return FusedMatch(image_id, claimed.score, claimed.relation, measures, words)
+    return FusedMatch(
+        image_id, claimed.score, claimed.relation, measures, words, claimed.by
+    )
 
 
 def _words(

@@ -43,6 +43,8 @@ class Order:
         data: The file.
         limits: What it may cost.
         caller: Who waits for it.
+        prepaid: Bytes of memory that it may take without asking. What takes more asks
+            as any other; the way there and back takes as long as a small image.
     """
 
     task: str
@@ -50,12 +52,18 @@ class Order:
     data: bytes
     limits: Limits
     caller: Caller
+    prepaid: int = 0
 
     @property
     def header(self) -> dict[str, Any]:
         """The message that goes before the file."""
         limits = asdict(self.limits)
-        return {"task": self.task, "options": self.options, "limits": limits}
+        return {
+            "task": self.task,
+            "options": self.options,
+            "limits": limits,
+            "prepaid": self.prepaid,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,11 +268,16 @@ class DecoderPool:
             OSError: The same.
         """
         caller, whole = order.caller, order.limits.decoding_bytes
-        with caller.on_leaving(worker.stop):
+        with (
+            self.memory.taken(order.prepaid, whole=whole, caller=caller),
+            caller.on_leaving(worker.stop),
+        ):
             worker.ask(order.header, order.data)
-            first, _ = worker.answer()
+            first, payload = worker.answer()
         if "error" in first:
             return _failed(first)
+        if "cost" not in first:
+            return Answer(_info(first), first, payload)
         info, cost = _info(first), int(first["cost"])
         if cost > whole:
             worker.ask({"go": False})

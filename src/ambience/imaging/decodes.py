@@ -1,6 +1,7 @@
 """What can be had from a file: decoded in another process, for whoever asks here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,32 @@ from numpy.typing import NDArray
 
 from ambience.core.cancellation import Caller, current_caller
 from ambience.core.errors import BadInputError, BadParameterError
-from ambience.core.features import Image
+from ambience.core.features import Feature, Image
 from ambience.core.region import Region
 from ambience.imaging.decoder_pool import Answer, Order, shared_pool
 from ambience.imaging.encoding import LONGEST_SIDE
-from ambience.imaging.limits import DEFAULT_LIMITS, Limits
+from ambience.imaging.limits import DEFAULT_LIMITS, MEBI, Limits
 from ambience.imaging.opening import ImageInfo
+from ambience.imaging.provenance import Provenance
+
+# Decodes 1.5 megapixels, and a JPEG of 12 at the scale of a working image.
+_PREPAID = 32 * MEBI
+_OFTEN = frozenset({"features", "saved_from"})  # asked of every file of a folder
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Extracted:
+    """What was made of a file where it was decoded; the pixels stay there.
+
+    Attributes:
+        info: Its header.
+        provenance: What the header tells of its past.
+        features: One for each extractor.
+    """
+
+    info: ImageInfo
+    provenance: Provenance
+    features: tuple[Feature, ...]
 
 
 def read(
@@ -34,6 +55,62 @@ def read(
     has_alpha = answer.result["has_alpha"]
     alpha = payload[end:].reshape(height, width) if has_alpha else None
     return answer.info, Image(pixels=pixels, alpha=alpha, size=answer.info.size)
+
+
+def extracted(
+    data: bytes, extractors: Sequence[str], *, limits: Limits = DEFAULT_LIMITS
+) -> Extracted:
+    """Return the features of a file's image, and what its header tells.
+
+    The extractors see what `ImageFile.image` is, so features are equal to those made
+    in this process. Only they are sent here, which for a small one takes far less
+    time than the pixels do.
+
+    Args:
+        data: The whole file.
+        extractors: Functions without arguments that return an `Extractor`, each as
+            ``module:name``.
+        limits: What the file may cost.
+
+    Raises:
+        BadInputError: What `full_pixels` raises, as `UnavailableError`.
+    """
+    answer = _made("features", {"extractors": list(extractors)}, data, limits)
+    if answer.info is None:
+        raise BadInputError("there is no header")
+    known, start = answer.result["provenance"], 0
+    features: list[Feature] = []
+    for told in answer.result["features"]:
+        shape, dtype = tuple(told["shape"]), np.dtype(told["dtype"])
+        count = shape[0] * shape[1]
+        rows = np.frombuffer(answer.payload, dtype, count, start).reshape(shape)
+        start += rows.nbytes
+        features.append(Feature(rows, told["quality"]))
+    past = Provenance(**{**known, "steps": tuple(known["steps"])})
+    return Extracted(answer.info, past, tuple(features))
+
+
+def saved_from(
+    data: bytes,
+    tables: Sequence[Sequence[int]],
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+) -> list[bool]:
+    """Tell which JPEGs an image of their size was decoded from and saved anew.
+
+    Args:
+        data: The whole file.
+        tables: The `Provenance.steps` of each JPEG.
+        limits: What the file may cost.
+
+    Raises:
+        BadInputError: What `full_pixels` raises, as `UnavailableError`.
+    """
+    options = {"tables": [list(steps) for steps in tables]}
+    answers: list[bool] = _made("saved_from", options, data, limits).result[
+        "saved_from"
+    ]
+    return answers
 
 
 def full_pixels(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
@@ -97,7 +174,8 @@ def part(data: bytes, region: Region, *, limits: Limits = DEFAULT_LIMITS) -> byt
 
 
 def _made(task: str, options: Mapping[str, Any], data: bytes, limits: Limits) -> Answer:
-    order = Order(task, options, data, limits, current_caller())
+    prepaid = min(_PREPAID, limits.decoding_bytes) if task in _OFTEN else 0
+    order = Order(task, options, data, limits, current_caller(), prepaid)
     answer = shared_pool().run(order)
     if answer.failure is not None:
         raise answer.failure

@@ -6,6 +6,7 @@ from typing import Final
 
 from ambience.imaging.tags import TagReader
 
+MAKE: Final = 0x010F
 ORIENTATION: Final = 0x0112
 DATE_TIME: Final = 0x0132
 EXIF_DIRECTORY: Final = 0x8769
@@ -26,10 +27,13 @@ class Exif:
     Attributes:
         orientation: 1 to 8 as in the standard; 1 is upright.
         taken_at: By the camera's clock, without a time zone.
+        names_camera: Whether it says who made the camera, or when the picture was
+            taken: programs that save a picture anew often drop both.
     """
 
     orientation: int = _UPRIGHT
     taken_at: datetime | None = None
+    names_camera: bool = False
 
 
 def read_exif(block: bytes) -> Exif:
@@ -48,6 +52,7 @@ def read_exif(block: bytes) -> Exif:
     return Exif(
         orientation=orientation,
         taken_at=next((date for date in map(_date, dates) if date), None),
+        names_camera=bool(tags.text(main, MAKE) or _date(dates[0])),
     )
 
 

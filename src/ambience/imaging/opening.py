@@ -50,6 +50,7 @@ class Opened:
         orientation: EXIF orientation still to be applied, 1 to 8.
         byte_count: Of the file.
         scans: How often a decode passes over all pixels; more than 1 only in a JPEG.
+        names_camera: See `Exif.names_camera`.
     """
 
     picture: Decoder
@@ -57,6 +58,7 @@ class Opened:
     orientation: int
     byte_count: int
     scans: int = 1
+    names_camera: bool = False
 
 
 def open_image(data: bytes, limits: Limits) -> Opened:
@@ -89,7 +91,7 @@ def open_image(data: bytes, limits: Limits) -> Opened:
         taken_at=exif.taken_at,
         frames=frames,
     )
-    return Opened(picture, info, exif.orientation, len(data), scans)
+    return Opened(picture, info, exif.orientation, len(data), scans, exif.names_camera)
 
 
 def _check_declared_size(data: bytes, kind: Format, limits: Limits) -> None:

@@ -14,10 +14,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias
 
+import numpy as np
+
 from ambience.core.errors import BadInputError
+from ambience.core.features import Extractor, Image
 from ambience.core.region import Region
 from ambience.imaging import decoding, encoding
 from ambience.imaging.decoders import damage_translated
@@ -25,12 +30,14 @@ from ambience.imaging.decoding import Permit
 from ambience.imaging.formats import sniff
 from ambience.imaging.limits import MEBI, Limits
 from ambience.imaging.opening import ImageInfo, Opened, open_image
+from ambience.imaging.provenance import Provenance, provenance, saved_from
 from ambience.imaging.wire import TOO_SLOW_CODE, receive, send
 
 _HEADER_BYTES: Final = 256 * MEBI  # texts of a PNG are unpacked to 16 MiB each
 _SLACK: Final = 1.5  # times what the pixels are known to take: samples of 10 bits
 _SLACK_BYTES: Final = 64 * MEBI
-_THREAD_BYTES: Final = 10 * MEBI  # stack of a decoder's thread; one for each processor
+# Stacks of a decoder's threads, one for each processor.
+_THREADS_BYTES: Final = 10 * MEBI * (os.cpu_count() or 1)
 
 Result: TypeAlias = tuple[dict[str, Any], list[bytes | memoryview]]
 
@@ -62,6 +69,7 @@ def _work(source: BinaryIO, sink: BinaryIO) -> None:
         # What was taken is free again before the other side learns that it is.
         del message
         gc.collect()  # decoders are in cycles with their pixels
+        gc.freeze()  # the rest stays: looking at it again takes as long as an image
         if answer is not None:
             result, parts = answer
             send(sink, result, *parts)
@@ -91,17 +99,24 @@ def _answered(
         info = _info(opened.info)
 
         def permit(cost: int) -> None:
-            clock.stop()
-            send(sink, {"info": info, "cost": cost})
-            if not receive(source)[0]["go"]:
-                raise _Refused  # noqa: TRY301 -- through all that decodes
-            clock.start()
-            threads = os.cpu_count() or 1
-            _limit(round(_SLACK * cost) + _SLACK_BYTES + _THREAD_BYTES * threads)
+            if cost > header["prepaid"]:
+                clock.stop()
+                send(sink, {"info": info, "cost": cost})
+                if not receive(source)[0]["go"]:
+                    raise _Refused  # noqa: TRY301 -- through all that decodes
+                clock.start()
+            _limit(round(_SLACK * cost) + _SLACK_BYTES + _THREADS_BYTES)
 
-        act = _TASKS[header["task"]]
+        task, options = header["task"], header["options"]
         with _unlimited_after(), clock.running(), damage_translated(sniff(data)):
-            return act(opened, header["options"], permit)
+            if task != "features":
+                result, parts = _TASKS[task](opened, options, permit)
+                return result | {"info": info}, parts
+            known = provenance(opened)
+            image = decoding.working_image(opened, permit)
+        # Of a working size, features cost little; a mistake in one is no damaged file.
+        result, parts = _extracted(image, known, options)
+        return result | {"info": info}, parts
     except _Refused:
         return None
     except BadInputError as error:
@@ -141,11 +156,40 @@ def _part(opened: Opened, options: Mapping[str, Any], permit: Permit) -> Result:
     return {}, [encoding.part(opened, Region(*options["region"]), permit)]
 
 
+def _saved_from(opened: Opened, options: Mapping[str, Any], permit: Permit) -> Result:
+    return {"saved_from": saved_from(opened, options["tables"], permit)}, []
+
+
+def _extracted(image: Image, known: Provenance, options: Mapping[str, Any]) -> Result:
+    """Return the features of an image at working size, by each extractor asked for."""
+    features = [_extractor(name).extract([image])[0] for name in options["extractors"]]
+    rows = [np.ascontiguousarray(feature.rows) for feature in features]
+    told = [
+        {"shape": own.shape, "dtype": own.dtype.str, "quality": feature.quality}
+        for own, feature in zip(rows, features, strict=True)
+    ]
+    past = {
+        "names_camera": known.names_camera,
+        "steps": known.steps,
+        "is_lossless": known.is_lossless,
+    }
+    return {"features": told, "provenance": past}, [own.data for own in rows]
+
+
+@cache
+def _extractor(name: str) -> Extractor:
+    """Return what ``module:function`` makes: imaging itself knows no extractor."""
+    module, _, function = name.partition(":")
+    extractor: Extractor = getattr(import_module(module), function)()
+    return extractor
+
+
 _TASKS: Final[Mapping[str, Callable[[Opened, Mapping[str, Any], Permit], Result]]] = {
     "working": _working,
     "full": _full,
     "rendition": _rendition,
     "part": _part,
+    "saved_from": _saved_from,
 }
 
 

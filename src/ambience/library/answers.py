@@ -2,17 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 from typing import Any
 
 from ambience.catalog import ImageRecord
 from ambience.core.features import ImageId
-from ambience.core.matches import FusedMatch, Relation
+from ambience.core.matches import FusedMatch, Relation, score_text
 from ambience.library.notebook import Figure, figures
 from ambience.search.reverse_search import ReverseSearch
-
-_STEP = Decimal("0.001")  # of a score that is shown
 
 Thumbnail = Callable[[ImageRecord], bytes | None]
 """Returns the thumbnail of an image as WebP, None where there is none."""
@@ -152,20 +149,17 @@ class DuplicateImages:
     Attributes:
         keeper: The one to keep.
         others: The others, and what each is to that one.
+        parts: Images that show a part of it, or show it among other things.
     """
 
     keeper: LibraryImage
     others: Sequence[LibraryMatch]
+    parts: Sequence[LibraryMatch] = ()
 
     def _repr_html_(self) -> str:
         keeper = _shown(self.keeper, "keep")
-        others = map(_shown_match, self.others)
+        others = map(_shown_match, [*self.others, *self.parts])
         return figures([keeper, *others])
-
-
-def score_text(score: float) -> str:
-    """Return a score rounded down: only what is certain is shown as 1."""
-    return str(Decimal(str(score)).quantize(_STEP, ROUND_DOWN))
 
 
 def _shown(image: LibraryImage, *said: str) -> Figure:

@@ -25,7 +25,7 @@ from ambience.library.answers import (
 )
 from ambience.library.questions import image_file, question
 from ambience.library.system import System, fetcher_from
-from ambience.search.duplicates import DuplicateFinder
+from ambience.search.duplicates import library_duplicates
 from ambience.service import MAX_K
 
 _log = logging.getLogger(__name__)
@@ -206,23 +206,35 @@ class Library:
         return self.search(image_id, k=k)
 
     def duplicates(
-        self, *, radius: int = _NEAR_BITS, turned: bool = True
+        self, *, radius: int = _NEAR_BITS, turned: bool = True, parts: bool = False
     ) -> Iterator[DuplicateImages]:
         """Find images that are the same picture, the largest groups first.
 
         Args:
             radius: How many of 576 bits of the hash may differ between neighbors.
             turned: Whether mirrored and turned copies count; takes eight times as long.
+            parts: Whether to find crops, and images that show others: as long as a
+                search with every image.
 
         Raises:
-            UnavailableError: If the service that finds them is not there.
+            UnavailableError: If a service that finds them is not there.
         """
-        parts = self.system.parts
-        finder = DuplicateFinder(
-            parts.services, parts.catalog, parts.searcher.calibration
-        )
-        for group in finder.groups(radius=radius, turned=turned):
-            yield DuplicateImages(self._image(group.keeper), self._found(group.others))
+        resources = self.system.parts
+        for group in library_duplicates(
+            resources.services,
+            resources.catalog,
+            resources.originals,
+            radius=radius,
+            turned=turned,
+            parts=parts,
+            calibration=resources.searcher.calibration,
+            limits=resources.limits,
+        ):
+            yield DuplicateImages(
+                self.image(group.keeper.image_id),
+                self._found([one.match for one in group.others]),
+                self._found([one.match for one in group.parts]),
+            )
 
     def remove(self, image_id: int) -> None:
         """Forget an image; a file of the user's is left alone.

@@ -9,8 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import platformdirs
-
 from ambience import registry
 from ambience.catalog import Catalog, Claims, Journal, Missed
 from ambience.catalog.database import Database
@@ -27,6 +25,7 @@ from ambience.imaging import Limits
 from ambience.ingest import Alone, Importer, Originals, Writer
 from ambience.ingest.fetching.fetcher import Fetcher
 from ambience.library.calibration_file import calibration_of, declared_evidence
+from ambience.library.from_settings import data_path, limits_from
 from ambience.library.resources import Resources
 from ambience.remote.remote_service import connect
 from ambience.search.reverse_search import ReverseSearcher
@@ -36,8 +35,6 @@ from ambience.service.unavailable_service import UnavailableService
 from ambience.sync import Comparison, Repairer, Upkeep
 
 _log = logging.getLogger(__name__)
-
-_MEBI = 2**20
 
 
 def data_folder(settings: Settings, *, to_write: bool = True) -> Path:
@@ -50,8 +47,7 @@ def data_folder(settings: Settings, *, to_write: bool = True) -> Path:
     Raises:
         BadParameterError: If it can't be made, read or written to.
     """
-    data = settings.data or Path(platformdirs.user_data_path("ambience"))
-    data = data.expanduser().absolute()
+    data = data_path(settings)
     try:
         data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -75,18 +71,6 @@ def data_folder(settings: Settings, *, to_write: bool = True) -> Path:
 def is_readonly(data: Path) -> bool:
     """Whether nothing can be written to a data folder: by its rights, or its disk."""
     return data.exists() and not os.access(data, os.W_OK)
-
-
-def limits_from(settings: Settings) -> Limits:
-    """Return what images may cost."""
-    limits = settings.limits
-    return Limits(
-        max_bytes=limits.max_file_mib * _MEBI,
-        max_megapixels=limits.max_megapixels,
-        max_frames=limits.max_frames,
-        max_decode_s=limits.max_decode_s,
-        decoding_bytes=limits.decoding_mib * _MEBI,
-    )
 
 
 def fetcher_from(settings: Settings, *, alone: bool) -> Fetcher | None:

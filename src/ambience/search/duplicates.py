@@ -1,96 +1,90 @@
-"""Finds groups of images that are the same picture, and which one to keep."""
+"""Finds the duplicates in a library, by what its services keep."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ambience.catalog import Catalog, ImageRecord
-from ambience.core.errors import UnavailableError
+from ambience.core.errors import (
+    BadInputError,
+    CorruptDataError,
+    NotFoundError,
+    UnavailableError,
+)
 from ambience.core.features import ImageId
-from ambience.core.matches import FusedMatch
-from ambience.fusion import Belief, Calibration, fused_match
-from ambience.service import AnyService
-from ambience.service.capabilities import Groups
+from ambience.fusion import Calibration, Proof
+from ambience.imaging import Limits, Provenance, extracted, saved_from
+from ambience.ingest import Originals
+from ambience.ingest.image_files import ImageFiles
+from ambience.ingest.importer import Progress
+from ambience.search.duplicate_groups import DuplicateGroup, GroupMaker, Placements
+from ambience.search.listed_image import ListedImage
+from ambience.service import AnyService, required
+from ambience.service.capabilities import Groups, HoldsImages, SearchesImages
+from ambience.service.search_request import SearchRequest
+
+_PAGE = 1000  # ids asked for at once
+_NEAREST = 20  # as many as a search looks at for its first page
+_NOT_READ = (NotFoundError, CorruptDataError, BadInputError)  # gone, or changed
 
 
-@dataclass(frozen=True, slots=True)
-class DuplicateGroup:
-    """Images that are the same picture.
-
-    Attributes:
-        keeper: The one with most pixels, then most bytes, then the oldest.
-        others: What each other one is to the keeper, best first.
-    """
-
-    keeper: ImageRecord
-    others: Sequence[FusedMatch]
-
-
-class DuplicateFinder:
-    """Groups the images of a library by perceptual hash and by content.
+def library_duplicates(  # noqa: PLR0913 -- its parts, each passed in by name
+    services: Sequence[AnyService],
+    catalog: Catalog,
+    originals: Originals,
+    *,
+    radius: int,
+    turned: bool,
+    parts: bool,
+    calibration: Calibration,
+    limits: Limits,
+    on_progress: Callable[[str, Progress], object] = lambda *_: None,
+) -> list[DuplicateGroup]:
+    """Group the images of a library by perceptual hash and by content.
 
     Args:
         services: All there are; one in this process has to group images.
         catalog: Knows the images.
+        originals: Knows where their files are.
+        radius: How many bits of the hash may differ between neighbors.
+        turned: Also find mirrored and turned copies; takes eight times as long.
+        parts: Also find crops, and images that show others: every image is searched
+            with, by its keypoints.
         calibration: What distances are worth.
+        limits: What a file may cost, where it is read.
+        on_progress: Told of steps that take long.
 
     Raises:
-        UnavailableError: If none does.
+        UnavailableError: If none does, or, for parts, none proves copies by a part.
     """
-
-    def __init__(
-        self, services: Iterable[AnyService], catalog: Catalog, calibration: Calibration
-    ) -> None:
-        self._name, self._grouping = _grouping(services)
-        self._catalog = catalog
-        self._belief = Belief(calibration, {}, k=0)
-
-    def groups(self, *, radius: int, turned: bool = False) -> list[DuplicateGroup]:
-        """Return all groups, the largest first, ties by the keeper's id.
-
-        Args:
-            radius: How many bits of the hash may differ between neighbors.
-            turned: Also find mirrored and turned copies; takes eight times as long.
-        """
-        near = self._grouping.groups(radius=radius, turned=turned)
-        equal = self._catalog.with_equal_content()
-        groups = [self._group(ids) for ids in _joined([*near, *equal])]
-        found = [group for group in groups if group is not None]
-        return sorted(found, key=lambda g: (-len(g.others), g.keeper.image_id))
-
-    def _group(self, ids: Sequence[ImageId]) -> DuplicateGroup | None:
-        records = self._catalog.find(ids)
-        if len(records) < 2:  # noqa: PLR2004 -- the others are in no catalog
-            return None
-        keeper = min(records, key=_rank)
-        others = [record for record in records if record is not keeper]
-        hashed = {
-            match.image_id: {"distance": match.distance, **match.details}
-            for match in self._grouping.compare(
-                keeper.image_id, [record.image_id for record in others]
-            )
-        }
-        matches: list[FusedMatch] = []
-        for record in others:
-            evidence: dict[str, dict[str, Any]] = {}
-            if record.sha256 == keeper.sha256:
-                evidence["file"] = {"sha256": record.sha256.hex()}
-            if record.image_id in hashed:
-                evidence[self._name] = hashed[record.image_id]
-            found = fused_match(record.image_id, evidence, self._belief, min_score=0.0)
-            if found is not None:
-                matches.append(found)
-        matches.sort(key=lambda match: (-match.score, match.image_id))
-        return DuplicateGroup(keeper, matches)
-
-
-def _rank(record: ImageRecord) -> tuple[bool, int, int, int]:
-    height, width = record.size
-    return record.missing, -height * width, -record.byte_count, record.image_id
+    whole, hashes = _grouping(services)
+    placements: Placements = {}
+    part = ""
+    if parts:
+        locating = _locating(services, calibration)
+        part, placements = locating.name, _placements(locating, on_progress)
+    near = [
+        *hashes.groups(radius=radius, turned=turned),
+        *catalog.with_equal_content(),
+    ]
+    wanted = {image_id for group in near for image_id in group}
+    wanted.update(image_id for pair in placements for image_id in pair)
+    records = {record.image_id: record for record in catalog.find(sorted(wanted))}
+    maker = GroupMaker(
+        {i: _listed(record, originals) for i, record in records.items()},
+        whole=whole,
+        part=part,
+        compare=hashes.compare,
+        placements=placements,
+        past=_KeptPast(records, ImageFiles(originals, limits=limits), limits),
+        calibration=calibration,
+        threads=os.cpu_count() or 1,
+    )
+    return maker.groups(near)
 
 
 def _grouping(services: Iterable[AnyService]) -> tuple[str, Groups]:
+    """Return the service that groups images, and its name."""
     for service in services:
         found = service.ability(Groups)
         if found is not None:
@@ -101,21 +95,76 @@ def _grouping(services: Iterable[AnyService]) -> tuple[str, Groups]:
     )
 
 
-def _joined(groups: Iterable[Sequence[ImageId]]) -> list[list[ImageId]]:
-    """Join groups that share an image; each comes back sorted."""
-    parent: dict[ImageId, ImageId] = {}
+def _locating(services: Iterable[AnyService], calibration: Calibration) -> AnyService:
+    """Return the service that proves copies by a part of them."""
+    for service in services:
+        own = calibration.evidence.get(service.name)
+        if own is not None and own.proves is Proof.PART:
+            return service
+    raise UnavailableError("parts are found by local_features: add it to `enabled`")
 
-    def root(image_id: ImageId) -> ImageId:
-        while parent[image_id] != image_id:
-            parent[image_id] = parent[parent[image_id]]
-            image_id = parent[image_id]
-        return image_id
 
-    for group in groups:
-        for image_id in group:
-            parent.setdefault(image_id, image_id)
-            parent[root(image_id)] = root(group[0])
-    joined: defaultdict[ImageId, list[ImageId]] = defaultdict(list)
-    for image_id in sorted(parent):
-        joined[root(image_id)].append(image_id)
-    return list(joined.values())
+def _placements(
+    service: AnyService, on_progress: Callable[[str, Progress], object]
+) -> Placements:
+    """Search with every image for what shows a part of it."""
+    held, searched = required(service, HoldsImages), required(service, SearchesImages)
+    found: dict[tuple[ImageId, ImageId], Mapping[str, Any]] = {}
+    total, done, after = int(service.status().get("count", 0)), 0, None
+    while ids := held.ids(after=after, limit=_PAGE):
+        for image_id in ids:
+            try:
+                answer = searched.search_by_id(image_id, SearchRequest(k=_NEAREST))
+            except NotFoundError:  # deleted meanwhile
+                continue
+            for match in answer.matches:
+                if "transform" in match.details:
+                    told = {"distance": match.distance, **match.details}
+                    found.setdefault((image_id, match.image_id), told)
+            done += 1
+            on_progress("comparing", Progress(done, max(done, total)))
+        after = ids[-1]
+    return found
+
+
+def _listed(record: ImageRecord, originals: Originals) -> ListedImage:
+    return ListedImage(
+        record.image_id,
+        originals.file_of(record),
+        record.size,
+        record.byte_count,
+        record.format,
+        record.sha256,
+        record.modified_ns,
+        record.missing,
+    )
+
+
+class _KeptPast:
+    """What the files of a library tell of their past, as far as they are there."""
+
+    def __init__(
+        self,
+        records: Mapping[ImageId, ImageRecord],
+        files: ImageFiles,
+        limits: Limits,
+    ) -> None:
+        self._records = records
+        self._files = files
+        self._limits = limits
+
+    def provenance(self, image: ListedImage) -> Provenance:
+        try:
+            data = self._files.read(self._records[image.image_id])
+            return extracted(data, (), limits=self._limits).provenance
+        except _NOT_READ:
+            return Provenance()
+
+    def saved_from(
+        self, image: ListedImage, tables: Sequence[Sequence[int]]
+    ) -> list[bool]:
+        try:
+            data = self._files.read(self._records[image.image_id])
+            return saved_from(data, tables, limits=self._limits)
+        except _NOT_READ:
+            return [False] * len(tables)

@@ -167,6 +167,11 @@ class LocalFeaturesExtractor:
         return Feature(pack(keypoints), _quality(keypoints))
 
 
+def rootsift_extractor() -> LocalFeaturesExtractor:
+    """Return the extractor that needs no network."""
+    return LocalFeaturesExtractor(RootSift())
+
+
 def detect(image: Image, *, side: int, count: int) -> list[Found]:
     """Find keypoints spread over an image.
 

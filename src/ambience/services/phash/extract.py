@@ -22,6 +22,10 @@ BITS = SIDE * SIDE
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _WHITE = _OPAQUE = 255
 
+# Photographs, drawings and pages of text have 0.7 and more; skies, gradients and
+# blank pages 0.15 and less, and their hashes differ at random when recompressed.
+MIN_QUALITY = 0.3
+
 # Coefficients are scaled as those of an orthonormal DCT of a 96 x 96 image would be,
 # whatever the image's size, so that one number says what is noise.
 _REFERENCE_SIDE = 96
@@ -160,7 +164,9 @@ def quality(coefficients: Coefficients) -> float:
 def _feature(coefficients: Sequence[Coefficients]) -> Feature:
     kept, best = telling(coefficients)
     hashes = np.stack([hash_bits(c) for c in kept])
-    return Feature(np.unique(hashes, axis=0), best)
+    if len(hashes) > 1:  # a transparent image; sorting takes as long as hashing
+        hashes = np.unique(hashes, axis=0)
+    return Feature(hashes, best)
 
 
 @lru_cache(maxsize=2048)  # a few MB: working sizes are at most 640 a side

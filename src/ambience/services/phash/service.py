@@ -4,16 +4,12 @@ from ambience.core.settings import ServiceSettings
 from ambience.service import ServiceSpec, one_feature
 from ambience.service.capabilities import RETRIEVAL, Groups
 from ambience.services.phash.evidence import EVIDENCE
-from ambience.services.phash.extract import PHashExtractor
+from ambience.services.phash.extract import MIN_QUALITY, PHashExtractor
 
 
 class PHashSettings(ServiceSettings):
     """``[services.phash]``: nothing beyond what every service has."""
 
-
-# Photographs, drawings and pages of text have 0.7 and more; skies, gradients and
-# blank pages 0.15 and less, and their hashes differ at random when recompressed.
-MIN_QUALITY = 0.3
 
 SERVICE = ServiceSpec(
     name="phash",
