@@ -28,6 +28,11 @@ _REFERENCE_SIDE = 96
 _NOISE = 2.0  # standard deviation that JPEG at quality 30 adds to a coefficient
 _HAIR = 0.01  # float rounding stays below it: exact zeros hash alike everywhere
 
+# Multiplications in one matrix product. OpenBLAS spreads larger ones over threads that
+# then spin for 25 ms each: more than the whole hash takes, and from other images' time.
+_PRODUCT = 2**18
+_LANES = 16  # columns that its kernels take together
+
 # A transparent image is hashed on these gray backgrounds; a coefficient is linear in
 # the background, so any other one is at most 32 levels from a stored one.
 _BACKGROUNDS = (255, 191, 127, 64, 0)
@@ -128,7 +133,8 @@ def low_frequencies(gray: NDArray[np.floating[Any]]) -> Coefficients:
         Shape ``(SIDE, SIDE)``. Frequencies that an image is too small to have are zero.
     """
     height, width = gray.shape
-    return np.asarray(_cosines(height) @ gray @ _cosines(width).T, np.float32)
+    down = _product(_cosines(height), gray.astype(np.float32, copy=False))
+    return _product(_cosines(width), down.T).T
 
 
 def hash_bits(coefficients: Coefficients) -> Rows:
@@ -161,6 +167,18 @@ def _feature(coefficients: Sequence[Coefficients]) -> Feature:
     kept, best = telling(coefficients)
     hashes = np.stack([hash_bits(c) for c in kept])
     return Feature(np.unique(hashes, axis=0), best)
+
+
+def _product(
+    rows: NDArray[np.float32], matrix: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return ``rows @ matrix``, taken in parts of at most `_PRODUCT`."""
+    columns = max(1, _PRODUCT // max(1, rows.size) // _LANES) * _LANES
+    product = np.empty((len(rows), matrix.shape[1]), np.float32)
+    for start in range(0, matrix.shape[1], columns):
+        part = slice(start, start + columns)
+        product[:, part] = rows @ matrix[:, part]
+    return product
 
 
 @lru_cache(maxsize=2048)  # a few MB: working sizes are at most 640 a side
