@@ -26,7 +26,7 @@ from scipy.fft import dct
 from tables import print_table
 
 from ambience.imaging import DEFAULT_LIMITS, WORKING_SIDE, ImageFile, thumbnail
-from ambience.imaging.decoding import working_image
+from ambience.imaging.decoding import working_images
 from ambience.imaging.opening import open_image
 from ambience.services.color.extract import ColorExtractor
 from ambience.services.local_features.extract import LocalFeaturesExtractor, RootSift
@@ -50,7 +50,7 @@ def bare_scaled_decode(data: bytes) -> None:
 
 def decode_here(data: bytes) -> object:
     """Decode to working size in this process."""
-    return working_image(open_image(data, DEFAULT_LIMITS))
+    return working_images(open_image(data, DEFAULT_LIMITS), [WORKING_SIDE])
 
 
 def decode_apart(data: bytes) -> object:

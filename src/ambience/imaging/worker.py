@@ -118,13 +118,20 @@ def _info(info: ImageInfo) -> dict[str, Any]:
     }
 
 
-def _working(opened: Opened, _: Mapping[str, Any], permit: Permit) -> Result:
-    image = decoding.working_image(opened, permit)
-    parts = [image.pixels.data]
-    if image.alpha is not None:
-        parts.append(image.alpha.data)
-    shape = image.pixels.shape
-    return {"shape": shape, "has_alpha": image.alpha is not None}, [*parts]
+def _working(opened: Opened, options: Mapping[str, Any], permit: Permit) -> Result:
+    sides = options["sides"]
+    made = decoding.working_images(opened, sides, permit)
+    images = list({id(image): image for image in made.values()}.values())
+    parts: list[bytes | memoryview] = []
+    for image in images:
+        parts.append(image.pixels.data)
+        parts += [] if image.alpha is None else [image.alpha.data]
+    said = [
+        {"shape": image.pixels.shape, "has_alpha": image.alpha is not None}
+        for image in images
+    ]
+    numbers = {id(image): number for number, image in enumerate(images)}
+    return {"images": said, "of": [numbers[id(made[side])] for side in sides]}, parts
 
 
 def _full(opened: Opened, _: Mapping[str, Any], permit: Permit) -> Result:

@@ -4,7 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ambience.core.features import Feature, FeatureSpec, Image, Metric, Query, Rows
+from ambience.core.features import (
+    WORKING_SIDE,
+    Feature,
+    FeatureSpec,
+    Image,
+    Metric,
+    Query,
+    Rows,
+)
 
 CELLS = 8  # per channel
 BINS = CELLS**3
@@ -17,6 +25,7 @@ class ColorExtractor:
     """One histogram of 512 shares per image, compared by L1, 0 to 2."""
 
     spec = FeatureSpec(dim=BINS, dtype="uint16", metric=Metric.L1, scale=WHOLE)
+    working_side = WORKING_SIDE
 
     def extract(self, images: Sequence[Image]) -> list[Feature]:
         """See `Extractor.extract`."""

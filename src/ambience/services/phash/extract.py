@@ -13,7 +13,15 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ambience.core.features import Feature, FeatureSpec, Image, Metric, Query, Rows
+from ambience.core.features import (
+    WORKING_SIDE,
+    Feature,
+    FeatureSpec,
+    Image,
+    Metric,
+    Query,
+    Rows,
+)
 from ambience.core.orientation import Orientation
 
 SIDE = 24  # frequencies kept along each side: 576 bits
@@ -65,6 +73,7 @@ class PHashExtractor:
     """One 72-byte hash per image, compared by differing bits."""
 
     spec = FeatureSpec(dim=BITS // 8, dtype="uint8", metric=Metric.HAMMING)
+    working_side = WORKING_SIDE
 
     def extract(self, images: Sequence[Image]) -> list[Feature]:
         """See `Extractor.extract`."""
