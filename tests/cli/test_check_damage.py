@@ -85,7 +85,7 @@ def test_damaged_features_of_images_without_a_file_are_said(
         shutil.rmtree(data / "originals")
         system.parts.writer.claim("color", ImageId(2000))
         color = next(b for b in system.parts.backends if b.name == "color")
-        color.put({ImageId(2000): color.extract(ImageFile(NEW))})
+        color.put({ImageId(2000): color.extract([ImageFile(NEW)])[0]})
     flip_features(data, "color")
     answer = check("--repair")
     color_said = answer["services"]["color"]

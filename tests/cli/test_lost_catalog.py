@@ -150,7 +150,7 @@ def test_what_was_put_to_one_service_alone_is_known(data: Path, check: Check) ->
     with opened_system(data) as system:
         color = next(b for b in system.parts.backends if b.name == "color")
         system.parts.writer.claim("color", ImageId(7000))
-        color.put({ImageId(7000): color.extract(ImageFile(image(1)))})
+        color.put({ImageId(7000): color.extract([ImageFile(image(1))])[0]})
         assert 7000 in [
             m.image_id
             for m in color.search(ImageFile(image(1)), SearchRequest(k=5)).matches
@@ -158,7 +158,7 @@ def test_what_was_put_to_one_service_alone_is_known(data: Path, check: Check) ->
     assert check()["in_step"]
     with opened_system(data) as system:  # unknown where nobody claimed it
         color = next(b for b in system.parts.backends if b.name == "color")
-        color.put({ImageId(7001): color.extract(ImageFile(image(2)))})
+        color.put({ImageId(7001): color.extract([ImageFile(image(2))])[0]})
     color_said = check()["services"]["color"]
     assert (color_said["unknown"], color_said["first_unknown"]) == (1, 7001)
 
@@ -170,7 +170,7 @@ def test_a_catalog_from_before_claims_answers_all_it_finds(data: Path) -> None:
                 "UPDATE counters SET value = 0 WHERE name LIKE 'claims%'"
             )
         for backend in system.parts.backends:
-            extracted = backend.extract(ImageFile(image(2)))
+            extracted = backend.extract([ImageFile(image(2))])[0]
             backend.put({ImageId(7001): extracted})
         assert found_ids(system, image(2))[0] == 7001
         with system.database.transaction() as connection:

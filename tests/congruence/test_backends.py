@@ -97,7 +97,7 @@ def backend(request: pytest.FixtureRequest, local: LocalBackend) -> Iterator[Bac
 
 
 def fill(backend: Backend) -> None:
-    backend.put({i: backend.extract(image) for i, image in IMAGES.items()})
+    backend.put({i: backend.extract([image])[0] for i, image in IMAGES.items()})
 
 
 def test_every_way_gives_the_same_answers(
@@ -127,7 +127,7 @@ def test_an_image_finds_itself(backend: Backend) -> None:
 
 def test_an_index_of_one_finds_it_and_an_empty_one_nothing(backend: Backend) -> None:
     assert backend.search(IMAGES[ImageId(1)], SearchRequest(k=5)).matches == ()
-    backend.put({ImageId(1): backend.extract(IMAGES[ImageId(1)])})
+    backend.put({ImageId(1): backend.extract([IMAGES[ImageId(1)]])[0]})
     (match,) = backend.search(IMAGES[ImageId(1)], SearchRequest(k=5)).matches
     assert match.image_id == 1
 
@@ -145,7 +145,7 @@ def test_a_known_image_is_left_out_of_its_own_matches(backend: Backend) -> None:
 def test_adding_an_id_again_replaces_it(backend: Backend) -> None:
     fill(backend)
     other = ImageFile(encode(drawn_image(99, (60, 80))))
-    backend.put({ImageId(3): backend.extract(other)})
+    backend.put({ImageId(3): backend.extract([other])[0]})
     assert backend.status()["count"] == len(IMAGES)
     first = backend.search(other, SearchRequest(k=1)).matches[0]
     assert (first.image_id, first.distance) == (3, 0)
@@ -169,7 +169,7 @@ def test_what_it_has_is_listed_page_by_page(backend: Backend) -> None:
     assert backend.ids(limit=5) == []
     fill(backend)
     backend.remove([ImageId(3)])
-    backend.put({ImageId(2**53 - 1): backend.extract(IMAGES[ImageId(3)])})
+    backend.put({ImageId(2**53 - 1): backend.extract([IMAGES[ImageId(3)]])[0]})
     there = [0, 1, 2, *range(4, 12), 2**53 - 1]
     assert backend.ids(limit=100) == there
     assert backend.ids(limit=5) == there[:5]

@@ -66,7 +66,7 @@ def test_points_are_in_pixels_of_the_whole_image(system: System) -> None:
     (local,) = [b for b in system.parts.backends if b.name == "local_features"]
     assert isinstance(local, LocalBackend)
     image = ImageFile(encode(SCENE))
-    local.put({ImageId(1000): local.extract(image)})
+    local.put({ImageId(1000): local.extract([image])[0]})
 
     class WithPoints(LocalBackend):
         def search(self, image: ImageFile, request: SearchRequest) -> Answer:

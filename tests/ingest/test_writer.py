@@ -29,13 +29,14 @@ class FakeSink:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.working_side: int | None = None
         self.held: dict[ImageId, object] = {}
         self.fails: Exception | None = None
         self.store_id, self.seq = name, 0
         self.looks = 0  # how often its status was asked for
 
-    def extract(self, image: ImageFile) -> object:
-        return image.sha256
+    def extract(self, images: Sequence[ImageFile]) -> list[object]:
+        return [image.sha256 for image in images]
 
     def put(self, extracted: Mapping[ImageId, object]) -> None:
         self._answer()

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -29,7 +29,8 @@ class Slow(UnavailableBackend):
         self.at_once = self.most = 0
         self._lock = threading.Lock()
 
-    def extract(self, image: ImageFile) -> None:
+    def extract(self, images: Sequence[ImageFile]) -> list[None]:
+        (image,) = images
         with self._lock:
             self.at_once += len(image.data) // SIZE
             self.most = max(self.most, self.at_once)
@@ -37,6 +38,7 @@ class Slow(UnavailableBackend):
         assert self.go_on.wait(GUARD_S)
         with self._lock:
             self.at_once -= len(image.data) // SIZE
+        return [None]
 
 
 @pytest.fixture

@@ -29,8 +29,13 @@ class Sink(Protocol):
         """The service's name."""
         ...
 
-    def extract(self, image: ImageFile, /) -> object:
-        """Return what `put` needs to know of an image; from any thread."""
+    @property
+    def working_side(self) -> int | None:
+        """The longest side of the images it wants; ``None`` if it looks at none."""
+        ...
+
+    def extract(self, images: Sequence[ImageFile], /) -> Sequence[object]:
+        """Return what `put` needs to know of each image; from any thread."""
         ...
 
     def put(self, extracted: Mapping[ImageId, object], /) -> None:
@@ -56,9 +61,19 @@ class Sinks:
     def __init__(self, sinks: Sequence[Sink]) -> None:
         self._sinks = sinks
 
-    def extract(self, image: ImageFile) -> dict[str, object]:
-        """Return what each service needs to know of an image, by its name."""
-        return {sink.name: sink.extract(image) for sink in self._sinks}
+    @property
+    def sides(self) -> frozenset[int]:
+        """The longest sides of the images that the services want, in pixels."""
+        sides = (sink.working_side for sink in self._sinks)
+        return frozenset(side for side in sides if side is not None)
+
+    def extract(self, images: Sequence[ImageFile]) -> list[dict[str, object]]:
+        """Return what each service needs to know of each image, by its name."""
+        extracted = {sink.name: sink.extract(images) for sink in self._sinks}
+        return [
+            {name: of[number] for name, of in extracted.items()}
+            for number in range(len(images))
+        ]
 
     def put(
         self, extracted: Mapping[ImageId, Mapping[str, object]]

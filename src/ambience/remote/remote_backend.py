@@ -77,6 +77,7 @@ class RemoteBackend:
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         self.name = name
+        self.working_side = None
         self.options = options
         self.reads_words = reads_words
         self.timeout_s = timeout_s
@@ -91,9 +92,9 @@ class RemoteBackend:
         except AmbienceError as error:
             return {"name": self.name, "available": False, "reason": str(error)}
 
-    def extract(self, image: ImageFile) -> bytes:
-        """Return the file itself: features are made where the service runs."""
-        return image.data
+    def extract(self, images: Sequence[ImageFile]) -> list[bytes]:
+        """Return the files themselves: features are made where the service runs."""
+        return [image.data for image in images]
 
     def put(self, extracted: Mapping[ImageId, Any]) -> None:
         """See `Backend.put`."""

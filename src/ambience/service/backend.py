@@ -49,8 +49,13 @@ class Backend(Protocol):
         """Return how the service is doing, as JSON values."""
         ...
 
-    def extract(self, image: ImageFile, /) -> object:
-        """Return what `put` needs to know of an image."""
+    @property
+    def working_side(self) -> int | None:
+        """The longest side of the images it wants; ``None`` if it looks at none."""
+        ...
+
+    def extract(self, images: Sequence[ImageFile], /) -> Sequence[object]:
+        """Return what `put` needs to know of each image."""
         ...
 
     def put(self, extracted: Mapping[ImageId, Any], /) -> None:
@@ -139,9 +144,15 @@ class LocalBackend:
             "store": {"id": status.store_id, "seq": status.seq},
         }
 
-    def extract(self, image: ImageFile) -> Feature:
+    @property
+    def working_side(self) -> int:
+        """See `Backend.working_side`."""
+        return self.service.extractor.working_side
+
+    def extract(self, images: Sequence[ImageFile]) -> list[Feature]:
         """See `Backend.extract`."""
-        return self.service.extractor.extract([image.image])[0]
+        side = self.working_side
+        return self.service.extractor.extract([image.at(side) for image in images])
 
     def put(self, extracted: Mapping[ImageId, Any]) -> None:
         """See `Backend.put`."""
@@ -161,7 +172,7 @@ class LocalBackend:
         request: SearchRequest,
     ) -> Answer:
         """See `Backend.search`."""
-        return self.service.search(image.image, request)
+        return self.service.search(image.at(self.working_side), request)
 
     def search_by_id(
         self,
@@ -207,6 +218,7 @@ class UnavailableBackend:
         reads_words: bool = False,
     ) -> None:
         self.name = name
+        self.working_side = None
         self.options = options
         self.reads_words = reads_words
         self.timeout_s = TIMEOUT_S  # it answers at once
@@ -216,8 +228,9 @@ class UnavailableBackend:
         """See `Backend.status`."""
         return {"name": self.name, "available": False, "reason": self._reason}
 
-    def extract(self, _: ImageFile) -> None:
-        """Return nothing: there is nobody to make features."""
+    def extract(self, images: Sequence[ImageFile]) -> list[None]:
+        """Return nothing of each: there is nobody to make features."""
+        return [None for _ in images]
 
     def put(self, _: Mapping[ImageId, Any]) -> None:
         """See `Backend.put`."""

@@ -192,7 +192,8 @@ class Repairer:
         image = ImageFile(data, limits=self._limits)
         if image.sha256 != record.sha256:
             raise BadInputError("the file has changed: import its folder again")
-        return _Ready(record, service.extract(image), len(image.data))
+        (extracted,) = service.extract([image])
+        return _Ready(record, extracted, len(image.data))
 
     def _write(self, service: Sink, batch: Sequence[_Ready], made: MadeUp) -> None:
         try:

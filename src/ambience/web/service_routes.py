@@ -102,7 +102,7 @@ def _add_changes(
     def put(image_id: ImageIdPath, image: ImageData) -> None:
         """Add an image to this service alone, or replace it."""
         file = ImageFile(image, limits=limits)
-        extracted = backend.extract(file)
+        (extracted,) = backend.extract([file])
         claim(backend.name, ImageId(image_id))
         backend.put({ImageId(image_id): extracted})
 

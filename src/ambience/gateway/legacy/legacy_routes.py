@@ -108,7 +108,7 @@ def _change_routes(
         new, data = told
         file = ImageFile(data, limits=limits)
         image_id = ImageId(new.image_id)
-        extracted = backend.extract(file)
+        (extracted,) = backend.extract([file])
         with adding[image_id % _LOCKS]:
             if _holds(backend, image_id):
                 return PlainTextResponse(_TAKEN, HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -364,7 +364,7 @@ def _added(parts: Resources, image_id: ImageId, file: ImageFile) -> dict[str, st
         if not reasons[backend.name]:
             try:
                 parts.writer.claim(backend.name, image_id)
-                backend.put({image_id: backend.extract(file)})
+                backend.put({image_id: backend.extract([file])[0]})
             except (StoredDataError, UnavailableError) as error:
                 reasons[backend.name] = str(error)
     return reasons
