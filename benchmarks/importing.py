@@ -3,8 +3,13 @@
     python benchmarks/importing.py --images ~/Pictures
 
 A folder is imported as it is, and once more with its photographs enlarged to 12
-megapixels. Each import runs as the command does, in a process of its own, at three
-sizes; the folder is repeated with a changed byte where it has too few images.
+megapixels, with all services and with those alone that compare whole images. Each
+import runs as the command does, in a process of its own, at three sizes; the folder is
+repeated with a changed byte where it has too few images. "The original's way" is what
+its services do for each image, one after another (see ``extraction.py``), in a process
+for each processor, and nothing is stored. ``--beside`` names the ``src`` folder of
+another version, which imports the same in turn. Processor time includes that of the
+processes that decode, and means more than images a second where others are at work.
 """
 
 import argparse
@@ -16,15 +21,23 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from extraction import enlarged
+import cv2
+from extraction import enlarged, original_everything, original_keypoints
 from tables import print_table
 
+import ambience
+
 IMPORT = [sys.executable, "-c", "import ambience.cli as c, sys; sys.exit(c.main())"]
+HERE = Path(ambience.__file__).parents[1]
+WHOLE = ("phash", "color")
+SERVICES = {"all": (*WHOLE, "local_features"), "phash, color": WHOLE}
 
 
-def fill(folder: Path, files: list[bytes], count: int) -> None:
+def fill(folder: Path, files: Sequence[bytes], count: int) -> None:
     """Write ``count`` different files; what follows a JPEG's end is not looked at."""
     for number in range(count):
         data = files[number % len(files)] + number.to_bytes(4, "big")
@@ -48,27 +61,75 @@ def watched_peak_mb(process: "subprocess.Popen[bytes]") -> float:
     return peak_kb / 1024
 
 
-def imported(files: list[bytes], count: int, place: Path | None) -> list[str]:
-    """Import ``count`` files and return a row of the table."""
-    with tempfile.TemporaryDirectory(dir=place) as name:
-        photos, data = Path(name, "photos"), Path(name, "data")
-        photos.mkdir()
-        fill(photos, files, count)
+def cells(count: int, took_s: float, cpu_s: float, peak_mb: float) -> list[str]:
+    """Return what was measured as cells of the table."""
+    rate, cpu_ms = count / took_s, 1000 * cpu_s / count
+    return [str(count), f"{rate:.1f}", f"{cpu_ms:.1f}", f"{peak_mb:.0f}"]
+
+
+def imported(
+    photos: Path, place: Path | None, source: Path, services: str
+) -> list[str]:
+    """Import a folder with the sources of one version."""
+    enabled = json.dumps(SERVICES[services])
+    environment = {"PYTHONPATH": str(source), "AMBIENCE_ENABLED": enabled}
+    with tempfile.TemporaryDirectory(dir=place) as data:
         before_s = children_cpu_s()
         start = time.perf_counter()
-        command = [*IMPORT, "import", str(photos), "--data", str(data), "--json"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603 -- ours
+        command = [*IMPORT, "import", str(photos), "--data", data, "--json"]
+        process = subprocess.Popen(  # noqa: S603 -- ours
+            command, stdout=subprocess.PIPE, env={**os.environ, **environment}
+        )
         peak_mb = watched_peak_mb(process)
         out, _ = process.communicate()
         took_s = time.perf_counter() - start
-        cpu_s = children_cpu_s() - before_s
-        added = json.loads(out)["added"]
-    return [
-        str(added),
-        f"{added / took_s:.0f}",
-        f"{1000 * cpu_s / added:.1f}",
-        f"{peak_mb:.0f}",
-    ]
+    added = json.loads(out)["added"]
+    return cells(added, took_s, children_cpu_s() - before_s, peak_mb)
+
+
+def take_as_the_original(path: Path, services: str) -> None:
+    """Take what the original's services take of an image."""
+    data = path.read_bytes()
+    original_everything(data)
+    if services == "all":
+        original_keypoints(data)
+
+
+def original(photos: Path, services: str) -> list[str]:
+    """Take what the original's services take of each image in a folder."""
+    paths = list(photos.iterdir())
+    before_s = children_cpu_s()
+    start = time.perf_counter()
+    with ProcessPoolExecutor(initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        list(
+            pool.map(take_as_the_original, paths, [services] * len(paths), chunksize=4)
+        )
+    took_s = time.perf_counter() - start
+    return cells(len(paths), took_s, children_cpu_s() - before_s, 0)
+
+
+def rows(
+    size: str, files: Sequence[bytes], count: int, options: argparse.Namespace
+) -> Iterator[list[str]]:
+    """Measure ``count`` images of one size in every way."""
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        photos = Path(name)
+        fill(photos, files, count)
+        for _ in range(options.rounds):
+            for services in SERVICES:
+                versions = {"this": HERE}
+                if options.beside is not None:
+                    versions["beside"] = options.beside
+                for version, source in versions.items():
+                    measured = imported(photos, options.folder, source, services)
+                    yield [size, services, version, *measured]
+                if options.original:
+                    yield [
+                        size,
+                        services,
+                        "the original's way",
+                        *original(photos, services),
+                    ]
 
 
 def main() -> None:
@@ -76,19 +137,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--folder", type=Path, help="where to import to")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10_000])
-    parser.add_argument("--large-sizes", type=int, nargs="+", default=[20, 200])
+    parser.add_argument("--sizes", type=int, nargs="*", default=[100, 1000, 10_000])
+    parser.add_argument("--large-sizes", type=int, nargs="*", default=[20, 200])
+    parser.add_argument("--rounds", type=int, default=1, help="how often all in turn")
+    parser.add_argument("--beside", type=Path, help="src folder of another version")
+    parser.add_argument(
+        "--original", action="store_true", help="the original's way too"
+    )
     options = parser.parse_args()
     paths = sorted(p for p in options.images.iterdir() if p.suffix.lower() == ".jpg")
     small = [path.read_bytes() for path in paths]
     large = [enlarged(path, i) for i, path in enumerate(paths[:8])]
-    rows = [["as they are", *imported(small, n, options.folder)] for n in options.sizes]
-    rows += [
-        ["12 MP", *imported(large, n, options.folder)] for n in options.large_sizes
+    table = [
+        row for n in options.sizes for row in rows("as they are", small, n, options)
     ]
+    for n in options.large_sizes:
+        table += rows("12 MP", large, n, options)
     print(f"{os.cpu_count()} processors")
-    headings = ["images", "count", "a second", "CPU ms an image", "peak MB"]
-    print_table(headings, rows)
+    headings = ["images", "services", "version", "count"]
+    headings += ["a second", "CPU ms an image", "peak MB"]
+    print_table(headings, table)
 
 
 if __name__ == "__main__":

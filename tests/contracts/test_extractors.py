@@ -51,6 +51,11 @@ def test_one_feature_per_image_as_the_spec_says(
         assert 0 <= feature.quality <= 1
 
 
+def test_it_says_which_size_it_wants(extractor: Extractor) -> None:
+    # From the smallest that networks are trained on to where decoding again is cheaper.
+    assert 100 <= extractor.working_side <= 4000
+
+
 def test_batching_changes_nothing(extractor: Extractor, images: list[Image]) -> None:
     one_by_one = [extractor.extract([image])[0] for image in images]
     assert_equal(one_by_one, extractor.extract(images))

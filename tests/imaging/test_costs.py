@@ -35,10 +35,16 @@ def status(name):
 def part(opened, permit):
     encoding.part(opened, Region(0, 0, 900, 900), permit)
 
-first = decoding.working_image  # loads libraries
+def usual(opened, permit):
+    decoding.working_images(opened, [640], permit)
+
+def sizes(opened, permit):
+    decoding.working_images(opened, [1200, 640, 224], permit)
+
+first = usual  # loads libraries
 for name in sys.argv[1:]:
     data = Path(name).read_bytes()
-    for act in (first, decoding.working_image, decoding.full_pixels, part):
+    for act in (first, usual, sizes, decoding.full_pixels, part):
         gc.collect()
         Path("/proc/self/clear_refs").write_text("5")  # the peak is now
         before, cost = status("VmRSS") - len(data), []
@@ -104,7 +110,7 @@ def test_a_decode_takes_what_is_said_before(
         check=True,
     )
     lines = [line.split() for line in done.stdout.splitlines()]
-    assert len(lines) == 4 * len(VARIANTS)
+    assert len(lines) == 5 * len(VARIANTS)
     for file, act, said, taken in lines:
         assert int(taken) <= int(said), f"{Path(file).name}, {act}"
 
@@ -117,7 +123,7 @@ def test_a_large_webp_takes_little_more_than_its_pixels(
     pixels = drawn.width * drawn.height
     data = encoded(drawn, "WEBP", method=0)
     pool = DecoderPool(size=1)
-    order = Order("working", {}, data, Limits(), Caller(patient=True))
+    order = Order("working", {"sides": [640]}, data, Limits(), Caller(patient=True))
     assert pool.run(order).failure is None
     (worker,) = pool._idle  # noqa: SLF001 -- its memory is what is asked for
     status = Path(f"/proc/{worker.pid}/status").read_text()

@@ -37,7 +37,9 @@ posix = pytest.mark.skipif(os.name == "nt", reason="no process can be halted the
 def order(
     data: bytes = SMALL, limits: Limits = LONG, caller: Caller | None = None
 ) -> Order:
-    return Order("working", {}, data, limits, caller or Caller(patient=True))
+    return Order(
+        "working", {"sides": [640]}, data, limits, caller or Caller(patient=True)
+    )
 
 
 @pytest.fixture

@@ -300,7 +300,7 @@ def test_a_file_that_becomes_a_pipe_once_it_was_found_fails(
     os.mkfifo(path)
     importer = system.importer
     with pytest.raises(OSError, match="no regular file"):
-        importer._look_at(found[0], None, again=False)  # noqa: SLF001 -- too quick else
+        importer._look(found[0], None, again=False)  # noqa: SLF001 -- too quick else
 
 
 def test_a_file_larger_than_the_limit_is_reported(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ class FakeSink(FakeService):
 
     def __init__(self, name: str) -> None:
         super().__init__(name, HoldsImages)
+        self.working_side: int | None = None
         self.held: dict[ImageId, object] = {}
         self.fails: Exception | None = None
         self.store_id, self.seq = name, 0

@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 ImageId = NewType("ImageId", int)
 """The integer key of an image, ``0 <= image_id <= MAX_IMAGE_ID``."""
 
+WORKING_SIDE = 640
+"""Pixels of the longest side of an image, where an extractor wants no other size: finds
+crops to a third, and a 12 MP image has 40 times more pixels."""
+
 MAX_IMAGE_ID = 2**53 - 1  # the largest that JSON readers with 64-bit floats keep exact
 
 Rows: TypeAlias = NDArray[Any]
@@ -77,11 +81,11 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A decoded image at working size, as every service sees it.
+    """A decoded image at a working size, as the services that want that size see it.
 
     Attributes:
         pixels: Upright sRGB on white, shape ``(height, width, 3)``, ``uint8``,
-            read-only; the longest side is at most `ambience.imaging.WORKING_SIDE`.
+            read-only; the longest side is at most `Extractor.working_side`.
         alpha: Opacity at the same size, shape ``(height, width)``, ``uint8``, 255 is
             opaque; ``None`` for an image without transparency.
         size: Full ``(height, width)`` in pixels, as displayed.
@@ -114,6 +118,11 @@ class Extractor(Protocol):
     @property
     def spec(self) -> FeatureSpec:
         """What the rows are."""
+        ...
+
+    @property
+    def working_side(self) -> int:
+        """The longest side of the images it wants, in pixels; none is enlarged."""
         ...
 
     def extract(self, images: Sequence[Image]) -> list[Feature]:

@@ -1,5 +1,6 @@
 """The one place where bytes become pixels: formats, limits, orientation and color."""
 
+from ambience.core.features import WORKING_SIDE
 from ambience.imaging.decoder_pool import decoding_ends, shared_pool
 from ambience.imaging.decodes import (
     Extracted,
@@ -9,7 +10,6 @@ from ambience.imaging.decodes import (
     rendition,
     saved_from,
 )
-from ambience.imaging.decoding import WORKING_SIDE
 from ambience.imaging.encoding import THUMBNAIL_SIDE, png, thumbnail
 from ambience.imaging.formats import EXTENSIONS, Format, sniff
 from ambience.imaging.image_file import ImageFile

@@ -4,7 +4,7 @@ The figures are bytes for each pixel, measured on 24 megapixels of each format a
 (the largest resident size of the process, less what it was before).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from PIL import JpegImagePlugin
@@ -32,17 +32,17 @@ _BESIDE_OPACITY: Final = 2.5  # the same, if the last two have opacity as well
 
 
 def bytes_to_decode(
-    opened: Opened, stored: tuple[int, int], kept: tuple[int, int]
+    opened: Opened, stored: tuple[int, int], kept: Sequence[tuple[int, int]]
 ) -> int:
     """Return how many bytes of memory a decode takes at its peak, with its file.
 
     Args:
         opened: The file, its decoder set to the scale that it decodes at.
         stored: ``(width, height)`` of the pixels in the file.
-        kept: ``(width, height)`` of what is made of them.
+        kept: ``(width, height)`` of each size that is made of them.
     """
     picture, kind = opened.picture, opened.info.format
-    read, left = _area(picture.size), _area(kept)
+    read, left = _area(picture.size), sum(map(_area, kept))
     opacity = picture.has_transparency_data or kind is Format.WEBP
     core = _STORED.get(picture.mode, _COLOR)
     beside = _BESIDE.get(kind, 0.0)
@@ -52,7 +52,7 @@ def bytes_to_decode(
     flat = 1.0 if picture.mode == "L" and not opacity else _COLOR
     flattening = read * _WIDE.get(picture.mode, core + flat if core != flat else core)
     scaling = read * (flat + (_COLOR + 0.6 if opacity else 0.6))
-    whole = left == _area(stored)
+    whole = all(_area(size) == _area(stored) for size in kept)
     finishing = left * _finishing(opened, opacity=opacity) + read * flat * (not whole)
     if kind in {Format.AVIF, Format.HEIC}:  # whose decoder keeps what it had
         finishing += read * beside

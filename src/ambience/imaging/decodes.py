@@ -1,6 +1,6 @@
 """What can be had from a file: decoded in another process, for whoever asks here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,23 +38,35 @@ class Extracted:
 
 
 def read(
-    data: bytes, *, limits: Limits, caller: Caller
-) -> tuple[ImageInfo | None, Image | BadInputError]:
-    """Return a file's header, if it has one, and its image at working size or why not.
+    data: bytes, *, sides: Collection[int], limits: Limits, caller: Caller
+) -> tuple[ImageInfo | None, Mapping[int, Image] | BadInputError]:
+    """Return a file's header, if it has one, and its image at working sizes or why not.
+
+    Args:
+        data: The whole file.
+        sides: The longest side of each size, in pixels; see `working_images`.
+        limits: What the file may cost.
+        caller: Who waits for it.
 
     Raises:
         UnavailableError: Nothing can be decoded now.
     """
-    answer = shared_pool().run(Order("working", {}, data, limits, caller))
+    order = Order("working", {"sides": list(sides)}, data, limits, caller)
+    answer = shared_pool().run(order)
     if answer.failure is not None or answer.info is None:
         return answer.info, answer.failure or BadInputError("there is no header")
-    height, width, channels = answer.result["shape"]
-    payload = np.frombuffer(answer.payload, np.uint8)
-    end = height * width * channels
-    pixels = payload[:end].reshape(height, width, channels)
-    has_alpha = answer.result["has_alpha"]
-    alpha = payload[end:].reshape(height, width) if has_alpha else None
-    return answer.info, Image(pixels=pixels, alpha=alpha, size=answer.info.size)
+    payload, images = np.frombuffer(answer.payload, np.uint8), []
+    for said in answer.result["images"]:
+        height, width, channels = said["shape"]
+        pixels, payload = np.split(payload, [height * width * channels])
+        alpha = None
+        if said["has_alpha"]:
+            alpha, payload = np.split(payload, [height * width])
+            alpha = alpha.reshape(height, width)
+        pixels = pixels.reshape(height, width, channels)
+        images.append(Image(pixels=pixels, alpha=alpha, size=answer.info.size))
+    of = zip(sides, answer.result["of"], strict=True)
+    return answer.info, {side: images[number] for side, number in of}
 
 
 def extracted(

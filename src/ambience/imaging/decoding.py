@@ -1,6 +1,6 @@
 """Pixels: one decode from a file to what services, pages and comparisons see."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -15,8 +15,6 @@ from ambience.imaging.color import eight_bit, to_srgb
 from ambience.imaging.costs import bytes_to_decode
 from ambience.imaging.decoders import damage_translated
 from ambience.imaging.opening import Opened
-
-WORKING_SIDE = 640  # pixels: finds crops to a third; a 12 MP image is 40 times more
 
 OPAQUE: Final = 255
 
@@ -88,27 +86,42 @@ def decoded(
     """
     stored = opened.picture.size
     size = stored if longest_side is None else scaled_size(stored, longest_side)
-    with damage_translated(opened.info.format):
-        box = _draft(opened, longest_side) if size != stored else None
-        kept = size if region is None else (region.width, region.height)
-        permit(bytes_to_decode(opened, stored, kept))
-        return _decode(opened, size, box, region)
+    (made,) = _decode(opened, [size], region, permit)
+    return made
 
 
 def _decode(
     opened: Opened,
-    size: tuple[int, int],
-    box: tuple[float, float, float, float] | None,
+    sizes: Sequence[tuple[int, int]],
     region: Region | None,
-) -> Decoded:
+    permit: Permit,
+) -> list[Decoded]:
+    """Decode once and make each ``(width, height)``, the largest of them first."""
     picture = opened.picture
-    profile = picture.info.get("icc_profile")
-    picture.load()
-    flat = eight_bit(picture)
-    if flat is not picture:
-        picture.close()  # its pixels are not needed any more
-    if flat.size != size:
-        flat = flat.resize(size, FILTER, box)
+    stored = picture.size
+    with damage_translated(opened.info.format):
+        box = _draft(opened, max(sizes[0])) if sizes[0] != stored else None
+        kept = sizes if region is None else [(region.width, region.height)]
+        permit(bytes_to_decode(opened, stored, kept))
+        profile = picture.info.get("icc_profile")
+        picture.load()
+        flat = eight_bit(picture)
+        if flat is not picture:
+            picture.close()  # its pixels are not needed any more
+        scaled = [
+            flat if flat.size == size else flat.resize(size, FILTER, box)
+            for size in sizes
+        ]
+        del flat, picture  # as early as possible: they may be large
+        return [
+            _finished(scaled.pop(0), profile, opened, region) for _ in range(len(sizes))
+        ]
+
+
+def _finished(
+    flat: Pillow.Image, profile: object, opened: Opened, region: Region | None
+) -> Decoded:
+    """Return pixels turned upright, in sRGB, with their opacity apart."""
     if region is not None:
         flat = flat.crop(_as_stored(region, opened))
     if opened.orientation in _TURNS:
@@ -121,9 +134,32 @@ def _decode(
     return Decoded(to_srgb(flat, profile), alpha)
 
 
-def working_image(opened: Opened, permit: Permit = at_once) -> Image:
-    """Return the image at working size; raises what `decoded` raises."""
-    upright = decoded(opened, longest_side=WORKING_SIDE, permit=permit)
+def working_images(
+    opened: Opened, sides: Collection[int], permit: Permit = at_once
+) -> dict[int, Image]:
+    """Return the image at working sizes, all made of the pixels of one decode.
+
+    A JPEG is decoded at the smallest of the decoder's own scales that is large enough
+    for the largest size. Each size is then scaled from that, and none from another.
+
+    Args:
+        opened: What `open_image` returned.
+        sides: The longest sides wanted, in pixels; nothing is enlarged, so a small
+            image is the same at several of them.
+        permit: See `Permit`.
+
+    Raises:
+        BadInputError: What `decoded` raises.
+    """
+    stored = opened.picture.size
+    wanted = {side: scaled_size(stored, side) for side in sorted(sides, reverse=True)}
+    sizes = list(dict.fromkeys(wanted.values()))
+    uprights = _decode(opened, sizes, None, permit)
+    made = dict(zip(sizes, (_on_paper(it, opened) for it in uprights), strict=True))
+    return {side: made[size] for side, size in wanted.items()}
+
+
+def _on_paper(upright: Decoded, opened: Opened) -> Image:
     pixels = np.array(upright.rgb)
     alpha = None
     if upright.alpha is not None:

@@ -93,7 +93,7 @@ def _brightness(opened: Opened, permit: Permit) -> NDArray[np.float32]:
     with damage_translated(opened.info.format):
         if isinstance(picture, JpegImagePlugin.JpegImageFile):
             picture.draft("L", size)  # as it is stored: colors are never made of it
-        permit(bytes_to_decode(opened, size, size))
+        permit(bytes_to_decode(opened, size, [size]))
         picture.load()
         left, top = (max(0, side - _LOOKED_AT) // 2 // _BLOCK * _BLOCK for side in size)
         width, height = (

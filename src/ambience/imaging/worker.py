@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
@@ -113,9 +113,11 @@ def _answered(
                 result, parts = _TASKS[task](opened, options, permit)
                 return result | {"info": info}, parts
             known = provenance(opened)
-            image = decoding.working_image(opened, permit)
+            extractors = [_extractor(name) for name in options["extractors"]]
+            sides = {extractor.working_side for extractor in extractors}
+            images = decoding.working_images(opened, sides, permit) if sides else {}
         # Of a working size, features cost little; a mistake in one is no damaged file.
-        result, parts = _extracted(image, known, options)
+        result, parts = _extracted(extractors, images, known)
         return result | {"info": info}, parts
     except _Refused:
         return None
@@ -133,13 +135,20 @@ def _info(info: ImageInfo) -> dict[str, Any]:
     }
 
 
-def _working(opened: Opened, _: Mapping[str, Any], permit: Permit) -> Result:
-    image = decoding.working_image(opened, permit)
-    parts = [image.pixels.data]
-    if image.alpha is not None:
-        parts.append(image.alpha.data)
-    shape = image.pixels.shape
-    return {"shape": shape, "has_alpha": image.alpha is not None}, [*parts]
+def _working(opened: Opened, options: Mapping[str, Any], permit: Permit) -> Result:
+    sides = options["sides"]
+    made = decoding.working_images(opened, sides, permit)
+    images = list({id(image): image for image in made.values()}.values())
+    parts: list[bytes | memoryview] = []
+    for image in images:
+        parts.append(image.pixels.data)
+        parts += [] if image.alpha is None else [image.alpha.data]
+    said = [
+        {"shape": image.pixels.shape, "has_alpha": image.alpha is not None}
+        for image in images
+    ]
+    numbers = {id(image): number for number, image in enumerate(images)}
+    return {"images": said, "of": [numbers[id(made[side])] for side in sides]}, parts
 
 
 def _full(opened: Opened, _: Mapping[str, Any], permit: Permit) -> Result:
@@ -160,9 +169,11 @@ def _saved_from(opened: Opened, options: Mapping[str, Any], permit: Permit) -> R
     return {"saved_from": saved_from(opened, options["tables"], permit)}, []
 
 
-def _extracted(image: Image, known: Provenance, options: Mapping[str, Any]) -> Result:
-    """Return the features of an image at working size, by each extractor asked for."""
-    features = [_extractor(name).extract([image])[0] for name in options["extractors"]]
+def _extracted(
+    extractors: Sequence[Extractor], images: Mapping[int, Image], known: Provenance
+) -> Result:
+    """Return the features of an image, by each extractor from the size it wants."""
+    features = [one.extract([images[one.working_side]])[0] for one in extractors]
     rows = [np.ascontiguousarray(feature.rows) for feature in features]
     told = [
         {"shape": own.shape, "dtype": own.dtype.str, "quality": feature.quality}

@@ -21,6 +21,11 @@ _NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 _LATEST_NS = 2**63 - 1  # in the year 2262
 
+# Files in a part: a network takes most of what a batch can win it from so many images,
+# and a stop does not wait long for them.
+_TOGETHER = 8
+_TOGETHER_BYTES = 32 * 2**20  # and so much of them: they are in memory at the same time
+
 
 OnUnreadable: TypeAlias = Callable[[Path, OSError], object]
 """Told of a folder or file that can't be looked at, and why."""
@@ -186,3 +191,22 @@ def _found(path: Path, status: os.stat_result) -> FoundFile:
     # Some file systems keep dates that no 64 bits of nanoseconds hold.
     modified_ns = max(-_LATEST_NS, min(status.st_mtime_ns, _LATEST_NS))
     return FoundFile(path, status.st_size, modified_ns)
+
+
+def dealt(files: Sequence[FoundFile], *, threads: int) -> Iterator[list[FoundFile]]:
+    """Deal files, in order, into parts that a thread works on together.
+
+    Args:
+        files: Which.
+        threads: How many there are: a few files are shared between all.
+    """
+    most = min(_TOGETHER, -(-len(files) // threads))
+    part: list[FoundFile] = []
+    for file in files:
+        size = sum(one.byte_count for one in part) + file.byte_count
+        if part and (len(part) >= most or size > _TOGETHER_BYTES):
+            yield part
+            part = []
+        part.append(file)
+    if part:
+        yield part

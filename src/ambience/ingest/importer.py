@@ -13,7 +13,7 @@ from ambience.core.errors import AmbienceError, BusyError
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
 from ambience.ingest.bounded_map import ahead
-from ambience.ingest.folders import FoundFile, absolute, is_gone, walk
+from ambience.ingest.folders import FoundFile, absolute, dealt, is_gone, walk
 from ambience.ingest.incoming import Arrival, Prepared
 from ambience.ingest.regular_files import read_regular
 from ambience.ingest.writer import Writer
@@ -97,7 +97,7 @@ class _Outcome:
     """What a thread found out about one file; one of the four is set."""
 
     file: FoundFile
-    prepared: Prepared | None = None
+    prepared: Prepared | AmbienceError | OSError | None = None  # or why it was not
     same_as: ImageId | None = None  # known, with this content
     moved: ImageRecord | None = None  # this image's file, at a new path
     deleted: bool = False
@@ -158,17 +158,19 @@ class Importer:
         batch = _Batch(self._writer, report)
         done = len(found) - len(fresh)
 
-        def look_at(file: FoundFile) -> _Outcome:
-            return self._look_at(file, known.get(file.path), again=again)
+        def look_at(files: Sequence[FoundFile]) -> list[_Outcome]:
+            return self._look_at(files, known, again=again)
 
-        for file, future in ahead(look_at, fresh, threads=self._threads, stop=stop):
-            done += 1
-            try:
-                self._settle(future.result(), known, batch, report)
-            except (AmbienceError, OSError) as error:
-                report.failed.append(Failure.of(file.path, error))
-            batch.write_if_due()
-            on_progress(Progress(done, len(found), report))
+        parts = dealt(fresh, threads=self._threads)
+        for _, future in ahead(look_at, parts, threads=self._threads, stop=stop):
+            for outcome in future.result():
+                done += 1
+                try:
+                    self._settle(outcome, known, batch, report)
+                except (AmbienceError, OSError) as error:
+                    report.failed.append(Failure.of(outcome.file.path, error))
+                batch.write_if_due()
+                on_progress(Progress(done, len(found), report))
         batch.write()
         report.stopped = stop.is_set() and done < len(found)
         if not report.stopped:
@@ -239,8 +241,26 @@ class Importer:
         )
 
     def _look_at(
+        self, files: Sequence[FoundFile], known: dict[Path, KnownFile], *, again: bool
+    ) -> list[_Outcome]:
+        """Find out about files, and prepare together those that are to be written."""
+        looks: list[_Outcome | ImageFile] = []
+        for file in files:
+            try:
+                looks.append(self._look(file, known.get(file.path), again=again))
+            except (AmbienceError, OSError) as error:
+                looks.append(_Outcome(file, error))
+        images = [look for look in looks if isinstance(look, ImageFile)]
+        prepared = iter(self._writer.prepare_all(images))
+        return [
+            look if isinstance(look, _Outcome) else _Outcome(file, next(prepared))
+            for file, look in zip(files, looks, strict=True)
+        ]
+
+    def _look(
         self, file: FoundFile, known: KnownFile | None, *, again: bool
-    ) -> _Outcome:
+    ) -> _Outcome | ImageFile:
+        """Return what is known of a file, or its image if that is to be written."""
         self._writer.limits.check_bytes(file.byte_count)
         image = self._read(file)
         same = self._catalog.with_sha256(image.sha256)
@@ -253,7 +273,7 @@ class Importer:
             for record in same:
                 if record.path is not None and is_gone(record.path):
                     return _Outcome(file, moved=record)
-        return _Outcome(file, prepared=self._writer.prepare(image))
+        return image
 
     def _settle(
         self,
@@ -270,10 +290,12 @@ class Importer:
             report.skipped += 1
         elif outcome.moved is not None:
             self._settle_move(outcome.moved, file, batch, report)
-        elif outcome.prepared is not None:
+        elif isinstance(outcome.prepared, Prepared):
             before = known.get(file.path)
             image_id = None if before is None else before.image_id
             batch.append(file, outcome.prepared, image_id)
+        elif outcome.prepared is not None:
+            report.failed.append(Failure.of(file.path, outcome.prepared))
 
     def _settle_move(
         self, before: ImageRecord, file: FoundFile, batch: "_Batch", report: Report
@@ -289,8 +311,7 @@ class Importer:
             batch.append(file, self._writer.prepare(self._read(file)), None)
 
     def _read(self, file: FoundFile) -> ImageFile:
-        limits = self._writer.limits
-        return ImageFile(read_regular(file.path, limits=limits), limits=limits)
+        return self._writer.read(read_regular(file.path, limits=self._writer.limits))
 
 
 _Waiting: TypeAlias = tuple[FoundFile, Prepared, ImageId | None]

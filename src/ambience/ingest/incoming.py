@@ -1,11 +1,13 @@
 """Images on their way in: decoded once, with all that is needed of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ambience.core.errors import AmbienceError
 from ambience.core.features import ImageId
-from ambience.imaging import ImageInfo
+from ambience.imaging import ImageFile, ImageInfo, thumbnail
+from ambience.ingest.sinks import Sinks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,3 +50,35 @@ class Arrival:
     upload: bytes = b""
     keep: bool = False
     is_new: bool = False
+
+
+def prepare(
+    images: Sequence[ImageFile], sinks: Sinks
+) -> list[Prepared | AmbienceError]:
+    """Decode files, each once, and take from them all that is needed; from any thread.
+
+    Returns:
+        Of each, in order, what is needed, or why it can't be had; one that can't be
+        decoded costs the others nothing.
+    """
+    try:
+        return [*_prepared(images, sinks)]
+    except AmbienceError as error:
+        if len(images) == 1:
+            return [error]
+    return [one for image in images for one in prepare([image], sinks)]
+
+
+def _prepared(images: Sequence[ImageFile], sinks: Sinks) -> list[Prepared]:
+    decoded = [image.image for image in images]  # all first: nothing is done twice
+    extracted = sinks.extract(images)
+    return [
+        Prepared(
+            sha256=image.sha256,
+            byte_count=len(image.data),
+            info=image.info,
+            thumbnail=thumbnail(pixels),
+            extracted=of,
+        )
+        for image, pixels, of in zip(images, decoded, extracted, strict=True)
+    ]

@@ -57,9 +57,19 @@ class Sinks:
         """End the threads that tell services."""
         self._fan_out.close()
 
-    def extract(self, image: ImageFile) -> dict[str, object]:
-        """Return what each service needs to know of an image, by its name."""
-        return {name: held.extract([image])[0] for name, held in self._held().items()}
+    @property
+    def sides(self) -> frozenset[int]:
+        """The longest sides of the images that the services want, in pixels."""
+        sides = (held.working_side for held in self._held().values())
+        return frozenset(side for side in sides if side is not None)
+
+    def extract(self, images: Sequence[ImageFile]) -> list[dict[str, object]]:
+        """Return what each service needs to know of each image, by its name."""
+        extracted = {name: held.extract(images) for name, held in self._held().items()}
+        return [
+            {name: of[number] for name, of in extracted.items()}
+            for number in range(len(images))
+        ]
 
     def put(
         self, extracted: Mapping[ImageId, Mapping[str, object]]

@@ -15,9 +15,9 @@ from ambience.core.errors import (
     NotFoundError,
 )
 from ambience.core.features import ImageId
-from ambience.imaging import ImageFile, Limits, thumbnail
+from ambience.imaging import ImageFile, Limits
 from ambience.ingest.image_locks import Alone
-from ambience.ingest.incoming import Arrival, Prepared
+from ambience.ingest.incoming import Arrival, Prepared, prepare
 from ambience.ingest.originals import Originals
 from ambience.ingest.regular_files import read_regular
 from ambience.ingest.sinks import Sinks
@@ -73,13 +73,20 @@ class Writer:
         Raises:
             BadInputError: If it can't be decoded.
         """
-        return Prepared(
-            sha256=image.sha256,
-            byte_count=len(image.data),
-            info=image.info,
-            thumbnail=thumbnail(image.image),
-            extracted=self._sinks.extract(image),
-        )
+        (prepared,) = self.prepare_all([image])
+        if isinstance(prepared, AmbienceError):
+            raise prepared
+        return prepared
+
+    def prepare_all(
+        self, images: Sequence[ImageFile]
+    ) -> list[Prepared | AmbienceError]:
+        """See `ambience.ingest.incoming.prepare`."""
+        return prepare(images, self._sinks)
+
+    def read(self, data: bytes) -> ImageFile:
+        """Return a file to prepare: one decode makes every size that is needed."""
+        return ImageFile(data, limits=self.limits, sides=self._sinks.sides)
 
     def put(self, arrivals: Sequence[Arrival]) -> dict[str, str]:
         """Add or replace images; when it returns, they are there to stay.
@@ -324,7 +331,7 @@ class Writer:
         """Make an image of what was staged for it, or replace it by that."""
         arrival = Arrival(
             image_id=entry.image_id,
-            prepared=self.prepare(ImageFile(staged, limits=self.limits)),
+            prepared=self.prepare(self.read(staged)),
             upload=staged,
             keep=entry.keep,
         )
@@ -370,8 +377,7 @@ class Writer:
         if file is None:
             raise FileNotFoundError
         ours = known.path is None
-        data = read_regular(file, limits=self.limits, follow=not ours)
-        image = ImageFile(data, limits=self.limits)
+        image = self.read(read_regular(file, limits=self.limits, follow=not ours))
         if ours and image.sha256 != known.sha256:
             raise BadInputError("our copy is damaged: restore it from a backup")
         return file, image

@@ -92,6 +92,7 @@ class RemoteService:
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         self.name = name
+        self.working_side = None
         self.options = options
         self.timeout_s = timeout_s
         self.url = str(client.base_url)

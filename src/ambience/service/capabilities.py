@@ -87,6 +87,11 @@ class Annotates(Protocol):
 class HoldsImages(Protocol):
     """Keeps something of every image."""
 
+    @property
+    def working_side(self) -> int | None:
+        """The longest side of the images it wants; ``None`` if it looks at none."""
+        ...
+
     def extract(self, images: "Sequence[ImageFile]", /) -> list[object]:
         """Return what `put` needs to know of each image."""
         ...

@@ -84,6 +84,11 @@ class HeldFeatures:
         """See `SearchesImages.options`."""
         return self._service.options
 
+    @property
+    def working_side(self) -> int:
+        """See `HoldsImages.working_side`."""
+        return self._service.extractor.working_side
+
     def details(self) -> Mapping[str, Any]:
         """Return what the status of a service says that holds images."""
         status = self._service.status()
@@ -96,7 +101,7 @@ class HeldFeatures:
 
     def search(self, image: "ImageFile", request: SearchRequest) -> Answer:
         """See `SearchesImages.search`."""
-        return self._service.search(image.image, request)
+        return self._service.search(image.at(self.working_side), request)
 
     def search_by_id(self, image_id: ImageId, request: SearchRequest) -> Answer:
         """See `SearchesImages.search_by_id`."""
@@ -104,7 +109,8 @@ class HeldFeatures:
 
     def extract(self, images: "Sequence[ImageFile]") -> list[Feature]:
         """See `HoldsImages.extract`."""
-        return self._service.extractor.extract([image.image for image in images])
+        side = self.working_side
+        return self._service.extractor.extract([image.at(side) for image in images])
 
     def put(self, extracted: Mapping[ImageId, Any]) -> None:
         """See `HoldsImages.put`."""

@@ -12,7 +12,6 @@ from pathlib import Path
 from ambience.catalog import Catalog, Claims, ImageRecord, Journal
 from ambience.core.errors import AmbienceError, BusyError
 from ambience.core.features import ImageId
-from ambience.imaging import ImageFile
 from ambience.ingest.importer import Failure, Progress
 from ambience.ingest.incoming import Arrival
 from ambience.ingest.originals import image_id_in
@@ -132,7 +131,7 @@ class Strays:
                 report.trashed += 1
                 return
             own = image_id_in(path.name) if bereft is None else bereft.image_id
-            prepared = self._writer.prepare(ImageFile(data, limits=self._writer.limits))
+            prepared = self._writer.prepare(self._writer.read(data))
             kept = own is not None and (bereft is not None or self._is_free(own))
             image_id = own if kept and own is not None else self._fresh_id()
             self._writer.put(

@@ -18,7 +18,6 @@ from ambience.gateway.routes.schemas import (
     PutAnswer,
     image_answer,
 )
-from ambience.imaging import ImageFile
 from ambience.ingest import Arrival
 from ambience.library.resources import Resources
 from ambience.service.capabilities import HoldsImages
@@ -79,7 +78,7 @@ def image_routes(parts: Resources) -> APIRouter:
         """Add an image to every service, or replace it; when answered, it is safe."""
         arrival = Arrival(
             image_id=ImageId(image_id),
-            prepared=writer.prepare(ImageFile(image, limits=parts.limits)),
+            prepared=writer.prepare(writer.read(image)),
             upload=image,
             keep=keep,
         )

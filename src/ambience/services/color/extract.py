@@ -7,12 +7,20 @@ of rows that hold the roots; and the shares, for L1, are their squares.
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ambience.core.features import Feature, FeatureSpec, Image, Metric, Query, Rows
+from ambience.core.features import (
+    WORKING_SIDE,
+    Feature,
+    FeatureSpec,
+    Image,
+    Metric,
+    Query,
+    Rows,
+)
 
 CELLS = 8  # per channel
 BINS = CELLS**3
@@ -20,27 +28,6 @@ WHOLE = 65_535  # shares are whole parts of it: they fit 16 bits and sum up exac
 
 _CELL_BITS = 5  # 256 levels in 8 cells: the upper three bits say which
 _MOST_BITS = math.log2(BINS)  # of entropy: all cells have equal shares
-
-
-class ColorExtractor(Protocol):
-    """One row of 512 columns per image."""
-
-    @property
-    def spec(self) -> FeatureSpec:
-        """See `Extractor.spec`."""
-        ...
-
-    def extract(self, images: Sequence[Image]) -> list[Feature]:
-        """See `Extractor.extract`."""
-        ...
-
-    def query(self, image: Image) -> Query:
-        """See `Extractor.query`."""
-        ...
-
-    def query_from(self, feature: Feature) -> Query:
-        """See `Extractor.query_from`."""
-        ...
 
 
 class HellingerExtractor:
@@ -53,6 +40,7 @@ class HellingerExtractor:
         version=2,
         scale=WHOLE * math.sqrt(2),
     )
+    working_side = WORKING_SIDE
 
     def extract(self, images: Sequence[Image]) -> list[Feature]:
         """See `Extractor.extract`."""
@@ -73,6 +61,7 @@ class L1Extractor:
     """The 512 shares per image, compared by L1, 0 to 2, as the original does."""
 
     spec = FeatureSpec(dim=BINS, dtype="uint16", metric=Metric.L1, scale=WHOLE)
+    working_side = WORKING_SIDE
 
     def extract(self, images: Sequence[Image]) -> list[Feature]:
         """See `Extractor.extract`."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from ambience.core.features import ImageId, Query
+from ambience.core.features import Extractor, ImageId, Query
 from ambience.core.matches import Answer, Match
 from ambience.core.options import SearchOptions
 from ambience.core.settings import ServiceSettings
@@ -23,7 +23,6 @@ from ambience.service import (
 )
 from ambience.services.color.evidence import HELLINGER, L1
 from ambience.services.color.extract import (
-    ColorExtractor,
     HellingerExtractor,
     L1Extractor,
     shares_of,
@@ -93,7 +92,7 @@ class ColorService(VectorService):
         return request.answer(matches, near.note)
 
 
-def make_extractor(settings: ColorSettings, _: Path) -> ColorExtractor:
+def make_extractor(settings: ColorSettings, _: Path) -> Extractor:
     """Return the extractor that goes with the distance."""
     match settings.distance:
         case "hellinger":

@@ -13,7 +13,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ambience.core.features import Feature, FeatureSpec, Image, Metric, Query
+from ambience.core.features import (
+    WORKING_SIDE,
+    Feature,
+    FeatureSpec,
+    Image,
+    Metric,
+    Query,
+)
 from ambience.core.keypoints import DESCRIPTOR_DIM, ROW, Keypoints, pack, unpack
 from ambience.core.orientation import Orientation
 from ambience.services.local_features.opencv import opencv
@@ -22,7 +29,7 @@ STORED = 400  # keypoints; a crop of a fifth of each side keeps 16 of them
 ASKED = 1600  # a query may show the image small, among other things: with 800, one of
 # twelve screenshots that show it 120 pixels wide was missed
 STORED_SIDE = 512  # pixels; finer detail is in no crop that is not found without it
-ASKED_SIDE = 640  # what is small in a query needs all of its pixels
+ASKED_SIDE = WORKING_SIDE  # what is small in a query needs all of its pixels
 _SMALL = 256  # pixels of the longest side: below, keypoints are few, so it is doubled
 
 _CONTRAST = 0.01  # Lowe's is 0.04: calm parts shall have keypoints, too
@@ -127,6 +134,8 @@ class LocalFeaturesExtractor:
     Args:
         describer: Makes the descriptors.
     """
+
+    working_side = WORKING_SIDE
 
     def __init__(self, describer: Describer) -> None:
         self._describer = describer

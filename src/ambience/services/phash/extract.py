@@ -13,7 +13,15 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ambience.core.features import Feature, FeatureSpec, Image, Metric, Query, Rows
+from ambience.core.features import (
+    WORKING_SIDE,
+    Feature,
+    FeatureSpec,
+    Image,
+    Metric,
+    Query,
+    Rows,
+)
 from ambience.core.orientation import Orientation
 
 SIDE = 24  # frequencies kept along each side: 576 bits
@@ -31,6 +39,11 @@ MIN_QUALITY = 0.3
 _REFERENCE_SIDE = 96
 _NOISE = 2.0  # standard deviation that JPEG at quality 30 adds to a coefficient
 _HAIR = 0.01  # float rounding stays below it: exact zeros hash alike everywhere
+
+# Multiplications in one matrix product. OpenBLAS spreads larger ones over threads that
+# then spin for 25 ms each: more than the whole hash takes, and from other images' time.
+_PRODUCT = 2**18
+_LANES = 16  # columns that its kernels take together
 
 # A transparent image is hashed on these gray backgrounds; a coefficient is linear in
 # the background, so any other one is at most 32 levels from a stored one.
@@ -64,6 +77,7 @@ class PHashExtractor:
     """One 72-byte hash per image, compared by differing bits."""
 
     spec = FeatureSpec(dim=BITS // 8, dtype="uint8", metric=Metric.HAMMING)
+    working_side = WORKING_SIDE
 
     def extract(self, images: Sequence[Image]) -> list[Feature]:
         """See `Extractor.extract`."""
@@ -132,7 +146,8 @@ def low_frequencies(gray: NDArray[np.floating[Any]]) -> Coefficients:
         Shape ``(SIDE, SIDE)``. Frequencies that an image is too small to have are zero.
     """
     height, width = gray.shape
-    return np.asarray(_cosines(height) @ gray @ _cosines(width).T, np.float32)
+    down = _product(_cosines(height), gray.astype(np.float32, copy=False))
+    return _product(_cosines(width), down.T).T
 
 
 def hash_bits(coefficients: Coefficients) -> Rows:
@@ -167,6 +182,18 @@ def _feature(coefficients: Sequence[Coefficients]) -> Feature:
     if len(hashes) > 1:  # a transparent image; sorting takes as long as hashing
         hashes = np.unique(hashes, axis=0)
     return Feature(hashes, best)
+
+
+def _product(
+    rows: NDArray[np.float32], matrix: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return ``rows @ matrix``, taken in parts of at most `_PRODUCT`."""
+    columns = max(1, _PRODUCT // max(1, rows.size) // _LANES) * _LANES
+    product = np.empty((len(rows), matrix.shape[1]), np.float32)
+    for start in range(0, matrix.shape[1], columns):
+        part = slice(start, start + columns)
+        product[:, part] = rows @ matrix[:, part]
+    return product
 
 
 @lru_cache(maxsize=2048)  # a few MB: working sizes are at most 640 a side
