@@ -14,7 +14,7 @@ from ambience.cli import main
 from ambience.cli.search import _row
 from ambience.core.features import ImageId
 from ambience.core.matches import FusedMatch, Relation
-from ambience.library.answers import Found
+from ambience.library.answers import LibraryMatch
 from tests.library import blank_page
 from tests.server import MAIN
 
@@ -130,7 +130,7 @@ def test_nothing_is_fetched_where_that_is_switched_off(
 )
 def test_a_score_is_never_shown_as_more_than_it_is(score: float, shown: str) -> None:
     match = FusedMatch(ImageId(1), score, Relation.SAME_FILE, {"file": {}}, "same")
-    assert _row(Found(None, match))[1] == shown
+    assert _row(LibraryMatch(None, match))[1] == shown
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes end otherwise there")

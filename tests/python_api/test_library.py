@@ -21,7 +21,7 @@ from ambience.core.errors import (
 )
 from ambience.core.features import ImageId
 from ambience.core.matches import FusedMatch, Relation
-from ambience.library.answers import Found, SearchResult
+from ambience.library.answers import LibraryMatch, SearchResult
 from ambience.search.reverse_search import ReverseSearch
 from tests.drawing import drawn_image, encode
 
@@ -257,21 +257,23 @@ def test_answers_show_themselves(library: Library, folder: Path) -> None:
     assert "<polygon" in html
     assert "a crop that shows" in html
     assert "<script" not in html
-    assert repr(result[0]).startswith("Found(")
+    assert repr(result[0]).startswith("LibraryMatch(")
     assert result[0]._repr_html_() in html.replace("\n", "")
 
 
 def test_only_what_is_certain_is_shown_as_one(library: Library) -> None:
     image = next(iter(library))
     match = FusedMatch(image.image_id, 0.99999, Relation.CROP, {"pixels": {}}, "crop")
-    assert "Found(1, 0.999" in repr(
-        Found(image, replace(match, relation=Relation.SAME_FILE))
+    assert "LibraryMatch(1, 0.999" in repr(
+        LibraryMatch(image, replace(match, relation=Relation.SAME_FILE))
     )
 
 
 def test_a_match_that_is_in_no_catalog_is_shown_without_a_picture() -> None:
     match = FusedMatch(ImageId(7), 1.0, Relation.SAME_FILE, {}, "same")
-    result = SearchResult([Found(None, match)], {"color": "down"}, ReverseSearch([]))
+    result = SearchResult(
+        [LibraryMatch(None, match)], {"color": "down"}, ReverseSearch([])
+    )
     html = result._repr_html_()
     assert "image 7" in html
     assert "color: down" in html

@@ -11,7 +11,7 @@ from ambience.core.errors import BadParameterError
 from ambience.core.region import Region
 from ambience.fusion import MIN_SCORE
 from ambience.gateway.routes.schemas import reverse_search_answer
-from ambience.library.answers import Found, SearchResult, score_text
+from ambience.library.answers import LibraryMatch, SearchResult, score_text
 from ambience.library.library import Library
 
 
@@ -57,7 +57,7 @@ def _print(result: SearchResult, *, known: int) -> None:
     console.print(table)
 
 
-def _row(match: Found) -> tuple[str, ...]:
+def _row(match: LibraryMatch) -> tuple[str, ...]:
     where = ""
     if match.image is not None and match.path is not None:
         missing = " (missing)" if match.image.record.missing else ""

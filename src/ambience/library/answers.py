@@ -58,7 +58,7 @@ class LibraryImage:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LibraryMatch:
     """An image that a search found.
 
     Attributes:
@@ -70,7 +70,9 @@ class Found:
     match: FusedMatch
 
     def __repr__(self) -> str:
-        return f"Found({self.image_id}, {score_text(self.score)}, {self.summary!r})"
+        return (
+            f"LibraryMatch({self.image_id}, {score_text(self.score)}, {self.summary!r})"
+        )
 
     @property
     def image_id(self) -> ImageId:
@@ -116,17 +118,17 @@ class SearchResult:
         found: The same as the gateway's answer is made of, with what each service said.
     """
 
-    matches: Sequence[Found]
+    matches: Sequence[LibraryMatch]
     unavailable: Mapping[str, str]
     found: ReverseSearch = field(repr=False)
 
-    def __iter__(self) -> Iterator[Found]:
+    def __iter__(self) -> Iterator[LibraryMatch]:
         return iter(self.matches)
 
     def __len__(self) -> int:
         return len(self.matches)
 
-    def __getitem__(self, number: int) -> Found:
+    def __getitem__(self, number: int) -> LibraryMatch:
         return self.matches[number]
 
     @property
@@ -153,7 +155,7 @@ class DuplicateImages:
     """
 
     keeper: LibraryImage
-    others: Sequence[Found]
+    others: Sequence[LibraryMatch]
 
     def _repr_html_(self) -> str:
         keeper = _shown(self.keeper, "keep")
@@ -171,7 +173,7 @@ def _shown(image: LibraryImage, *said: str) -> Figure:
     return Figure(image.thumbnail(), image.size, [*said, _named(image)])
 
 
-def _shown_match(found: Found) -> Figure:
+def _shown_match(found: LibraryMatch) -> Figure:
     """Return a match, with the part of it that the query shows."""
     said = [f"{found.relation}, {score_text(found.score)}", found.summary]
     if found.image is None:

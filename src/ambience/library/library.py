@@ -19,8 +19,8 @@ from ambience.ingest import Arrival, Progress, Report
 from ambience.ingest.folders import absolute
 from ambience.library.answers import (
     DuplicateImages,
-    Found,
     LibraryImage,
+    LibraryMatch,
     SearchResult,
 )
 from ambience.library.questions import image_file, question
@@ -256,13 +256,13 @@ class Library:
             _log.warning("%s could not take image %s: %s", name, image_id, reason)
         return parts.catalog.get(image_id)
 
-    def _found(self, matches: Sequence[FusedMatch]) -> list[Found]:
+    def _found(self, matches: Sequence[FusedMatch]) -> list[LibraryMatch]:
         ids = [match.image_id for match in matches]
         images = {
             record.image_id: self._image(record)
             for record in self.system.parts.catalog.find(ids)
         }
-        return [Found(images.get(match.image_id), match) for match in matches]
+        return [LibraryMatch(images.get(match.image_id), match) for match in matches]
 
     def _image(self, record: ImageRecord) -> LibraryImage:
         originals = self.system.parts.originals
