@@ -25,7 +25,7 @@ EXACT_ROWS = 8_192
 and 8 ms for 768 ``float16`` by cosine. The codes then start from their mean."""
 
 # Candidates for each image asked for: recall@100 by L1 above 0.999 among 1M. The codes
-# order by L2 itself: a sixth is enough then (color_search.py).
+# order by L2 itself: by that, five found all 100 among 100,000 histograms.
 _SHARE = 30
 _L2_SHARE = 10
 _MIN_CANDIDATES = 1_000
