@@ -22,7 +22,7 @@ An image may have several; one that is no longer there is missing."""
 
 EXACT_ROWS = 8_192
 """Up to here all rows are kept and read: 8 MB and 4 ms for 512 ``uint16`` by L1, 13 MB
-and 8 ms for 768 ``float16`` by cosine. The codes are then based on the mean of these."""
+and 8 ms for 768 ``float16`` by cosine. The codes are based on the mean of these."""
 
 _SHARE = 30  # candidates for each image asked for: recall@100 above 0.999 among 1M
 _MIN_CANDIDATES = 1_000
