@@ -34,12 +34,7 @@ from ambience.engine.embedded.descriptors.training import estimated_rows, sample
 from ambience.engine.embedded.index_follower import IndexFollower
 from ambience.engine.embedded.snapshots import Snapshots
 from ambience.engine.embedded.store import FeatureStore
-from ambience.service.keypoints.votes import (
-    NEIGHBORS,
-    UNLIKE_SHARE,
-    Ballots,
-    candidates,
-)
+from ambience.service.keypoints import votes
 from ambience.services.local_features.extract import STORED, RootSift
 
 NAME = "local_features"
@@ -247,8 +242,8 @@ def print_hardness(
     rows = []
     for count in (len(real) // 2, len(real), 4 * len(real)):
         for kind, images in (("real", everything), ("drawn", drawn)):
-            votes = best_votes(images[:count], held_out)
-            told = [f"{v:.2f}" for v in np.percentile(votes, (25, 50, 75, 95, 100))]
+            best = best_votes(images[:count], held_out)
+            told = [f"{v:.2f}" for v in np.percentile(best, (25, 50, 75, 95, 100))]
             rows.append([str(count), kind, *told])
     headings = ["images", "index of", "25 %", "50 %", "75 %", "95 %", "most"]
     print_table(headings, rows)
@@ -313,14 +308,14 @@ def best_votes(images: Sequence[Rows], queries: Sequence[Rows]) -> NDArray[np.fl
     sample = rows[rng.permutation(len(rows))[: sample_size(len(rows))]]
     index = DescriptorIndex(Quantizer.trained(sample, len(rows)))
     index.replace((), [ImageId(n) for n in owners.tolist()], rows)
-    votes = []
+    unlike, best = votes.UNLIKE_SHARE * RootSift.unit, []
     for query in queries:
         own = query[without_frames(query)]
-        near = index.nearest(own, k=NEIGHBORS)
-        ballots = Ballots.of(own, np.zeros(len(own), np.int64), near)
-        found = candidates(ballots, count=1, unlike=UNLIKE_SHARE * RootSift.unit)
-        votes.append(found[0].votes if found else 0.0)
-    return np.array(votes)
+        near, one = index.nearest(own, k=votes.NEIGHBORS), np.zeros(len(own), np.int64)
+        ballots = votes.Ballots.of(own, one, near)
+        found = votes.candidates(ballots, count=1, unlike=unlike)
+        best.append(found[0].votes if found else 0.0)
+    return np.array(best)
 
 
 def body(rows: Rows) -> NDArray[np.void]:

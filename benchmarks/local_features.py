@@ -274,7 +274,6 @@ def probed(
     options = KeypointOptions(nprobe=nprobe, max_candidates=CANDIDATES)
     for query, args in asked:
         stages.ms.clear()
-        # what `searched` watched: the versions of a query, and its options
         candidates = service._candidates(args[0], options) if args else []  # noqa: SLF001
         took.append(stages.ms["index"])
         if query.edit:
