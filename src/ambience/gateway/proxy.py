@@ -23,10 +23,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from ambience.core.errors import NotFoundError, UnavailableError
 from ambience.core.features import ImageId
+from ambience.gateway.upload import Upload
 from ambience.remote.refusals import Address, Answered
 from ambience.remote.upstream import (
     Headers,
-    Upload,
     Upstream,
     paused,
     whole,
