@@ -2,7 +2,7 @@
 
     python benchmarks/duplicates.py --images ~/Pictures
 
-A folder is filled with photographs and edited copies of them, four of each at random,
+A folder is filled with photographs and edited copies of them, six of each at random,
 and its duplicates are listed in three ways, each in processes of its own: by
 `ambience duplicates FOLDER`; by importing it and listing the library's; and by
 hashing the original's way (decoded in full, Lanczos to 96 x 96, DCT, median) on all
@@ -31,7 +31,7 @@ from tables import print_table
 from ambience.imaging.edits.table import EDITS
 
 AMBIENCE = [sys.executable, "-c", "import ambience.cli as c, sys; sys.exit(c.main())"]
-COPIES = 4  # of each photograph: with it, five images a group
+COPIES = 6  # of each photograph: with it, seven images a group
 WHOLE = {"identical", "re-encoded", "thumbnail", "mirrored or turned"}
 PARTS = WHOLE | {"crop", "mirrored crop", "changed", "inside another"}
 
@@ -120,7 +120,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=Path, required=True)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 500, 1500])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[20, 200, 2000])
     parser.add_argument("--parts", action="store_true", help="crops and insets, too")
     parser.add_argument("--import", dest="imports", action="store_true")
     parser.add_argument("--bare-folder", type=Path, help=argparse.SUPPRESS)
