@@ -74,18 +74,20 @@ def run(words: Sequence[str]) -> Any:
 
 def told(groups: Sequence[dict[str, Any]], count: int) -> list[str]:
     """Return how many copies are listed with their photograph, and how many wrongly."""
-    right: set[str] = set()
+    listed: dict[str, set[str]] = {}
     wrong = 0
     for group in groups:
         own = group["keeper"]["name"].partition("-")[0]
         for other in [*group["others"], *group["parts"]]:
             if other["name"].partition("-")[0] == own:
-                right.add(other["name"])
+                listed.setdefault(own, set()).add(other["name"])
             else:
                 wrong += 1
     copies = count - -(-count // (COPIES + 1))
+    # Of what shows the same photograph, one at least is kept.
+    right = sum(min(len(names), COPIES) for names in listed.values())
     source = sum(g["keeper"]["name"].endswith("source.jpg") for g in groups)
-    return [f"{len(right) / copies:.3f}", str(wrong), f"{source}/{len(groups)}"]
+    return [f"{right / copies:.3f}", str(wrong), f"{source}/{len(groups)}"]
 
 
 def bare_hash(path: str) -> bytes:
