@@ -127,6 +127,8 @@ def test_crops_and_insets_are_found_by_their_keypoints(tmp_path: Path) -> None:
     inset = Image.fromarray(drawn_image(1, LARGE)).resize((240, 180))
     page[60:240, 80:320] = np.asarray(inset)
     (tmp_path / "page.png").write_bytes(encode(page))
+    for name in ("blank", "blank too"):  # without any keypoint
+        (tmp_path / f"{name}.png").write_bytes(blank_page(len(name)))
     assert told(found(tmp_path)) == {}
     assert told(found(tmp_path, parts=True)) == {
         "0.png": {"crop.jpg": "crop"},

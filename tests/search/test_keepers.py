@@ -54,6 +54,17 @@ class Told:
         (listed(2), listed(1, missing=True, size=(60, 80)), {}),
         (listed(2), listed(1, size=(30, 39)), {1: Provenance(names_camera=True)}),
         (
+            listed(2, size=(40, 30)),
+            listed(1, size=(30, 39)),
+            {1: Provenance(names_camera=True)},
+        ),
+        # squeezed, it has more pixels, and is not larger
+        (
+            listed(2),
+            listed(1, size=(35, 35)),
+            {2: Provenance(names_camera=True)},
+        ),
+        (
             listed(2),
             listed(1),
             {1: Provenance(is_lossless=True), 2: Provenance(names_camera=True)},

@@ -6,11 +6,12 @@ which of them hold. The index is in memory and goes with the command.
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ambience.core.features import Feature, ImageId
+from ambience.core.features import Feature, ImageId, Rows
 from ambience.core.keypoints import unpack, without_frames
 from ambience.core.orientation import Orientation
 from ambience.engine.embedded.descriptors.descriptor_index import (
@@ -52,68 +53,96 @@ def placements_of(
         on_progress: Told after every image.
     """
     finder = _Finder(keypoints)
-    found: dict[tuple[ImageId, ImageId], Mapping[str, Any]] = {}
+    best: dict[tuple[ImageId, ImageId], tuple[float, Mapping[str, Any]]] = {}
     with ThreadPoolExecutor(threads) as pool:
         try:
-            for done, some in enumerate(pool.map(finder.found, keypoints), 1):
-                for pair, placed in some.items():
-                    if pair[::-1] not in found:
-                        found[pair] = placed
-                on_progress(Progress(done, len(keypoints)))
+            pairs: dict[_Pair, None] = {}
+            for done, some in enumerate(pool.map(finder.candidates, keypoints), 1):
+                pairs |= dict.fromkeys(some)
+                # Votes are half of the work, pairs the rest.
+                on_progress(Progress(done // 2, len(keypoints)))
+            placed = pool.map(finder.placed, pairs)
+            for done, (pair, found) in enumerate(zip(pairs, placed, strict=True), 1):
+                share = (1 + done / len(pairs)) / 2
+                on_progress(Progress(int(share * len(keypoints)), len(keypoints)))
+                if found is None:
+                    continue
+                before = best.get((pair.query, pair.image))
+                if before is None or found["distance"] < before[0]:
+                    best[pair.query, pair.image] = found["distance"], found
         except BaseException:  # Ctrl-C, above all
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return found
+    return {pair: found for pair, (_, found) in best.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Two images that may show the same, the first of them as it is or mirrored."""
+
+    query: ImageId
+    image: ImageId
+    orientation: Orientation
 
 
 class _Finder:
-    """Finds what one image shows of others."""
+    """Finds what images show of each other."""
 
     def __init__(self, keypoints: Mapping[ImageId, Feature]) -> None:
         self._extractor = rootsift_extractor()
         self._verifier = GeometryVerifier()
         self._features = keypoints
-        self._sides = {
-            image_id: self._verifier.prepared(unpack(feature.rows))
-            for image_id, feature in keypoints.items()
-        }
         self._index = _filled(keypoints)
 
-    def found(
-        self, image_id: ImageId
-    ) -> dict[tuple[ImageId, ImageId], Mapping[str, Any]]:
-        """Return the placements of an image on those that it votes for."""
-        query = self._extractor.query_from(self._features[image_id])
-        rows, names = np.ascontiguousarray(query.rows), np.array(query.orientations)
-        versions = [Orientation(name) for name in dict.fromkeys(query.orientations)]
-        own = [rows[names == name] for name in versions]
-        voting = [part[without_frames(part)] for part in own]
+    def candidates(self, image_id: ImageId) -> list[_Pair]:
+        """Return what an image votes for, as pairs whose first has the lower id.
+
+        So a pair that either votes for is looked at once: a mirror is the same from
+        both sides.
+        """
+        versions = self._versions(image_id)
+        voting = [rows[without_frames(rows)] for rows in versions.values()]
+        if not any(map(len, voting)):
+            return []
         voters = np.concatenate(voting)
-        numbers = np.repeat(np.arange(len(voting)), [len(part) for part in voting])
-        chosen = candidates(
+        numbers = np.repeat(np.arange(len(voting)), [len(rows) for rows in voting])
+        found = candidates(
             Ballots.of(voters, numbers, self._index.nearest(voters, k=NEIGHBORS)),
             count=_CANDIDATES + len(voting),  # the image itself, in each version
             unlike=UNLIKE_SHARE * self._extractor.spec.scale,
         )
-        sides = [self._verifier.prepared(unpack(part)) for part in own]
-        best: dict[ImageId, tuple[float, Mapping[str, Any]]] = {}
-        for candidate in chosen:
-            if candidate.image_id == image_id:
-                continue
-            side, version = sides[candidate.version], versions[candidate.version]
-            placed = self._verifier.placed(side, self._sides[candidate.image_id])
-            if placed is None or placed.confidence < _SURE:
-                continue
-            if version.mirrors:
-                placed = placed.unmirrored(side.keypoints.size[1])
-            before = best.get(candidate.image_id)
-            if before is None or placed.confidence > before[0]:
-                told = {
-                    "distance": 1 - placed.confidence,
-                    **placed.details(points=False),
-                }
-                best[candidate.image_id] = placed.confidence, told
-        return {(image_id, other): told for other, (_, told) in best.items()}
+        orientations = list(versions)
+        return [
+            _Pair(
+                min(image_id, candidate.image_id),
+                max(image_id, candidate.image_id),
+                orientations[candidate.version],
+            )
+            for candidate in found
+            if candidate.image_id != image_id
+        ]
+
+    def placed(self, pair: _Pair) -> dict[str, Any] | None:
+        """Return where the first image of a pair lies on the second, if it does."""
+        query = unpack(self._versions(pair.query)[pair.orientation])
+        image = unpack(self._features[pair.image].rows)
+        placed = self._verifier.placed(
+            self._verifier.prepared(query), self._verifier.prepared(image)
+        )
+        if placed is None or placed.confidence < _SURE:
+            return None
+        if pair.orientation.mirrors:
+            placed = placed.unmirrored(query.size[1])
+        return {"distance": 1 - placed.confidence, **placed.details(points=False)}
+
+    def _versions(self, image_id: ImageId) -> dict[Orientation, Rows]:
+        """Return the keypoints of an image, as they are and mirrored."""
+        query = self._extractor.query_from(self._features[image_id])
+        rows, names = np.ascontiguousarray(query.rows), np.array(query.orientations)
+        return {
+            Orientation(name): rows[names == name]
+            for name in dict.fromkeys(query.orientations)
+        }
 
 
 def _filled(keypoints: Mapping[ImageId, Feature]) -> DescriptorIndex:

@@ -3,7 +3,8 @@
 By the first of these in which they differ:
 
 1. its file is there;
-2. most pixels;
+2. most pixels: none of the others is larger, its longer and its shorter side compared;
+   so a picture squeezed into a square is no larger than it was;
 3. it was not saved anew from another of them: the coarse steps of a JPEG stay visible
    in its coefficients, however large or lossless the new file is;
 4. its file names the camera;
@@ -51,17 +52,35 @@ def keeper(copies: Sequence[ListedImage], past: Past) -> ListedImage:
 
     Files are looked at only where the first two rules leave more than one content.
     """
-    best = max((not copy.missing, copy.pixels) for copy in copies)
-    tied = [copy for copy in copies if (not copy.missing, copy.pixels) == best]
+    there = [copy for copy in copies if not copy.missing] or copies
+    tied = _largest(there)
     if len({copy.sha256 for copy in tied}) == 1:
         return min(tied, key=lambda copy: _rank(copy, Provenance()))
     known = {copy.image_id: past.provenance(copy) for copy in tied}
     for copy in sorted(tied, key=lambda copy: _rank(copy, known[copy.image_id])):
         own = known[copy.image_id]
-        coarser = {other.steps for other in known.values() if _is_coarser(other, own)}
+        coarser = {
+            known[other.image_id].steps
+            for other in tied
+            if other.size == copy.size and _is_coarser(known[other.image_id], own)
+        }
         if not coarser or not any(past.saved_from(copy, sorted(coarser))):
             return copy
     return min(tied, key=lambda copy: _rank(copy, known[copy.image_id]))
+
+
+def _largest(copies: Sequence[ListedImage]) -> list[ListedImage]:
+    """Return those than which no other is at least as large along both sides."""
+    sides = {copy.image_id: (min(copy.size), max(copy.size)) for copy in copies}
+    every = set(sides.values())
+    largest = {
+        (short, long)
+        for short, long in every
+        if not any(
+            (a, b) != (short, long) and a >= short and b >= long for a, b in every
+        )
+    }
+    return [copy for copy in copies if sides[copy.image_id] in largest]
 
 
 def _is_coarser(other: Provenance, own: Provenance) -> bool:

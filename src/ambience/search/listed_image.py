@@ -29,8 +29,3 @@ class ListedImage:
     sha256: bytes
     modified_ns: int | None = None
     missing: bool = False
-
-    @property
-    def pixels(self) -> int:
-        """How many pixels it has."""
-        return self.size[0] * self.size[1]

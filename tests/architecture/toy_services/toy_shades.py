@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ambience.core.features import (
+    WORKING_SIDE,
     Feature,
     FeatureSpec,
     Image,
@@ -24,6 +25,7 @@ class ShadesExtractor:
     """One bit for each tile: whether it is lighter than the image is on average."""
 
     spec = FeatureSpec(dim=TILES, dtype="uint8", metric=Metric.HAMMING)
+    working_side = WORKING_SIDE
 
     def extract(self, images: Sequence[Image]) -> list[Feature]:
         return [Feature(shades(image)) for image in images]

@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 
 from ambience.core.errors import BadParameterError
-from ambience.core.features import Feature, FeatureSpec, Image, Metric, Query, Rows
+from ambience.core.features import (
+    WORKING_SIDE,
+    Feature,
+    FeatureSpec,
+    Image,
+    Metric,
+    Query,
+    Rows,
+)
 from ambience.core.matches import Answer, Match
 from ambience.core.settings import ServiceSettings
 from ambience.service import Parts, SearchRequest, ServiceSpec, VectorService
@@ -19,6 +27,7 @@ class LightExtractor:
     """How light an image is, 0 to 255."""
 
     spec = FeatureSpec(dim=1, dtype="uint16", metric=Metric.L1)
+    working_side = WORKING_SIDE
 
     def extract(self, images: Sequence[Image]) -> list[Feature]:
         return [Feature(lightness(image)) for image in images]
