@@ -45,9 +45,9 @@ def check(connection: Connection, dialect: Dialect) -> None:
     ):
         return
     raise StoredDataError(
-        f"the catalog {dialect.place} was written by an older ambience and can't be "
-        "brought up to date, as the data folder is read-only: run `ambience check` "
-        "once where it can be written"
+        f"the catalog {dialect.place} is new or was written by an older ambience, and "
+        "can't be brought up to date, as the data folder is read-only: run `ambience "
+        "check` once where it can be written"
     )
 
 

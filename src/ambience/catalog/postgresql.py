@@ -1,8 +1,10 @@
 """A catalog in a PostgreSQL database, which processes on many machines may share."""
 
+from contextlib import suppress
 from typing import Final
 
 from sqlalchemy import (
+    URL,
     BigInteger,
     ColumnElement,
     Connection,
@@ -75,17 +77,7 @@ class PostgresqlDatabase:
     file: Final = ""
 
     def __init__(self, url: str, *, readonly: bool) -> None:
-        try:
-            self._url = make_url(url)
-        except (ArgumentError, ValueError):
-            self._url = make_url("")
-        if self._url.drivername not in _SPELLINGS:
-            raise BadParameterError(
-                "settings.catalog.url: give an address such as "
-                "postgresql://user:password@host/name, or nothing for a file in the "
-                "data folder"
-            )
-        self._url = self._url.set(drivername=_DRIVER)
+        self._url = _parsed(url)
         self._readonly = readonly
         self._readers = self._engine("AUTOCOMMIT")
         self._writers = self._engine("READ COMMITTED")
@@ -183,3 +175,14 @@ class PostgresqlDatabase:
                 "settings.catalog.url names PostgreSQL, whose driver is not "
                 "installed: pip install 'ambience[postgresql]'"
             ) from error
+
+
+def _parsed(url: str) -> URL:
+    with suppress(ArgumentError, ValueError):
+        parsed = make_url(url)
+        if parsed.drivername in _SPELLINGS and parsed.database:
+            return parsed.set(drivername=_DRIVER)
+    raise BadParameterError(
+        "settings.catalog.url: give an address such as "
+        "postgresql://user:password@host/name, or nothing for a file in the data folder"
+    )
