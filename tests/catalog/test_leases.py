@@ -119,7 +119,7 @@ def test_a_lock_that_is_free_proves_nothing_of_another_machine(
     open_journal: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("ambience.catalog.lease.machine", lambda: "another")
+        patch.setattr("ambience.catalog.lock_files.machine", lambda: "another")
         far = open_journal("shared")
         far.begin([PUT])
     kill(far)  # as it seems from here

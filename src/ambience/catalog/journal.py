@@ -20,7 +20,7 @@ from sqlalchemy import (
 from ambience.catalog import ids as ids_
 from ambience.catalog.database import AnyRow, Database
 from ambience.catalog.lease import LEASE_S, TAKEN_OVER, Lease
-from ambience.catalog.lock_files import LockFiles, machine
+from ambience.catalog.lock_files import LockFiles
 from ambience.catalog.many import IDS, parts, upsert
 from ambience.catalog.schema import images, journal, leases, missed
 from ambience.core.errors import BusyError, TakenOverError
@@ -270,7 +270,7 @@ class Journal:
             return not self._files.is_held(owner)
         if file != self._database.file:  # a backup: nobody is at work on this copy
             return True
-        if where == machine() and self._files.is_here(lock):
+        if where == self._files.machine and self._files.is_here(lock):
             return not self._files.is_held(lock.partition(" ")[0])
         return bool(has_ended)  # of others nothing is known but the time
 

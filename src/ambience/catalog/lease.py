@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from ambience.catalog.database import Database
-from ambience.catalog.lock_files import LockFiles, machine
+from ambience.catalog.lock_files import LockFiles
 from ambience.catalog.schema import journal, leases
 from ambience.core.errors import AmbienceError, TakenOverError
 from ambience.core.stoppable_thread import Background
@@ -88,7 +88,7 @@ class Lease:
                         owner=self._owner,
                         expires_ms=self._expires_ms,
                         file=self._database.file,
-                        machine=machine(),
+                        machine=self._files.machine,
                         lock=self._files.own,
                         process=f"{os.getpid()} on {platform.node()}",
                     )

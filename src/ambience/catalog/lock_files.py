@@ -40,15 +40,13 @@ class LockFiles:
         self._folder = folder
         self._readonly = readonly
         self.name = uuid.uuid4().hex
+        self.machine = machine()  # now, while there are descriptors to read it
         self.lock = FileLock(self._path(self.name))
+        self.own = ""  # tells this process's file from all others: see `is_here`
         if not readonly:
             folder.mkdir(parents=True, exist_ok=True)
             self.lock.acquire()
-
-    @property
-    def own(self) -> str:
-        """What tells this process's file from all others; see `is_here`."""
-        return self._described(self.name)
+            self.own = self._described(self.name)
 
     def close(self) -> None:
         """Give up this process's lock."""

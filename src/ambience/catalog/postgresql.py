@@ -44,6 +44,7 @@ _CONNECT = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # milliseconds
     # A write waits as long for another as in SQLite; a process that is cut off in the
     # middle of one holds up the others no longer than that.
     "options": "-c lock_timeout=30s -c idle_in_transaction_session_timeout=30s",
