@@ -200,7 +200,10 @@ def test(arguments: list[str]) -> int:
             [*coverage, "report", *floor],
         ],
     }
-    results = {"browser": find_browser()}
+    results = {
+        "browser": find_program("chromium", "CHROME_BIN"),
+        "database": find_program("postgresql", "POSTGRESQL_BIN"),
+    }
     for name, commands in checks.items():
         say(f"checking: {name}")
         start = time.monotonic()
@@ -217,19 +220,27 @@ def test(arguments: list[str]) -> int:
     return 1 if failed else 0
 
 
-def find_browser() -> tuple[bool, str]:
-    """Find or install Chromium for the tests of the pages, and tell them where."""
-    say("looking for Chromium")
+def find_program(name: str, variable: str) -> tuple[bool, str]:
+    """Find or install a program that tests need, and tell them where it is.
+
+    Args:
+        name: As ``scripts/system_program.py`` knows it.
+        variable: Of the environment, in which tests look for it: for PostgreSQL, of
+            which there are several, the folder that they are in.
+    """
+    say(f"looking for {name}")
     run = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "chromium.py"],
+        [sys.executable, ROOT / "scripts" / "system_program.py", name],
         stdout=subprocess.PIPE,
         text=True,
         check=False,
     )
     path = run.stdout.strip()
     if run.returncode or not path:
-        return False, "no Chromium: see the message above"
-    os.environ["CHROME_BIN"] = path
+        return False, f"no {name}: see the message above"
+    if name == "postgresql":
+        path = str(Path(path).parent)
+    os.environ[variable] = path
     return True, path
 
 

@@ -24,7 +24,7 @@ COMMON = (
 HELD = "--constraints=requirements/dev.txt"
 LOCKS = {
     "dev": ("pyproject.toml", "--group=dev"),
-    "serve": ("pyproject.toml", "--group=build", HELD),
+    "serve": ("pyproject.toml", "--group=build", "--extra=postgresql", HELD),
     # The image files alone: what scikit-image computes with would weigh 200 MB.
     "samples": ("--group=samples", "--no-deps", HELD),
     "benchmarks": ("requirements/benchmarks.in", HELD),

@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from ambience.core.cancellation import Caller
 from ambience.imaging import shared_pool
+from tests.postgresql import Cluster
 
 # The first example pays for importing FAISS, so a per-example deadline is noise.
 settings.register_profile("default", deadline=None)
@@ -92,5 +93,23 @@ def _start_all_decoders() -> None:
 def chromium() -> str:
     """The path of the browser that bootstrap.py found or installed."""
     path = os.environ.get("CHROME_BIN") or shutil.which("chromium")
-    assert path, "no Chromium: run `python3 scripts/chromium.py`, it says what to do"
+    assert path, "no Chromium: `python3 scripts/system_program.py chromium` gets it"
     return path
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """A PostgreSQL server of these tests' own, which starts with the first of them."""
+    with Cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def catalog_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a new catalog: empty, for a file, and then one in PostgreSQL."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    cluster: Cluster = request.getfixturevalue("postgresql")
+    with cluster.database() as url:
+        yield url

@@ -12,7 +12,7 @@ from tests.architecture.test_owners import imported
 BARE = (  # run before anything is installed, or without it
     "bootstrap.py",
     "deploy/health.py",
-    "scripts/chromium.py",
+    "scripts/system_program.py",
 )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 OWNERS = {
+    "alembic": "catalog/migration.py catalog/migrations/**/*.py",
     "anyio": (
         "remote/transport.py remote/upstream.py gateway/proxy.py gateway/upload.py "
         "web/every_answer.py"
@@ -23,8 +24,10 @@ OWNERS = {
     "onnxruntime": "services/*/model.py",
     "platformdirs": "core/settings.py library/*",
     "prometheus_client": "web/* gateway/*",
+    "psycopg": "",
     "rich": "cli/*",
-    "sqlite3": "catalog/*",
+    "sqlalchemy": "catalog/**/*.py",
+    "sqlite3": "catalog/sqlite.py catalog/unwritable.py",
     "starlette": "web/* gateway/**/* gallery/* remote/upstream.py",
     "uvicorn": "cli/*",
 }

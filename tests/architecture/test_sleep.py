@@ -15,6 +15,7 @@ ALWAYS_HEAVY = frozenset(
     {"PIL", "cv2", "faiss", "onnxruntime", "pillow_heif", "scipy", "skimage", "torch"}
 )
 COMMAND_LINE_HEAVY = ALWAYS_HEAVY | {
+    "alembic",
     "fastapi",
     "httpx2",
     "lmdb",
@@ -23,6 +24,7 @@ COMMAND_LINE_HEAVY = ALWAYS_HEAVY | {
     "pydantic",
     "pydantic_settings",
     "rich",
+    "sqlalchemy",
     "sqlite3",
     "starlette",
     "uvicorn",

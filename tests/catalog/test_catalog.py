@@ -1,9 +1,7 @@
 """The catalog finds images by id, content, path and date, and gives out ids."""
 
 import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,16 +11,19 @@ import pytest
 
 from ambience.catalog import (
     Catalog,
+    Claims,
     ImageRecord,
     Journal,
     JournalEntry,
     Missed,
     Operation,
+    Positions,
     Reach,
+    integrity,
 )
 from ambience.catalog.catalog import Position
 from ambience.catalog.database import Database
-from ambience.core.errors import BusyError, CorruptDataError, NotFoundError
+from ambience.core.errors import BusyError, NotFoundError
 from ambience.core.features import ImageId
 
 NOON = datetime(2020, 6, 1, 12)  # noqa: DTZ001 -- local, as cameras write it
@@ -41,13 +42,6 @@ def record(image_id: int, **fields: Any) -> ImageRecord:
         ),
         **fields,
     )
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "catalog.sqlite3")
-    yield database
-    database.close()
 
 
 @pytest.fixture
@@ -124,9 +118,9 @@ def test_an_id_is_given_out_once_and_never_again(
     catalog: Catalog, journal: Journal
 ) -> None:
     assert catalog.reserve_ids(2) == [1, 2]
-    journal.begin([JournalEntry(ImageId(4), Operation.PUT)])
+    begun = journal.begin([JournalEntry(ImageId(4), Operation.PUT)])
     image = record(4)
-    catalog.put([image])
+    catalog.put([image], begun=begun)
     catalog.delete(image, trashed=None)  # and still nobody else gets its id
     catalog.claim_id(ImageId(7), service="phash")
     assert catalog.reserve_ids(2) == [8, 9]
@@ -170,9 +164,9 @@ def test_a_moved_file_and_a_missing_one(catalog: Catalog) -> None:
 
 
 def test_an_entry_ends_with_its_change(catalog: Catalog, journal: Journal) -> None:
-    journal.begin([JournalEntry(ImageId(1), Operation.PUT)])
+    begun = journal.begin([JournalEntry(ImageId(1), Operation.PUT)])
     assert not journal.is_empty()
-    catalog.put([record(1)])
+    catalog.put([record(1)], begun=begun)
     assert journal.is_empty()
 
 
@@ -181,91 +175,6 @@ def test_an_id_under_change_is_not_given_out(
 ) -> None:
     journal.begin([JournalEntry(ImageId(1), Operation.PUT)])
     assert catalog.reserve_ids(1) == [2]
-
-
-def test_two_processes_do_not_change_one_image(
-    database: Database, journal: Journal, tmp_path: Path
-) -> None:
-    other = Journal(database, tmp_path / "locks")
-    journal.begin([JournalEntry(ImageId(1), Operation.PUT)])
-    entries = [JournalEntry(ImageId(i), Operation.DELETE) for i in (0, 1)]
-    with pytest.raises(BusyError, match="try again"):
-        other.begin(entries)
-    assert other.left_over() == []  # it was none of theirs, and nothing half begun
-    journal.begin(entries)  # ours may go on
-    other.close()
-
-
-def test_what_a_dead_process_left_is_taken_over(
-    database: Database, journal: Journal, tmp_path: Path
-) -> None:
-    dead = Journal(database, tmp_path / "locks")
-    entry = JournalEntry(ImageId(1), Operation.PUT, "1-abc", keep=True)
-    dead.begin([entry])
-    assert journal.left_over() == []  # it lives
-    dead._lock.release()  # noqa: SLF001 -- what the system does when a process dies
-    assert journal.left_over() == [entry]
-    assert journal.left_over() == []  # it is ours now
-    assert journal.still_open([entry]) == [entry]
-    journal.abandon([ImageId(1)])
-    assert journal.still_open([entry]) == []
-
-
-def test_a_file_that_is_no_catalog_is_a_clear_error(tmp_path: Path) -> None:
-    path = tmp_path / "catalog.sqlite3"
-    path.write_bytes(b"no database at all" * 100)
-    with pytest.raises(CorruptDataError, match="restore it from a backup"):
-        Database(path)
-
-
-def test_a_catalog_of_a_later_version_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "catalog.sqlite3"
-    database = Database(path)
-    with database.transaction() as connection:
-        connection.execute("PRAGMA user_version = 99")
-    database.close()
-    with pytest.raises(CorruptDataError, match="newer ambience"):
-        Database(path)
-
-
-FIRST_VERSION = """
-CREATE TABLE images (
-    image_id INTEGER PRIMARY KEY, path BLOB UNIQUE, original TEXT, sha256 BLOB NOT NULL,
-    byte_count INTEGER NOT NULL, height INTEGER NOT NULL, width INTEGER NOT NULL,
-    format TEXT NOT NULL, shown_at TEXT NOT NULL, modified_ns INTEGER,
-    added_at TEXT NOT NULL, missing INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE TABLE trash (
-    image_id INTEGER NOT NULL, path BLOB, trashed TEXT, sha256 BLOB NOT NULL,
-    deleted_at TEXT NOT NULL
-) STRICT;
-CREATE TABLE journal (
-    image_id INTEGER PRIMARY KEY, owner TEXT NOT NULL, operation TEXT NOT NULL,
-    source TEXT NOT NULL, keep INTEGER NOT NULL
-) STRICT;
-CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
-INSERT INTO counters VALUES ('next_image_id', 9);
-INSERT INTO images VALUES (7, NULL, 'a', x'00', 5, 6, 8, 'png', '2020-06-01T12:00:00',
-    NULL, '2026-01-01T00:00:00+00:00', 0);
-INSERT INTO trash VALUES (8, x'2f61', NULL, x'01', '2026-01-01T00:00:00+00:00');
-PRAGMA user_version = 1;
-"""
-
-
-def test_a_catalog_of_the_first_version_goes_on(tmp_path: Path) -> None:
-    path = tmp_path / "catalog.sqlite3"
-    with closing(sqlite3.connect(path)) as old:
-        old.executescript(FIRST_VERSION)
-    for _ in range(2):  # what it became opens as well
-        with closing(Database(path)) as database:
-            catalog, missed = Catalog(database), Missed(database)
-            assert catalog.get(ImageId(7)).size == (6, 8)
-            assert catalog.was_deleted(Path("/a"), b"\x01")
-            assert missed.left_over([ImageId(7), ImageId(8)]) == [8]
-            catalog.put(catalog.find([ImageId(7)]), Reach(missed={"color": "away"}))
-            assert missed.counts() == {"color": 1}
-    with closing(Database(path)) as database:
-        assert Catalog(database).reserve_ids(1) == [9]
 
 
 def test_what_a_service_missed_changes_with_the_image_or_not_at_all(
@@ -305,11 +214,12 @@ def test_only_what_is_missed_and_free_is_begun_to_be_repaired(
     ids = [ImageId(i) for i in (1, 2, 3)]
     catalog.put([record(1), record(2)], Reach(missed={"color": "away"}))
     journal.begin([JournalEntry(ids[1], Operation.PUT, "staged")])
-    assert journal.begin_repair("color", ids) == [1]
-    assert journal.begin_repair("phash", ids) == []
+    begun = journal.begin_repair("color", ids)
+    assert begun.ids == [1]
+    assert journal.begin_repair("phash", ids).ids == []
     with pytest.raises(BusyError, match="repairing image 1"):
         catalog.claim_id(ids[0], service="color")
-    missed.settle("color", ids[:1], begun=ids[:1])
+    missed.settle("color", ids[:1], begun=begun)
     assert [entry.image_id for entry in journal.ours()] == [2]
     assert journal.ours()[0].source == "staged"  # a repair does not take it over
     assert missed.waiting("color", limit=9) == [2]
@@ -329,3 +239,56 @@ def test_what_was_deleted_is_left_over_unless_its_id_was_given_anew(
     missed.note_absent("phash", ids, "not there")
     assert [entry.image_id for entry in missed.of("color", limit=9)] == [1]
     assert [entry.image_id for entry in missed.of("phash", limit=9)] == [3]
+
+
+def test_many_images_are_found_in_the_order_in_which_they_are_asked_for(
+    catalog: Catalog,
+) -> None:
+    catalog.put([record(i) for i in range(1200)])
+    wanted = [ImageId(i) for i in range(1300, -1, -1)]
+    found = [image.image_id for image in catalog.find(wanted)]
+    assert found == list(range(1199, -1, -1))
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "caf\u00e9.jpg", "%.jpg"])
+def test_a_file_is_found_by_its_name_in_any_folder(catalog: Catalog, name: str) -> None:
+    catalog.put(
+        [
+            record(1, path=Path("/a", name)),
+            record(2, path=Path("/b/c", name)),
+            record(3, path=Path(f"/a/y{name}")),
+            record(4, path=Path("/z")),
+        ]
+    )
+    assert catalog.with_name(name) == [1, 2]
+
+
+def test_what_is_unknown_is_neither_known_deleted_claimed_nor_under_way(
+    catalog: Catalog, journal: Journal, database: Database
+) -> None:
+    ids = [ImageId(i) for i in range(5)]
+    catalog.put([record(0), record(1)])
+    catalog.delete(record(1), trashed=None)
+    journal.begin([JournalEntry(ids[2], Operation.PUT)])
+    catalog.claim_id(ids[3], service="color")
+    claims = Claims(database)
+    assert claims.unknown("color", ids) == [4]
+    assert claims.unknown("phash", ids) == [3, 4]
+    assert claims.among(ids) == {3}
+    assert claims.without_page(ids) == {1, 2, 4}
+
+
+def test_where_work_got_to_is_remembered(database: Database) -> None:
+    positions = Positions(database)
+    assert positions.get("files") is None
+    positions.put("files", ImageId(3))
+    positions.put("files", ImageId(7))
+    assert positions.get("files") == 7
+    positions.put("files", None)
+    assert positions.get("files") is None
+
+
+def test_a_sound_catalog_has_no_damage(database: Database, catalog: Catalog) -> None:
+    catalog.put([record(1, path=Path("/a"))])
+    assert integrity.problems(database) == []
+    assert integrity.mend(database)

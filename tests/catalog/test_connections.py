@@ -1,27 +1,25 @@
 """However many threads come and go, the catalog keeps to a few connections."""
 
 import os
-import sqlite3
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from sqlalchemy import NullPool, create_engine, func, select
 
+from ambience.catalog import schema
 from ambience.catalog.connections import READERS, Connections
 from ambience.catalog.database import Database
+from ambience.catalog.schema import counters
 from ambience.core.errors import UnavailableError
 
-COUNT = "SELECT count(*) FROM counters WHERE name != 'claims_complete'"
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "catalog.sqlite3")
-    yield database
-    database.close()
+COUNT = (
+    select(func.count())
+    .select_from(counters)
+    .where(counters.c.name != schema.CLAIMS_COMPLETE)
+)
 
 
 def descriptors() -> int:
@@ -30,7 +28,7 @@ def descriptors() -> int:
 
 def write(database: Database, name: str) -> None:
     with database.transaction() as connection:
-        connection.execute("INSERT INTO counters VALUES (?, 0)", (name,))
+        connection.execute(counters.insert(), {"name": name, "value": 0})
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no /proc here")
@@ -63,7 +61,7 @@ def test_a_question_within_a_transaction_sees_what_was_written(
     database: Database,
 ) -> None:
     with database.transaction() as connection:
-        connection.execute("INSERT INTO counters VALUES ('new', 0)")
+        connection.execute(counters.insert(), {"name": "new", "value": 0})
         assert database.rows(COUNT)[0][0] == 2
         with ThreadPoolExecutor(1) as pool:  # another thread is not in it
             assert pool.submit(database.rows, COUNT).result()[0][0] == 1
@@ -82,7 +80,7 @@ def test_a_transaction_within_another_is_refused_and_ends_both(
 
 def test_who_waits_for_a_connection_in_vain_is_told(tmp_path: Path) -> None:
     pool = Connections(
-        lambda: sqlite3.connect(tmp_path / "a", check_same_thread=False),
+        create_engine(f"sqlite:///{tmp_path / 'a'}", poolclass=NullPool).connect,
         READERS,
         wait_s=0,
     )

@@ -156,7 +156,7 @@ def test_a_change_that_was_cut_short_is_counted_and_ended(
     with opened_system(data) as system:
         database = system.database  # as a dead process
         with database.transaction() as connection:
-            connection.execute(
+            connection.exec_driver_sql(
                 "INSERT INTO journal VALUES (1000, 'dead', 'delete', '', 0)"
             )
         assert system.parts.writer.cut_short() == 1

@@ -169,14 +169,14 @@ def test_what_was_put_to_one_service_alone_is_known(data: Path, check: Check) ->
 def test_a_catalog_from_before_claims_answers_all_it_finds(data: Path) -> None:
     with opened_system(data) as system:
         with system.database.transaction() as connection:
-            connection.execute(
+            connection.exec_driver_sql(
                 "UPDATE counters SET value = 0 WHERE name LIKE 'claims%'"
             )
         for service in system.parts.services:
             put(service, {ImageId(7001): ImageFile(image(2))})
         assert found_ids(system, image(2))[0] == 7001
         with system.database.transaction() as connection:
-            connection.execute(
+            connection.exec_driver_sql(
                 "UPDATE counters SET value = 1 WHERE name LIKE 'claims%'"
             )
         assert 7001 not in found_ids(system, image(2))

@@ -1,7 +1,6 @@
 """Services in processes of their own that are killed get what they missed."""
 
 import socket
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ import pytest
 
 from tests.drawing import drawn_image, encode
 from tests.faults.nursery import Nursery
+from tests.postgresql import asked
 from tests.server import START_S, Server
 
 NAME = "phash"
@@ -22,8 +22,11 @@ IMAGES = {seed: encode(drawn_image(seed, (60, 80))) for seed in range(40)}
 class Split:
     """A gateway, and a service that runs in a process of its own."""
 
-    def __init__(self, nursery: Nursery, folder: Path, port: int) -> None:
+    def __init__(
+        self, nursery: Nursery, folder: Path, catalog_url: str, port: int
+    ) -> None:
         self.data = folder / "data"
+        self._catalog = catalog_url or self.data / "catalog.sqlite3"
         self._elsewhere = folder / "elsewhere"
         self._nursery = nursery
         self._port = port
@@ -41,24 +44,24 @@ class Split:
             yield server, client
 
     def missed(self) -> int:
-        with closing(sqlite3.connect(self.data / "catalog.sqlite3")) as catalog:
-            query = "SELECT count(*) FROM missed WHERE service = ?"
-            (count,) = catalog.execute(query, (NAME,)).fetchone()
-            return int(count)
+        query = f"SELECT image_id FROM missed WHERE service = '{NAME}'"  # noqa: S608 -- a constant
+        return len(asked(self._catalog, query))
 
     def acknowledged(self) -> set[int]:
-        with closing(sqlite3.connect(self.data / "catalog.sqlite3")) as catalog:
-            return {i for (i,) in catalog.execute("SELECT image_id FROM images")}
+        return {i for (i,) in asked(self._catalog, "SELECT image_id FROM images")}
 
 
 @pytest.fixture
-def split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Split]:
+def split(
+    tmp_path: Path, catalog_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Split]:
     with closing(socket.create_server(("127.0.0.1", 0))) as probe:
         port = probe.getsockname()[1]
     # The nursery passes on its own environment: one for these tests alone.
     monkeypatch.setenv("AMBIENCE_SERVICES__PHASH__URL", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("AMBIENCE_CATALOG__URL", catalog_url)
     with Nursery(tmp_path) as nursery:
-        yield Split(nursery, tmp_path, port)
+        yield Split(nursery, tmp_path, catalog_url, port)
 
 
 def wait_until(so: Callable[[], bool]) -> None:

@@ -18,8 +18,8 @@ import pytest
 from ambience.catalog import Catalog
 from ambience.catalog.database import Database
 from ambience.core.errors import StoredDataError
-from tests.catalog.test_catalog import FIRST_VERSION
 from tests.catalog.test_catalog import record as record_of
+from tests.catalog.test_migration import FIRST_VERSION
 from tests.drawing import drawn_image, encode
 from tests.faults.test_disk import NO_PRIVILEGES, run
 from tests.server import serving, started

@@ -61,12 +61,12 @@ def test_what_somebody_is_at_work_on_is_not_lost(
 ) -> None:
     monkeypatch.setattr("ambience.ingest.files._PAUSE_S", 0)
     put(house, OLD)
-    house.journal.begin([JournalEntry(SEVEN, Operation.PUT)])
+    begun = house.journal.begin([JournalEntry(SEVEN, Operation.PUT)])
     (record,) = house.catalog.find([SEVEN])
     assert record.original is not None
     house.originals.discard(record.original)
     assert looked_at(house) == FileReport(images=1, busy=1)
-    house.journal.abandon([SEVEN])
+    house.journal.abandon(begun)
     report = looked_at(house)
     assert (report.lost, report.first_lost, report.in_trash) == (1, SEVEN, 1)
 
@@ -147,12 +147,12 @@ def test_nothing_is_wrong_while_images_are_replaced_all_the_time(house: House) -
 
 def test_an_upload_under_way_is_not_adopted(house: House) -> None:
     source = house.originals.stage(SEVEN, NEW)
-    house.journal.begin([JournalEntry(SEVEN, Operation.PUT, source, keep=True)])
+    begun = house.journal.begin([JournalEntry(SEVEN, Operation.PUT, source, keep=True)])
     original = house.originals.keep(SEVEN, source, suffix="png")
     strays = Strays(house.writer, Claims(house.database), house.journal)
     report = strays.run(repair=True)
     assert (report.originals, report.staging) == (0, 0)
-    house.journal.abandon([SEVEN])
+    house.journal.abandon(begun)
     report = strays.run(repair=True)
     assert (report.originals, report.first, report.adopted) == (1, original, 1)
     assert house.holds(NEW)

@@ -200,7 +200,7 @@ def test_what_another_process_is_changing_is_left_to_it(
     house.put(OLD)
     color.fails = None
     other = House(house.data)
-    assert other.journal.begin_repair("color", [SEVEN]) == [7]
+    assert other.journal.begin_repair("color", [SEVEN]).ids == [7]
     assert house.repairer.make_up(color) == MadeUp()
     assert house.missed.counts() == {"color": 1}
     other.close()  # without an end, as a process that is killed

@@ -2,12 +2,13 @@
 
 from ambience.catalog.catalog import Catalog
 from ambience.catalog.claims import Claims
-from ambience.catalog.journal import Journal, JournalEntry, Operation
+from ambience.catalog.journal import Begun, Journal, JournalEntry, Operation
 from ambience.catalog.missed import Missed, Reach
 from ambience.catalog.positions import Positions
 from ambience.catalog.records import ImageRecord, KnownFile
 
 __all__ = [
+    "Begun",
     "Catalog",
     "Claims",
     "ImageRecord",

@@ -5,24 +5,47 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
+
+from sqlalchemy import bindparam, delete, func, or_, select, tuple_, update
 
 from ambience.catalog import ids as ids_
 from ambience.catalog import journal, missed
 from ambience.catalog.database import Database
+from ambience.catalog.journal import Begun
+from ambience.catalog.many import IDS, parts, upsert
 from ambience.catalog.missed import Reach
-from ambience.catalog.records import COLUMNS, ImageRecord, KnownFile, record, values
+from ambience.catalog.records import ImageRecord, KnownFile, record, values
+from ambience.catalog.schema import claims, images, trash
 from ambience.core.errors import BusyError, NotFoundError
 from ambience.core.features import ImageId
 
-_ALL = f"SELECT {COLUMNS} FROM images"  # noqa: S608 -- a constant of our own
-_PUT = (
-    f"INSERT INTO images ({COLUMNS}) "  # noqa: S608 -- as above
-    f"VALUES ({', '.join('?' for _ in COLUMNS.split(', '))}) "
-    "ON CONFLICT (image_id) DO UPDATE SET "
-    + ", ".join(f"{column} = excluded.{column}" for column in COLUMNS.split(", ")[1:])
+_BY_ID = select(images).where(images.c.image_id.in_(IDS))
+_BY_SHA256 = (
+    select(images)
+    .where(images.c.sha256 == bindparam("sha256"))
+    .order_by(images.c.image_id)
 )
+_NEWEST = (
+    select(images)
+    .order_by(images.c.shown_at.desc(), images.c.image_id.desc())
+    .limit(bindparam("limit"))
+)
+_NEWEST_AFTER = _NEWEST.where(
+    tuple_(images.c.shown_at, images.c.image_id)
+    < tuple_(bindparam("shown_at"), bindparam("image_id"))
+)
+_IDS_AFTER = (
+    select(images.c.image_id)
+    .where(images.c.image_id > bindparam("after"))
+    .order_by(images.c.image_id)
+)
+_CHANGEABLE = tuple(c.name for c in images.columns if not c.primary_key)
+# A file added again is no longer deleted.
+_UNDELETE = delete(trash).where(trash.c.path.in_(IDS), trash.c.trashed.is_(None))
+# What was put to one service alone is now everybody's.
+_UNCLAIM = delete(claims).where(claims.c.image_id.in_(IDS))
+_COUNT = select(func.count()).select_from(images)
 
 _NOBODY = Reach()
 
@@ -46,8 +69,7 @@ class Catalog:
         self._database = database
 
     def __len__(self) -> int:
-        query = "SELECT count(*) FROM images"
-        return int(self._database.rows(query)[0][0])
+        return int(self._database.rows(_COUNT)[0][0])
 
     def get(self, image_id: ImageId) -> ImageRecord:
         """Return one image.
@@ -61,18 +83,18 @@ class Catalog:
         return found[0]
 
     def find(self, ids: Iterable[ImageId]) -> list[ImageRecord]:
-        """Return those of these images that are known."""
-        query = f"{_ALL} WHERE image_id = ?"
-        return [
-            record(row)
-            for image_id in ids
-            for row in self._database.rows(query, (image_id,))
-        ]
+        """Return those of these images that are known, in the same order."""
+        wanted = list(ids)
+        known = {
+            row[0]: record(row)
+            for part in parts(wanted)
+            for row in self._database.rows(_BY_ID, {"ids": part})
+        }
+        return [known[image_id] for image_id in wanted if image_id in known]
 
     def with_sha256(self, sha256: bytes) -> list[ImageRecord]:
         """Return the images whose file has this content, by id."""
-        query = f"{_ALL} WHERE sha256 = ? ORDER BY image_id"
-        rows = self._database.rows(query, (sha256,))
+        rows = self._database.rows(_BY_SHA256, {"sha256": sha256})
         return [record(row) for row in rows]
 
     def with_name(self, name: str) -> list[ImageId]:
@@ -80,48 +102,51 @@ class Catalog:
         if os.sep in name:
             return []
         end = os.sep.encode() + os.fsencode(name)
-        rows = self._database.rows(
-            "SELECT image_id FROM images WHERE substr(path, ?) = ? ORDER BY image_id",
-            (-len(end), end),
+        start = func.length(images.c.path) - len(end) + 1
+        query = select(images.c.image_id).where(
+            func.substr(images.c.path, start) == end
         )
+        rows = self._database.rows(query.order_by(images.c.image_id))
         return [ImageId(image_id) for (image_id,) in rows]
 
     def with_equal_content(self) -> list[list[ImageId]]:
         """Return the groups of images whose files are equal, byte for byte."""
-        rows = self._database.rows(
-            "SELECT sha256, image_id FROM images WHERE sha256 IN "
-            "(SELECT sha256 FROM images GROUP BY sha256 HAVING count(*) > 1) "
-            "ORDER BY sha256, image_id"
-        )
-        groups = groupby(rows, key=itemgetter("sha256"))
-        return [[ImageId(row["image_id"]) for row in group] for _, group in groups]
+        sha256 = images.c.sha256
+        several = select(sha256).group_by(sha256).having(func.count() > 1)
+        query = select(sha256, images.c.image_id).where(sha256.in_(several))
+        rows = self._database.rows(query.order_by(sha256, images.c.image_id))
+        groups = groupby(rows, key=lambda row: row.sha256)
+        return [[ImageId(row.image_id) for row in group] for _, group in groups]
 
     def newest(self, *, limit: int, after: Position | None = None) -> list[ImageRecord]:
         """Return images by `ImageRecord.shown_at`, newest first, ties by id."""
-        where, bounds = "", list[object]()
+        query, bounds = _NEWEST, dict[str, object](limit=limit)
         if after is not None:
-            where = " WHERE (shown_at, image_id) < (?, ?)"
-            bounds = [after.shown_at.isoformat(), after.image_id]
-        query = f"{_ALL}{where} ORDER BY shown_at DESC, image_id DESC LIMIT ?"
-        rows = self._database.rows(query, (*bounds, limit))
-        return [record(row) for row in rows]
+            query = _NEWEST_AFTER
+            bounds["shown_at"] = after.shown_at.isoformat()
+            bounds["image_id"] = after.image_id
+        return [record(row) for row in self._database.rows(query, bounds)]
 
     def ids(
         self, *, after: ImageId | None = None, limit: int | None = None
     ) -> list[ImageId]:
         """Return the ids of images, in order: those above one, so many at most."""
-        query = "SELECT image_id FROM images WHERE image_id > ? ORDER BY 1 LIMIT ?"
-        bounds = (-1 if after is None else after, -1 if limit is None else limit)
-        return [ImageId(image_id) for (image_id,) in self._database.rows(query, bounds)]
+        rows = self._database.rows(
+            _IDS_AFTER.limit(limit), {"after": -1 if after is None else after}
+        )
+        return [ImageId(image_id) for (image_id,) in rows]
 
     def files_in(self, folder: Path) -> dict[Path, KnownFile]:
         """Return the user's files known at or below a folder, by path."""
         start = os.fsencode(folder)
         below = start.rstrip(os.sep.encode()) + os.sep.encode()
+        path = images.c.path
+        within = (path >= below) & (path < below[:-1] + bytes([below[-1] + 1]))
         rows = self._database.rows(
-            "SELECT path, image_id, byte_count, modified_ns, missing FROM images "
-            "WHERE path = ? OR (path >= ? AND path < ?)",
-            (start, below, below[:-1] + bytes([below[-1] + 1])),
+            select(
+                *(path, images.c.image_id, images.c.byte_count),
+                *(images.c.modified_ns, images.c.missing),
+            ).where(or_(path == start, within))
         )
         return {
             Path(os.fsdecode(path)): KnownFile(
@@ -132,8 +157,10 @@ class Catalog:
 
     def was_deleted(self, path: Path, sha256: bytes) -> bool:
         """Whether the user removed this very file from ambience before."""
-        query = "SELECT 1 FROM trash WHERE path = ? AND sha256 = ?"
-        return bool(self._database.rows(query, (os.fsencode(path), sha256)))
+        query = select(trash.c.image_id).where(
+            trash.c.path == os.fsencode(path), trash.c.sha256 == sha256
+        )
+        return bool(self._database.rows(query.limit(1)))
 
     def reserve_ids(self, count: int) -> list[ImageId]:
         """Return ids that no image has, had, or ever gets otherwise."""
@@ -167,113 +194,139 @@ class Catalog:
         Args:
             ids: The highest that each of them knows, below `ids.GIVEN_OUT_BELOW`.
         """
-        query = "SELECT value FROM counters WHERE name = 'next_image_id'"
-        if max(ids, default=0) >= self._database.rows(query)[0][0]:
+        if max(ids, default=0) >= self._database.rows(ids_.NEXT)[0][0]:
             with self._database.transaction() as connection:
                 ids_.claim(connection, ids)
 
     def is_changing(self, image_id: ImageId) -> bool:
         """Whether a change of an image is under way, or was cut short."""
-        query = "SELECT 1 FROM journal WHERE image_id = ?"
-        return bool(self._database.rows(query, (image_id,)))
+        return bool(self.changing([image_id]))
+
+    def changing(self, ids: Sequence[ImageId]) -> set[ImageId]:
+        """Return those of these images whose change is under way, or was cut short."""
+        return set(self._database.read(lambda reader: journal.changing(reader, ids)))
 
     def is_in_trash(self, image_id: ImageId) -> bool:
         """Whether an image of this id was deleted."""
-        query = "SELECT 1 FROM trash WHERE image_id = ?"
-        return bool(self._database.rows(query, (image_id,)))
+        query = select(trash.c.image_id).where(trash.c.image_id == image_id)
+        return bool(self._database.rows(query.limit(1)))
 
-    def put(self, images: Sequence[ImageRecord], reach: Reach = _NOBODY) -> None:
-        """Add or replace images, and strike out their journal entries.
+    def put(
+        self,
+        records: Sequence[ImageRecord],
+        reach: Reach = _NOBODY,
+        begun: Begun | None = None,
+    ) -> None:
+        """Add or replace images, and strike their changes out of the journal.
 
         Args:
-            images: As they are now.
+            records: The images, as they are now.
             reach: Which services know already, and which have missed it.
+            begun: What the journal says of it; ``None``: nothing.
+
+        Raises:
+            TakenOverError: If others have taken over what was begun.
+            BusyError: If a path is another image's by now.
         """
+        ids = [image.image_id for image in records]
+        paths = [os.fsencode(i.path) for i in records if i.path is not None]
         with self._database.transaction() as connection:
-            connection.executemany(_PUT, [values(image) for image in images])
-            # A file added again is no longer deleted.
-            connection.executemany(
-                "DELETE FROM trash WHERE path = ? AND trashed IS NULL",
-                [(os.fsencode(i.path),) for i in images if i.path is not None],
+            connection.execute(
+                upsert(connection.dialect.name, images, _CHANGEABLE),
+                [values(image) for image in records],
             )
-            # What was put to one service alone is now everybody's.
-            connection.executemany(
-                "DELETE FROM claims WHERE image_id = ?",
-                [(image.image_id,) for image in images],
-            )
-            missed.note(connection, [image.image_id for image in images], reach)
-            journal.end(connection, [image.image_id for image in images])
+            for part in parts(paths):
+                connection.execute(_UNDELETE, {"ids": part})
+            for those in parts(ids):
+                connection.execute(_UNCLAIM, {"ids": those})
+            missed.note(connection, ids, reach)
+            journal.end(connection, begun)
 
     def delete(
-        self, image: ImageRecord, *, trashed: str | None, reach: Reach = _NOBODY
+        self,
+        image: ImageRecord,
+        *,
+        trashed: str | None,
+        reach: Reach = _NOBODY,
+        begun: Begun | None = None,
     ) -> None:
-        """Move an image to the trash, and strike out its journal entry.
+        """Move an image to the trash, and strike the change out of the journal.
 
         Args:
             image: Which.
             trashed: Where our own copy of it went, relative to ``trash/``.
             reach: Which services know already, and which have missed it.
+            begun: What the journal says of it; ``None``: nothing.
+
+        Raises:
+            TakenOverError: If others have taken over what was begun.
         """
-        path = None if image.path is None else os.fsencode(image.path)
+        entry = {
+            "image_id": image.image_id,
+            "path": None if image.path is None else os.fsencode(image.path),
+            "trashed": trashed,
+            "sha256": image.sha256,
+            "deleted_at": _now(),
+        }
         with self._database.transaction() as connection:
+            connection.execute(trash.insert(), entry)
             connection.execute(
-                "INSERT INTO trash (image_id, path, trashed, sha256, deleted_at) "
-                "VALUES (?, ?, ?, ?, ?)",
-                (image.image_id, path, trashed, image.sha256, _now()),
-            )
-            connection.execute(
-                "DELETE FROM images WHERE image_id = ?", (image.image_id,)
+                delete(images).where(images.c.image_id == image.image_id)
             )
             missed.note(connection, [image.image_id], reach)
-            journal.end(connection, [image.image_id])
+            journal.end(connection, begun)
 
-    def forget(self, ids: Sequence[ImageId], reach: Reach) -> None:
-        """Strike out journal entries of what no record knows, or is to know.
+    def forget(
+        self, ids: Sequence[ImageId], reach: Reach, begun: Begun | None = None
+    ) -> None:
+        """Strike out of the journal what no record knows, or is to know.
 
         Args:
             ids: Of the images.
             reach: Which services have forgotten them already, and which have not.
+            begun: What the journal says of it; ``None``: nothing.
+
+        Raises:
+            TakenOverError: If others have taken over what was begun.
         """
         with self._database.transaction() as connection:
             missed.note(connection, ids, reach)
-            journal.end(connection, ids)
+            journal.end(connection, begun)
 
     def mark_missing(self, ids: Sequence[ImageId], *, missing: bool) -> None:
         """Say that the user's files of images are gone, or there again."""
         with self._database.transaction() as connection:
-            connection.executemany(
-                "UPDATE images SET missing = ? WHERE image_id = ?",
-                [(int(missing), image_id) for image_id in ids],
-            )
+            for part in parts(ids):
+                connection.execute(
+                    update(images)
+                    .where(images.c.image_id.in_(part))
+                    .values(missing=int(missing))
+                )
 
     def mark_file(self, image: ImageRecord, *, missing: bool) -> None:
         """Say that the user's file of an image is gone, or there again.
 
         Nothing is said where the image has another file by now.
         """
+        its = (images.c.image_id == image.image_id) & (
+            images.c.path == os.fsencode(image.path or "")
+        )
         with self._database.transaction() as connection:
-            connection.execute(
-                "UPDATE images SET missing = ? WHERE image_id = ? AND path = ?",
-                (int(missing), image.image_id, os.fsencode(image.path or "")),
-            )
+            connection.execute(update(images).where(its).values(missing=int(missing)))
 
     def move(self, image_id: ImageId, path: Path, *, modified_ns: int) -> None:
         """Say that an image's file is now at another path."""
-        with self._database.transaction() as connection:
-            connection.execute(
-                "UPDATE images SET path = ?, modified_ns = ?, missing = 0 "
-                "WHERE image_id = ?",
-                (os.fsencode(path), modified_ns, image_id),
-            )
-            missed.retry(connection, image_id)
+        self._see(image_id, path=os.fsencode(path), modified_ns=modified_ns)
 
     def touch(self, image_id: ImageId, *, modified_ns: int) -> None:
         """Say that an image's file has a new date and the same content."""
+        self._see(image_id, modified_ns=modified_ns)
+
+    def _see(self, image_id: ImageId, **now: object) -> None:
+        """Take down that an image's file was seen, and what is new about it."""
+        seen = update(images).where(images.c.image_id == image_id)
         with self._database.transaction() as connection:
-            connection.execute(
-                "UPDATE images SET modified_ns = ?, missing = 0 WHERE image_id = ?",
-                (modified_ns, image_id),
-            )
+            connection.execute(seen.values(missing=0, **now))
             missed.retry(connection, image_id)
 
 

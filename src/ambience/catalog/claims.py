@@ -2,18 +2,29 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy import bindparam, select, union, update
+
 from ambience.catalog.database import Database
+from ambience.catalog.many import IDS, parts
+from ambience.catalog.schema import (
+    CLAIMS_COMPLETE,
+    claims,
+    counters,
+    images,
+    journal,
+    trash,
+)
 from ambience.core.features import ImageId
 
-_COMPLETE = "claims_complete"
-_AT_ONCE = 500  # ids asked for in one query
-
-_IS_EXPLAINED = (
-    "EXISTS (SELECT 1 FROM images WHERE image_id = ?1) "
-    "OR EXISTS (SELECT 1 FROM journal WHERE image_id = ?1) "
-    "OR EXISTS (SELECT 1 FROM trash WHERE image_id = ?1) "
-    "OR EXISTS (SELECT 1 FROM claims WHERE image_id = ?1 AND service = ?2)"
+_KNOWN = select(images.c.image_id).where(images.c.image_id.in_(IDS))
+_CLAIMED = select(claims.c.image_id).where(claims.c.image_id.in_(IDS))
+_EXPLAINED = union(
+    _KNOWN,
+    select(journal.c.image_id).where(journal.c.image_id.in_(IDS)),
+    select(trash.c.image_id).where(trash.c.image_id.in_(IDS)),
+    _CLAIMED.where(claims.c.service == bindparam("service")),
 )
+_WITH_PAGE = union(_KNOWN, _CLAIMED)
 
 
 class Claims:
@@ -32,17 +43,22 @@ class Claims:
 
     def unknown(self, service: str, ids: Sequence[ImageId]) -> list[ImageId]:
         """Return those of what a service holds that nothing explains."""
-        query = f"SELECT {_IS_EXPLAINED}"
-        return [
+        explained = {
             image_id
-            for image_id in ids
-            if not self._database.rows(query, (image_id, service))[0][0]
-        ]
+            for part in parts(ids)
+            for (image_id,) in self._database.rows(
+                _EXPLAINED, {"ids": part, "service": service}
+            )
+        }
+        return [image_id for image_id in ids if image_id not in explained]
 
     def among(self, ids: Sequence[ImageId]) -> set[ImageId]:
         """Return those that are claimed for any service."""
-        query = "SELECT 1 FROM claims WHERE image_id = ? LIMIT 1"
-        return {i for i in ids if self._database.rows(query, (i,))}
+        return {
+            ImageId(image_id)
+            for part in parts(ids)
+            for (image_id,) in self._database.rows(_CLAIMED, {"ids": part})
+        }
 
     def without_page(self, ids: Sequence[ImageId]) -> set[ImageId]:
         """Return those that are in no record and not claimed: they have no page.
@@ -52,26 +68,23 @@ class Claims:
         """
         if not ids or not self.are_complete():
             return set()
-        found: set[ImageId] = set()
-        for start in range(0, len(ids), _AT_ONCE):
-            part = ids[start : start + _AT_ONCE]
-            marks = ", ".join("?" * len(part))
-            rows = self._database.rows(
-                f"SELECT image_id FROM images WHERE image_id IN ({marks}) "  # noqa: S608 -- question marks
-                f"UNION SELECT image_id FROM claims WHERE image_id IN ({marks})",
-                (*part, *part),
-            )
-            found.update(ImageId(image_id) for (image_id,) in rows)
-        return set(ids) - found
+        found = {
+            image_id
+            for part in parts(ids)
+            for (image_id,) in self._database.rows(_WITH_PAGE, {"ids": part})
+        }
+        return {image_id for image_id in ids if image_id not in found}
 
     def are_complete(self) -> bool:
         """Whether every id that was put to one service alone is written down."""
-        query = "SELECT value FROM counters WHERE name = ?"
-        return bool(self._database.rows(query, (_COMPLETE,))[0][0])
+        query = select(counters.c.value).where(counters.c.name == CLAIMS_COMPLETE)
+        return bool(self._database.rows(query)[0][0])
 
     def complete(self) -> None:
         """Say that all that is not claimed by now is unknown."""
         with self._database.transaction() as connection:
             connection.execute(
-                "UPDATE counters SET value = 1 WHERE name = ?", (_COMPLETE,)
+                update(counters)
+                .where(counters.c.name == CLAIMS_COMPLETE)
+                .values(value=1)
             )

@@ -1,10 +1,11 @@
 """A few connections to the catalog, which all threads share."""
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import Empty, LifoQueue
+
+from sqlalchemy import Connection
 
 from ambience.core.errors import UnavailableError
 
@@ -26,7 +27,7 @@ class Connections:
 
     def __init__(
         self,
-        connect: Callable[[], sqlite3.Connection],
+        connect: Callable[[], Connection],
         count: int,
         *,
         wait_s: float = _WAIT_S,
@@ -34,7 +35,7 @@ class Connections:
         self._wait_s = wait_s
         self._count = 0
         self._is_closed = False
-        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
+        self._idle: LifoQueue[Connection] = LifoQueue()
         try:
             for _ in range(count):
                 self._idle.put(connect())
@@ -44,7 +45,7 @@ class Connections:
             raise
 
     @contextmanager
-    def lent(self) -> Iterator[sqlite3.Connection]:
+    def lent(self) -> Iterator[Connection]:
         """Give a connection, until the block ends.
 
         Raises:

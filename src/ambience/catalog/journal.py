@@ -1,35 +1,30 @@
 """Changes under way, so that one cut short is finished or undone at the next start."""
 
-import os
-import sqlite3
-import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
-from filelock import FileLock, Timeout
+from sqlalchemy import (
+    Connection,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
-from ambience.catalog import ids
-from ambience.catalog.database import Database
-from ambience.core.errors import BusyError
+from ambience.catalog import ids as ids_
+from ambience.catalog.database import AnyRow, Database
+from ambience.catalog.lease import LEASE_S, TAKEN_OVER, Lease
+from ambience.catalog.lock_files import LockFiles
+from ambience.catalog.many import IDS, parts, upsert
+from ambience.catalog.schema import images, journal, leases, missed
+from ambience.core.errors import BusyError, TakenOverError
 from ambience.core.features import ImageId
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
-_ENTRY = "image_id, operation, source, keep"
-_BEGIN = (
-    "INSERT INTO journal VALUES (?, ?, ?, ?, ?) ON CONFLICT (image_id) DO UPDATE SET "
-    "operation = excluded.operation, source = excluded.source, keep = excluded.keep "
-    "WHERE owner = excluded.owner"
-)
-_BEGIN_REPAIR = (
-    "INSERT INTO journal SELECT image_id, ?, ?, '', 0 FROM missed "
-    "WHERE service = ? AND image_id = ? ON CONFLICT (image_id) DO NOTHING"
-)
 
 
 class Operation(StrEnum):
@@ -38,6 +33,19 @@ class Operation(StrEnum):
     PUT = "put"
     DELETE = "delete"
     REPAIR = "repair"  # a service gets what it missed; the catalog stays as it is
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Changes that the journal knows of, for whoever may end them.
+
+    Attributes:
+        owner: The lease under which they are done.
+        ids: Of the images.
+    """
+
+    owner: str
+    ids: Sequence[ImageId]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,52 +58,84 @@ class JournalEntry:
         source: Staged bytes of the new image, relative to ``staging/``; empty if
             there are none.
         keep: Whether they are to become an original.
+        owner: The lease under which it is done; empty before it is begun.
     """
 
     image_id: ImageId
     operation: Operation
     source: str = ""
     keep: bool = False
+    owner: str = field(default="", compare=False)
+
+    @property
+    def begun(self) -> Begun:
+        """What ends it."""
+        return Begun(self.owner, [self.image_id])
+
+
+_CHANGING = select(journal.c.image_id).where(journal.c.image_id.in_(IDS))
+_OTHERS = _CHANGING.where(journal.c.owner != bindparam("lease"))
+_CHANGEABLE = ("owner", "operation", "source", "keep")
+_STRIKE_OUT = delete(journal).where(
+    journal.c.owner == bindparam("lease"), journal.c.image_id.in_(IDS)
+)
+_TAKEN = select(images.c.image_id).where(images.c.image_id.in_(IDS))
+_ENTRIES = select(
+    *(journal.c.image_id, journal.c.operation, journal.c.source, journal.c.keep),
+    journal.c.owner,
+).order_by(journal.c.image_id)
+_MISSING = (
+    select(missed.c.image_id)
+    .where(missed.c.service == bindparam("service"), missed.c.image_id.in_(IDS))
+    .where(missed.c.image_id.not_in(select(journal.c.image_id)))
+    .order_by(missed.c.image_id)
+)
 
 
 class Journal:
     """Says which images this process is changing, durably, before it does.
 
-    A process holds a lock on a file of its own for as long as it lives; entries whose
-    process no longer holds its lock are left over from one that died.
+    A process does so under a lease. Entries whose lease has ended are left over, and
+    so, at once, are those of a process whose lock file in the same folder of the same
+    machine is no longer held, as it died.
 
     Args:
         database: Holds the entries.
         locks: A folder for the lock files.
         readonly: Whether nothing may be written: this process then begins no change,
             and needs no lock.
+        lease_s: How long a lease lasts unless it is renewed, in seconds.
     """
 
     def __init__(
-        self, database: Database, locks: Path, *, readonly: bool = False
+        self,
+        database: Database,
+        locks: Path,
+        *,
+        readonly: bool = False,
+        lease_s: float = LEASE_S,
     ) -> None:
         self._database = database
-        self._locks = locks
-        self._owner = uuid.uuid4().hex
-        self._readonly = readonly
-        self._lock = FileLock(self._lock_path(self._owner))
-        if not readonly:
-            locks.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire()
+        self._files = LockFiles(locks, readonly=readonly)
+        self._lock = self._files.lock
+        self._lease = Lease(database, self._files, length_s=lease_s)
 
     def close(self) -> None:
-        """Give up this process's lock."""
-        if not self._readonly:
-            self._lock.release()
-            self._lock_path(self._owner).unlink(missing_ok=True)
+        """Give up this process's lease, and its lock."""
+        self._lease.close()
+        self._files.close()
 
     def check_writable(self) -> None:
         """See `Database.check_writable`."""
         self._database.check_writable()
 
+    def check(self, begun: Begun) -> None:
+        """See to it that changes may go on; see `Lease.check`."""
+        self._lease.check(begun.owner)
+
     def begin(
         self, entries: Sequence[JournalEntry], *, new: Sequence[ImageId] = ()
-    ) -> None:
+    ) -> Begun:
         """Write down changes before they are made.
 
         An entry that this process could not end before is taken over.
@@ -108,145 +148,174 @@ class Journal:
             BusyError: If another process is changing one of the images, or one of
                 ``new`` is there by now.
         """
-        rows = [
-            (e.image_id, self._owner, e.operation, e.source, e.keep) for e in entries
-        ]
-        with self._database.transaction() as connection:
-            ids.claim(connection, [entry.image_id for entry in entries])
-            written = connection.executemany(_BEGIN, rows).rowcount
-            if written != len(rows) or ids.taken(connection, new):
+        wanted = [entry.image_id for entry in entries]
+        with self._lease.transaction() as connection:
+            owner = self._lease.owner
+            ids_.claim(connection, wanted)
+            if _found(connection, _OTHERS, wanted, lease=owner) or _found(
+                connection, _TAKEN, new
+            ):
                 raise BusyError(
                     "one of these images is being changed by another process: "
                     "try again in a moment"
                 )
+            connection.execute(
+                upsert(connection.dialect.name, journal, _CHANGEABLE),
+                [
+                    {
+                        "image_id": entry.image_id,
+                        "owner": owner,
+                        "operation": entry.operation,
+                        "source": entry.source,
+                        "keep": int(entry.keep),
+                    }
+                    for entry in entries
+                ],
+            )
+        return Begun(owner, wanted)
 
-    def begin_repair(self, service: str, ids: Sequence[ImageId]) -> list[ImageId]:
+    def begin_repair(self, service: str, ids: Sequence[ImageId]) -> Begun:
         """Write down which images a service is about to get, or to forget.
 
         Returns:
             Those that it still misses, and that nobody is changing.
         """
-        with self._database.transaction() as connection:
-            return [
-                image_id
-                for image_id in ids
-                if connection.execute(
-                    _BEGIN_REPAIR, (self._owner, Operation.REPAIR, service, image_id)
-                ).rowcount
-            ]
+        if not ids:
+            return Begun("", [])
+        with self._lease.transaction() as connection:
+            owner = self._lease.owner
+            free = _found(connection, _MISSING, ids, service=service)
+            if free:
+                now = {"owner": owner, "operation": Operation.REPAIR}
+                connection.execute(
+                    insert(journal),
+                    [{"image_id": i, "source": "", "keep": 0, **now} for i in free],
+                )
+        return Begun(owner, free)
 
     def is_empty(self) -> bool:
         """Whether no change at all is under way, in any process."""
-        query = "SELECT NOT EXISTS (SELECT 1 FROM journal)"
-        return bool(self._database.rows(query)[0][0])
+        return not self._database.rows(select(literal(1)).select_from(journal).limit(1))
 
     def cut_short(self) -> int:
         """Return how many changes were begun and not ended, while we begin none."""
+        gone = {self._lease.owner, *self._gone()}
         rows = self._database.rows(
-            "SELECT owner, count(*) FROM journal GROUP BY owner ORDER BY owner"
+            select(journal.c.owner, func.count()).group_by(journal.c.owner)
         )
-        return sum(n for o, n in rows if o == self._owner or self._is_gone(o))
+        return sum(count for owner, count in rows if owner in gone)
 
     def is_alone(self) -> bool:
-        """Whether no other process is at work, as far as `left_over` could see."""
-        return not self._others()
+        """Whether no other process uses this folder, as `left_over` saw it."""
+        return not self._files.others()
 
     def others_live(self) -> bool:
         """Whether another process has this data folder in use now."""
-        return not all(self._is_gone(owner) for owner in self._others())
+        return any(map(self._files.is_held, self._files.others()))
 
-    def abandon(self, ids: Sequence[ImageId]) -> None:
-        """Forget changes that came to nothing."""
-        with self._database.transaction() as connection:
-            end(connection, ids)
+    def abandon(self, begun: Begun) -> None:
+        """Forget changes that came to nothing, unless others have taken them over."""
+        if begun.ids:
+            with self._database.transaction() as connection:
+                _strike_out(connection, begun)
 
     def left_over(self) -> list[JournalEntry]:
         """Take over and return the entries of processes that are no more."""
-        with self._database.transaction() as connection:
-            rows = connection.execute("SELECT DISTINCT owner FROM journal").fetchall()
-            owners = {owner for (owner,) in rows} | self._others()
-            gone = [o for o in sorted(owners - {self._owner}) if self._is_gone(o)]
-            if not gone:  # nothing to write, on a disk that may refuse it
-                return []
-            marks = ", ".join("?" * len(gone))
-            rows = connection.execute(
-                f"UPDATE journal SET owner = ? WHERE owner IN ({marks}) "  # noqa: S608 -- question marks
-                f"RETURNING {_ENTRY}",
-                (self._owner, *gone),
-            ).fetchall()
-        return _entries(rows)
+        found: list[JournalEntry] = []
+        if self._gone():  # else nothing is written, on a disk that may refuse it
+            with self._lease.transaction() as connection:
+                gone, owner = self._gone(), self._lease.owner  # nobody else is so far
+                theirs = journal.c.owner.in_(gone)
+                found = _entries(connection.execute(_ENTRIES.where(theirs)))
+                connection.execute(update(journal).where(theirs).values(owner=owner))
+                connection.execute(delete(leases).where(leases.c.owner.in_(gone)))
+            found = [replace(entry, owner=owner) for entry in found]
+        for name in self._files.others():
+            if not self._files.is_held(name):
+                self._files.remove(name)
+        return found
 
     def ours(self) -> list[JournalEntry]:
         """Return the entries of this process, those that it could not end included."""
-        query = f"SELECT {_ENTRY} FROM journal WHERE owner = ?"  # noqa: S608 -- ours
-        return _entries(self._database.rows(query, (self._owner,)))
+        ours = _ENTRIES.where(journal.c.owner == self._lease.owner)
+        return _entries(self._database.rows(ours))
 
     def still_open(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
         """Return those of these entries that nothing has ended or replaced since."""
-        return [entry for entry in entries if entry in self._of_image(entry.image_id)]
+        query = _ENTRIES.where(journal.c.image_id.in_(IDS))
+        found = {
+            (entry.owner, entry.image_id): entry
+            for part in parts([entry.image_id for entry in entries])
+            for entry in _entries(self._database.rows(query, {"ids": part}))
+        }
+        return [e for e in entries if found.get((e.owner, e.image_id)) == e]
 
-    def _of_image(self, image_id: ImageId) -> list[JournalEntry]:
-        query = (
-            f"SELECT {_ENTRY} FROM journal "  # noqa: S608 -- a constant of our own
-            "WHERE image_id = ? AND owner = ?"
+    def _gone(self) -> list[str]:
+        """Return the leases, other than ours, under which nobody works any more."""
+        working = select(journal.c.owner).union(select(leases.c.owner)).subquery()
+        rows = self._database.rows(
+            select(
+                *(working.c.owner, leases.c.file, leases.c.machine, leases.c.lock),
+                leases.c.expires_ms <= self._database.now_ms,
+            )
+            .outerjoin(leases, leases.c.owner == working.c.owner)
+            .where(working.c.owner != self._lease.owner)
+            .order_by(working.c.owner)
         )
-        return _entries(self._database.rows(query, (image_id, self._owner)))
+        return [row[0] for row in rows if self._is_gone(row)]
 
-    def _others(self) -> set[str]:
-        """Return the other processes that have a lock file, dead ones included."""
-        return {path.stem for path in self._locks.glob("*.lock")} - {self._owner}
-
-    def _is_gone(self, owner: str) -> bool:
-        if self._readonly:
-            return not _is_held(self._lock_path(owner))
-        lock = FileLock(self._lock_path(owner))
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return False
-        lock.release()
-        self._lock_path(owner).unlink(missing_ok=True)
-        return True
-
-    def _lock_path(self, owner: str) -> Path:
-        return self._locks / f"{owner}.lock"
+    def _is_gone(self, row: AnyRow) -> bool:
+        owner, file, where, lock, has_ended = row
+        if file is None:  # given back, or of a version without leases
+            return not self._files.is_held(owner)
+        if file != self._database.file:  # a backup: nobody is at work on this copy
+            return True
+        if where == self._files.machine and self._files.is_here(lock):
+            return not self._files.is_held(lock.partition(" ")[0])
+        return bool(has_ended)  # of others nothing is known but the time
 
 
-def _is_held(path: Path) -> bool:
-    """Whether a process has a lock, as far as can be seen without writing to it."""
-    if not path.exists():
-        return False
-    if fcntl is None:
-        return True
-    try:
-        number = os.open(path, os.O_RDONLY)
-    except PermissionError:
-        return True
-    try:
-        fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)  # let go with the file
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(number)
-    return False
-
-
-def _entries(rows: Sequence[sqlite3.Row]) -> list[JournalEntry]:
-    """Return rows of `_ENTRY` as entries, by id."""
+def _found(
+    connection: Connection, query: Any, ids: Sequence[ImageId], **more: object
+) -> list[ImageId]:
+    """Return what a query about some images finds in all parts of them."""
     return [
-        JournalEntry(ImageId(image_id), Operation(operation), source, bool(keep))
-        for image_id, operation, source, keep in sorted(rows, key=tuple)
+        ImageId(image_id)
+        for part in parts(ids)
+        for (image_id,) in connection.execute(query, {"ids": part, **more})
     ]
 
 
-def is_repaired(connection: sqlite3.Connection, image_id: ImageId) -> bool:
+def _entries(rows: Iterable[AnyRow]) -> list[JournalEntry]:
+    return [
+        JournalEntry(ImageId(image_id), Operation(operation), source, bool(keep), owner)
+        for image_id, operation, source, keep, owner in rows
+    ]
+
+
+def changing(connection: Connection, ids: Sequence[ImageId]) -> list[ImageId]:
+    """Return those of the images that are being changed, or whose change was cut."""
+    return _found(connection, _CHANGING, ids)
+
+
+def is_repaired(connection: Connection, image_id: ImageId) -> bool:
     """Whether a service is just getting an image that it missed, or forgetting it."""
-    query = "SELECT 1 FROM journal WHERE image_id = ? AND operation = ?"
-    return bool(connection.execute(query, (image_id, Operation.REPAIR)).fetchall())
+    repaired = _CHANGING.where(journal.c.operation == Operation.REPAIR)
+    return bool(_found(connection, repaired, [image_id]))
 
 
-def end(connection: sqlite3.Connection, ids: Sequence[ImageId]) -> None:
-    """Strike out entries, in the transaction that makes their change known."""
-    connection.executemany(
-        "DELETE FROM journal WHERE image_id = ?", [(i,) for i in ids]
+def end(connection: Connection, begun: Begun | None) -> None:
+    """Strike out entries, in the transaction that makes their change known.
+
+    Raises:
+        TakenOverError: If others have taken one over.
+    """
+    if begun is not None and _strike_out(connection, begun) != len(set(begun.ids)):
+        raise TakenOverError(TAKEN_OVER)
+
+
+def _strike_out(connection: Connection, begun: Begun) -> int:
+    return sum(
+        connection.execute(_STRIKE_OUT, {"lease": begun.owner, "ids": part}).rowcount
+        for part in parts(begun.ids)
     )

@@ -1,27 +1,80 @@
 """What each service missed while it was down, until that is made up for."""
 
 import os
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ambience.catalog import journal
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+
+from ambience.catalog import journal as journal_
 from ambience.catalog.database import Database
+from ambience.catalog.journal import Begun
+from ambience.catalog.many import IDS, parts, upsert
 from ambience.catalog.records import ImageRecord
+from ambience.catalog.schema import claims, images, journal, missed, trash
 from ambience.core.features import ImageId
 
-_NOTE = (
-    "INSERT INTO missed (service, image_id, reason, since) VALUES (?, ?, ?, ?) "
-    "ON CONFLICT DO UPDATE SET reason = excluded.reason, stuck = 0"
+_SERVICE: BindParameter[str] = bindparam("service")
+_OF_SERVICE = missed.c.service == _SERVICE
+_PAGE = (
+    select(missed.c.image_id, missed.c.reason, missed.c.since, missed.c.stuck)
+    .where(_OF_SERVICE, missed.c.image_id > bindparam("after"))
+    .order_by(missed.c.image_id)
+    .limit(bindparam("limit"))
 )
-_NOTE_NEW = _NOTE.partition("DO UPDATE")[0] + "DO NOTHING"
-_CLEAR = "DELETE FROM missed WHERE service = ? AND image_id = ?"
-_IS_CHANGING = "EXISTS (SELECT 1 FROM journal WHERE image_id = ?1)"
-_IS_KNOWN = "EXISTS (SELECT 1 FROM images WHERE image_id = ?1)"
-_IS_DELETED = (  # and its id not put to one service alone since
-    "(SELECT alone FROM trash WHERE image_id = ?1 ORDER BY rowid DESC LIMIT 1) = 0"
+_COUNTS = (
+    select(missed.c.service, func.count())
+    .group_by(missed.c.service)
+    .order_by(missed.c.service)
 )
+_OUTDATED = (
+    select(func.count())
+    .select_from(missed.join(images, images.c.image_id == missed.c.image_id))
+    .where(_OF_SERVICE)
+)
+_FIRST = func.min(missed.c.image_id)
+_REASONS = (
+    select(missed.c.reason, func.count(), _FIRST)
+    .where(_OF_SERVICE)
+    .group_by(missed.c.reason)
+    .order_by(_FIRST)
+)
+_ABSENT = (
+    select(images.c.image_id)
+    .where(images.c.image_id.in_(IDS))
+    .where(~exists().where(journal.c.image_id == images.c.image_id))
+)
+_LATER = trash.alias("later")
+_LEFT_OVER = (
+    select(trash.c.image_id)
+    .where(trash.c.image_id.in_(IDS))
+    .where(~exists().where(images.c.image_id == trash.c.image_id))
+    .where(~exists().where(journal.c.image_id == trash.c.image_id))
+    .where(trash.c.alone == 0)  # its id was not put to one service alone since
+    .where(
+        ~exists().where(
+            _LATER.c.image_id == trash.c.image_id, _LATER.c.number > trash.c.number
+        )
+    )
+)
+_AMONG = select(missed.c.image_id).where(_OF_SERVICE, missed.c.image_id.in_(IDS))
+_CLEAR = delete(missed).where(
+    missed.c.service.in_(bindparam("services", expanding=True)),
+    missed.c.image_id.in_(IDS),
+)
+_KNOWN = select(images.c.image_id).where(images.c.image_id.in_(IDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,39 +122,26 @@ class Missed:
 
     def counts(self) -> dict[str, int]:
         """Return how many images each service has to be told of; 0 is left out."""
-        rows = self._database.rows(
-            "SELECT service, count(*) FROM missed GROUP BY service ORDER BY service"
-        )
+        rows = self._database.rows(_COUNTS)
         return {service: int(count) for service, count in rows}
 
     def outdated(self, service: str) -> int:
         """Return of how many images in the catalog a service has missed the latest."""
-        query = (
-            "SELECT count(*) FROM missed WHERE service = ? "
-            "AND image_id IN (SELECT image_id FROM images)"
-        )
-        return int(self._database.rows(query, (service,))[0][0])
+        return int(self._database.rows(_OUTDATED, {"service": service})[0][0])
 
     def waiting(
         self, service: str, *, after: ImageId | None = None, limit: int
     ) -> list[ImageId]:
         """Return images to tell a service of, by id, without those that are stuck."""
-        rows = self._database.rows(
-            "SELECT image_id FROM missed WHERE service = ? AND stuck = 0 "
-            "AND image_id > ? ORDER BY image_id LIMIT ?",
-            (service, -1 if after is None else after, limit),
-        )
-        return [ImageId(image_id) for (image_id,) in rows]
+        query = _PAGE.where(missed.c.stuck == 0)
+        rows = self._database.rows(query, _page(service, after, limit))
+        return [ImageId(row.image_id) for row in rows]
 
     def of(
         self, service: str, *, after: ImageId | None = None, limit: int
     ) -> list[MissedChange]:
         """Return what a service has missed, by id."""
-        rows = self._database.rows(
-            "SELECT image_id, reason, since, stuck FROM missed WHERE service = ? "
-            "AND image_id > ? ORDER BY image_id LIMIT ?",
-            (service, -1 if after is None else after, limit),
-        )
+        rows = self._database.rows(_PAGE, _page(service, after, limit))
         return [
             MissedChange(
                 ImageId(image_id), reason, datetime.fromisoformat(since), bool(stuck)
@@ -111,26 +151,20 @@ class Missed:
 
     def reasons(self, service: str) -> dict[str, tuple[int, ImageId]]:
         """Return why a service misses images: how many, and the first of them."""
-        rows = self._database.rows(
-            "SELECT reason, count(*), min(image_id) FROM missed WHERE service = ? "
-            "GROUP BY reason ORDER BY 3",
-            (service,),
-        )
+        rows = self._database.rows(_REASONS, {"service": service})
         return {reason: (int(n), ImageId(first)) for reason, n, first in rows}
 
     def absent(self, ids: Sequence[ImageId]) -> list[ImageId]:
         """Return those that are in the catalog, and that nobody is changing."""
-        return self._those(ids, f"{_IS_KNOWN} AND NOT {_IS_CHANGING}")
+        return self._those(_ABSENT, ids)
 
     def left_over(self, ids: Sequence[ImageId]) -> list[ImageId]:
         """Return those that were deleted, and that nobody has any use for."""
-        wanted = f"NOT {_IS_KNOWN} AND NOT {_IS_CHANGING} AND {_IS_DELETED}"
-        return self._those(ids, wanted)
+        return self._those(_LEFT_OVER, ids)
 
     def among(self, service: str, ids: Sequence[ImageId]) -> list[ImageId]:
         """Return those that a service is known to have missed."""
-        query = "EXISTS (SELECT 1 FROM missed WHERE service = ?2 AND image_id = ?1)"
-        return self._those(ids, query, service)
+        return self._those(_AMONG, ids, service=service)
 
     def note_absent(self, service: str, ids: Sequence[ImageId], reason: str) -> None:
         """Note that a service has nothing of images, of those that are `absent`."""
@@ -142,97 +176,125 @@ class Missed:
         with self._database.transaction() as connection:
             self._note(connection, service, self.left_over(ids), reason)
 
-    def settle(
-        self, service: str, ids: Sequence[ImageId], *, begun: Sequence[ImageId]
-    ) -> None:
-        """Strike out what was made up for, and all that was begun for it."""
-        if begun:
+    def settle(self, service: str, ids: Sequence[ImageId], *, begun: Begun) -> None:
+        """Strike out what was made up for, and all that was begun for it.
+
+        Raises:
+            TakenOverError: If others have taken it over.
+        """
+        if begun.ids:
             with self._database.transaction() as connection:
-                connection.executemany(_CLEAR, [(service, i) for i in ids])
-                journal.end(connection, begun)
+                _clear(connection, [service], ids)
+                journal_.end(connection, begun)
 
     def stick(self, service: str, image: ImageRecord, reason: str) -> None:
         """Say that an image, as it is, can't be made up for, and why."""
         path = None if image.path is None else os.fsencode(image.path)
+        as_it_is = exists().where(
+            images.c.image_id == missed.c.image_id,
+            images.c.sha256 == image.sha256,
+            images.c.path.is_not_distinct_from(path),
+            images.c.original.is_not_distinct_from(image.original),
+        )
+        stuck = update(missed).where(
+            missed.c.service == service, missed.c.image_id == image.image_id, as_it_is
+        )
         with self._database.transaction() as connection:
-            connection.execute(
-                "UPDATE missed SET stuck = 1, reason = ? "
-                "WHERE service = ? AND image_id = ? AND EXISTS (SELECT 1 FROM images i "
-                "WHERE i.image_id = missed.image_id AND i.sha256 = ? "
-                "AND i.path IS ? AND i.original IS ?)",
-                (
-                    *(reason, service, image.image_id),
-                    *(image.sha256, path, image.original),
-                ),
-            )
+            connection.execute(stuck.values(stuck=1, reason=reason))
 
     def retry(self, service: str) -> None:
         """Let be tried again what was stuck, where there is a file to try."""
-        where = (
-            "service = ? AND stuck = 1 AND image_id IN (SELECT image_id FROM images "
-            "WHERE path IS NOT NULL OR original IS NOT NULL)"
+        with_file = select(images.c.image_id).where(
+            or_(images.c.path.is_not(None), images.c.original.is_not(None))
         )
-        query = f"SELECT 1 FROM missed WHERE {where} LIMIT 1"  # noqa: S608 -- as above
-        if self._database.rows(query, (service,)):  # no write where there is none
+        stuck = (
+            (missed.c.service == service)
+            & (missed.c.stuck == 1)
+            & missed.c.image_id.in_(with_file)
+        )
+        query = select(missed.c.image_id).where(stuck).limit(1)
+        if self._database.rows(query):  # no write where there is none
             with self._database.transaction() as connection:
-                connection.execute(
-                    f"UPDATE missed SET stuck = 0 WHERE {where}",  # noqa: S608
-                    (service,),
-                )
+                connection.execute(update(missed).where(stuck).values(stuck=0))
 
     def _note(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         service: str,
         ids: Sequence[ImageId],
         reason: str,
     ) -> None:
         """Note what a comparison found; what is noted already stays as it is."""
-        rows = [(service, image_id, reason, _now()) for image_id in ids]
-        connection.executemany(_NOTE_NEW, rows)
+        if ids:
+            connection.execute(
+                upsert(connection.dialect.name, missed, ()),
+                _entries({service: reason}, ids),
+            )
 
     def _those(
-        self, ids: Sequence[ImageId], condition: str, *more: object
+        self, query: Select[int], ids: Sequence[ImageId], **more: object
     ) -> list[ImageId]:
-        query = f"SELECT 1 WHERE {condition}"
-        return [
+        """Return those of some images that a query about them finds, in their order."""
+        found = {
             image_id
-            for image_id in ids
-            if self._database.rows(query, (image_id, *more))
-        ]
+            for part in parts(ids)
+            for (image_id,) in self._database.rows(query, {"ids": part, **more})
+        }
+        return [image_id for image_id in ids if image_id in found]
 
 
-def note(connection: sqlite3.Connection, ids: Sequence[ImageId], reach: Reach) -> None:
+def note(connection: Connection, ids: Sequence[ImageId], reach: Reach) -> None:
     """Note who missed a change and who has not, in the transaction that makes it."""
-    connection.executemany(
-        _CLEAR, [(service, i) for service in reach.reached for i in ids]
-    )
-    since = _now()
-    connection.executemany(
-        _NOTE,
-        [
-            (name, i, reason, since)
-            for name, reason in reach.missed.items()
-            for i in ids
-        ],
-    )
-
-
-def claim(connection: sqlite3.Connection, image_id: ImageId, service: str) -> None:
-    """Take an id for what a caller puts to one service alone."""
-    if not connection.execute(f"SELECT {_IS_KNOWN}", (image_id,)).fetchone()[0]:
-        connection.execute(_CLEAR, (service, image_id))
-        connection.execute("UPDATE trash SET alone = 1 WHERE image_id = ?", (image_id,))
+    _clear(connection, reach.reached, ids)
+    if reach.missed and ids:
         connection.execute(
-            "INSERT INTO claims VALUES (?, ?) ON CONFLICT DO NOTHING",
-            (service, image_id),
+            upsert(connection.dialect.name, missed, ("reason",), stuck=0),
+            _entries(reach.missed, ids),
         )
 
 
-def retry(connection: sqlite3.Connection, image_id: ImageId) -> None:
+def claim(connection: Connection, image_id: ImageId, service: str) -> None:
+    """Take an id for what a caller puts to one service alone."""
+    if not connection.execute(_KNOWN, {"ids": [image_id]}).all():
+        _clear(connection, [service], [image_id])
+        connection.execute(
+            update(trash).where(trash.c.image_id == image_id).values(alone=1)
+        )
+        connection.execute(
+            upsert(connection.dialect.name, claims, ()),
+            {"service": service, "image_id": image_id},
+        )
+
+
+def retry(connection: Connection, image_id: ImageId) -> None:
     """Let an image be tried again whose file was seen."""
-    connection.execute("UPDATE missed SET stuck = 0 WHERE image_id = ?", (image_id,))
+    connection.execute(
+        update(missed).where(missed.c.image_id == image_id).values(stuck=0)
+    )
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
+def _clear(
+    connection: Connection, services: Sequence[str], ids: Sequence[ImageId]
+) -> None:
+    for part in parts(ids if services else []):
+        connection.execute(_CLEAR, {"services": services, "ids": part})
+
+
+def _entries(
+    reasons: Mapping[str, str], ids: Sequence[ImageId]
+) -> list[dict[str, object]]:
+    """Return rows that say why each service missed each image."""
+    since = datetime.now(UTC).isoformat()
+    return [
+        {"service": service, "image_id": i, "reason": reason, "since": since}
+        for service, reason in reasons.items()
+        for i in ids
+    ]
+
+
+def _page(service: str, after: ImageId | None, limit: int) -> dict[str, object]:
+    return {
+        "service": service,
+        "after": -1 if after is None else after,
+        "limit": limit,
+    }

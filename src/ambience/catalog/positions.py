@@ -1,6 +1,9 @@
 """Remembers how far work got that is done a part at a time."""
 
+from sqlalchemy import delete, select
+
 from ambience.catalog.database import Database
+from ambience.catalog.schema import counters
 from ambience.core.features import ImageId
 
 
@@ -16,14 +19,19 @@ class Positions:
 
     def get(self, work: str) -> ImageId | None:
         """Return the image that work got to; None to begin at the first."""
-        query = "SELECT value FROM counters WHERE name = ?"
-        rows = self._database.rows(query, (f"after:{work}",))
+        rows = self._database.rows(
+            select(counters.c.value).where(counters.c.name == _counter(work))
+        )
         return ImageId(rows[0][0]) if rows else None
 
     def put(self, work: str, after: ImageId | None) -> None:
         """Remember it; None: begin at the first again."""
-        name = f"after:{work}"
+        name = _counter(work)
         with self._database.transaction() as connection:
-            connection.execute("DELETE FROM counters WHERE name = ?", (name,))
+            connection.execute(delete(counters).where(counters.c.name == name))
             if after is not None:
-                connection.execute("INSERT INTO counters VALUES (?, ?)", (name, after))
+                connection.execute(counters.insert(), {"name": name, "value": after})
+
+
+def _counter(work: str) -> str:
+    return f"after:{work}"

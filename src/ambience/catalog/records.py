@@ -1,10 +1,12 @@
 """What the catalog knows of one image."""
 
 import os
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row
 
 from ambience.core.features import ImageId
 
@@ -51,41 +53,51 @@ class KnownFile:
     missing: bool
 
 
-COLUMNS = (
-    "image_id, path, original, sha256, byte_count, height, width, format, shown_at, "
-    "modified_ns, added_at, missing"
-)
-
-
-def record(row: sqlite3.Row) -> ImageRecord:
-    """Return the record in a row of `COLUMNS`."""
+def record(row: Row[*tuple[Any, ...]]) -> ImageRecord:
+    """Return the record in a row of the table of images."""
+    (
+        i,
+        path,
+        original,
+        sha256,
+        size,
+        height,
+        width,
+        kind,
+        shown,
+        changed,
+        added,
+        gone,
+    ) = row
     return ImageRecord(
-        image_id=ImageId(row["image_id"]),
-        sha256=row["sha256"],
-        byte_count=row["byte_count"],
-        size=(row["height"], row["width"]),
-        format=row["format"],
-        shown_at=datetime.fromisoformat(row["shown_at"]),
-        added_at=datetime.fromisoformat(row["added_at"]),
-        path=None if row["path"] is None else Path(os.fsdecode(row["path"])),
-        original=row["original"],
-        modified_ns=row["modified_ns"],
-        missing=bool(row["missing"]),
+        image_id=ImageId(i),
+        sha256=sha256,
+        byte_count=size,
+        size=(height, width),
+        format=kind,
+        shown_at=datetime.fromisoformat(shown),
+        added_at=datetime.fromisoformat(added),
+        path=None if path is None else Path(os.fsdecode(path)),
+        original=original,
+        modified_ns=changed,
+        missing=bool(gone),
     )
 
 
-def values(image: ImageRecord) -> tuple[object, ...]:
-    """Return a record as values for `COLUMNS`."""
-    return (
-        image.image_id,
-        None if image.path is None else os.fsencode(image.path),
-        image.original,
-        image.sha256,
-        image.byte_count,
-        *image.size,
-        image.format,
-        image.shown_at.isoformat(),
-        image.modified_ns,
-        image.added_at.isoformat(),
-        int(image.missing),
-    )
+def values(image: ImageRecord) -> dict[str, object]:
+    """Return a record as a row of the table of images."""
+    height, width = image.size
+    return {
+        "image_id": image.image_id,
+        "path": None if image.path is None else os.fsencode(image.path),
+        "original": image.original,
+        "sha256": image.sha256,
+        "byte_count": image.byte_count,
+        "height": height,
+        "width": width,
+        "format": image.format,
+        "shown_at": image.shown_at.isoformat(),
+        "modified_ns": image.modified_ns,
+        "added_at": image.added_at.isoformat(),
+        "missing": int(image.missing),
+    }

@@ -1,13 +1,24 @@
 """Reads a catalog in a folder that can't be written, while others may write to it."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from ambience.catalog.connections import READERS, Connections
-from ambience.core.errors import BusyError, StoredDataError, UnavailableError
+from ambience.catalog.sqlite import engine_of, opened, translated
+from ambience.core.errors import (
+    AmbienceError,
+    BusyError,
+    StoredDataError,
+    UnavailableError,
+)
+
+T = TypeVar("T")
 
 _TRIES = 5  # each is in vain only if a writer begins or ends in that very moment
 
@@ -35,20 +46,21 @@ class UnwritableFile:
         self._lock = Lock()  # of the two below
         self._state: _State = None
         self._readers: Connections | None = None
+        self._engine = engine_of(self._connect)
         if not path.exists():
             raise StoredDataError(
                 f"there is no catalog at {path}, and none can be made there: name the "
                 "data folder with --data"
             )
 
-    def rows(self, query: str, parameters: Sequence[object]) -> list[sqlite3.Row]:
-        """Return what a query finds; raises SQLite's own errors, too."""
+    def read(self, ask: Callable[[Connection], T]) -> T:
+        """Return what a question finds, asked again where the file has changed."""
         for _ in range(_TRIES):
             state = self._look()
             try:
                 with self._readers_of(state).lent() as connection:
-                    found = connection.execute(query, parameters).fetchall()
-            except (sqlite3.DatabaseError, UnavailableError):
+                    found = ask(connection)
+            except (DBAPIError, UnavailableError):
                 if self._look() == state:
                     raise
                 continue
@@ -57,6 +69,15 @@ class UnwritableFile:
         raise BusyError(
             "another process is just opening or closing the catalog: try again in a "
             "moment"
+        )
+
+    def error(self, error: DBAPIError) -> AmbienceError:
+        """Return what SQLite said, in our words."""
+        return translated(
+            error,
+            str(self._path),
+            f"the catalog {self._path} can't be read ({error.orig}): see whether you "
+            "may read it and all beside it",
         )
 
     def close(self) -> None:
@@ -86,22 +107,9 @@ class UnwritableFile:
                 if self._readers is not None:
                     self._readers.close()
                 self._readers, self._state = None, state
-                self._readers = Connections(self._connect, READERS)
+                self._readers = Connections(self._engine.connect, READERS)
             return self._readers
 
     def _connect(self) -> sqlite3.Connection:
         how = "mode=ro" if self._state is None else "mode=ro&immutable=1"
-        connection = sqlite3.connect(
-            f"{self._path.absolute().as_uri()}?{how}",
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,  # it is lent to one at a time
-        )
-        connection.row_factory = sqlite3.Row
-        try:
-            connection.execute("PRAGMA temp_store = MEMORY")
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        return opened(f"{self._path.absolute().as_uri()}?{how}", uri=True)

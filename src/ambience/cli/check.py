@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     aside: dict[str, Path] = {}
     if options.repair:
         # Beside a server, the service is told to be unavailable, with what to do.
-        with suppress(BusyError), in_use(data, alone=True):
+        with suppress(BusyError), in_use(settings, data, alone=True):
             aside = set_damaged_aside(settings, data)
     with System.open(settings, mend=False, to_write=to_write) as system:
         work = _Work(system, data, options)
@@ -219,10 +219,12 @@ class _Work:
     def _decide(self, service: AnyService) -> None:
         """Keep or remove what a service holds and nothing explains, as asked for."""
         writer, claims = self._system.parts.writer, self._system.repairs.claims
-        for image_id in self._system.repairs.comparison.unknown(service):
+        unknown = self._system.repairs.comparison.unknown(service)
+        others = claims.among(unknown)  # which another service has of its own
+        for image_id in unknown:
             if self._unknown == "keep":
                 writer.claim(service.name, image_id)
-            elif claims.among([image_id]):  # another service has it of its own
+            elif image_id in others:
                 required(service, HoldsImages).remove([image_id])
             else:
                 with suppress(NotFoundError):

@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_from(options)
     data = data_folder(settings)
     declared = registry.load(options.service)
-    with in_use(data, alone=True) as (database, journal):
+    with in_use(settings, data, alone=True) as (database, journal):
         service, aside = _opened(declared, settings, data)
         index = required(service, Rebuilds)
         limits = limits_from(settings)

@@ -78,7 +78,7 @@ def _serve_services(options: argparse.Namespace, settings: Settings) -> int:
     limits = limits_from(settings)
     with (
         bound(settings.host, port) as listener,
-        in_use(data) as (database, _),
+        in_use(settings, data) as (database, _),
     ):
         services = open_services(settings, data, options.services)
         try:

@@ -38,7 +38,7 @@ def _train_index(options: argparse.Namespace, settings: Settings) -> int:
     data = data_folder(settings)
     declared = registry.load(options.service)
     own = declared.check(settings.services.get(declared.name, {}))
-    with in_use(data, alone=True):
+    with in_use(settings, data, alone=True):
         service = declared.open_here(own, data)
         try:
             trained = required(service, Trainable).train()

@@ -16,6 +16,7 @@
     - StoppedError
   + FetchError: an address on the internet gave no image
   + BusyError: another process is at work on the same thing
+    - TakenOverError
 """
 
 
@@ -81,3 +82,7 @@ class FetchError(AmbienceError):
 
 class BusyError(AmbienceError):
     """Another process is at work on the same thing."""
+
+
+class TakenOverError(BusyError):
+    """Another process goes on with what this one began, and has ended it perhaps."""

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -41,6 +41,19 @@ class ServiceSettings(BaseModel):
 
     url: str = ""
     timeout_s: float = Field(default=TIMEOUT_S, gt=0)
+
+
+class CatalogSettings(BaseModel):
+    """``[catalog]``: where what is known of images is kept.
+
+    Attributes:
+        url: A PostgreSQL database, such as ``postgresql://user:password@host/name``,
+            which is never shown. Empty: a file in the data folder.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: SecretStr = SecretStr("")
 
 
 class LimitSettings(BaseModel):
@@ -120,6 +133,7 @@ class Settings(BaseSettings):
         enabled: Services that are asked, here or elsewhere; empty: all that come with
             ambience.
         services: One table per service, checked by that service's own settings class.
+        catalog: Where what is known of images is kept.
         limits: What an image may cost.
         search_by_url: Searching with an image on the internet.
         server: What clients may cost.
@@ -143,6 +157,7 @@ class Settings(BaseSettings):
     allowed_origins: tuple[Origin, ...] = ()
     enabled: tuple[str, ...] = ()
     services: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    catalog: CatalogSettings = CatalogSettings()
     limits: LimitSettings = LimitSettings()
     search_by_url: SearchByUrlSettings = SearchByUrlSettings()
     server: ServerSettings = ServerSettings()

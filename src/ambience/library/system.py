@@ -152,17 +152,20 @@ def _highest_ids(services: Sequence[AnyService], originals: Originals) -> list[I
 
 
 @contextmanager
-def in_use(data: Path, *, alone: bool = False) -> Iterator[tuple[Database, Journal]]:
+def in_use(
+    settings: Settings, data: Path, *, alone: bool = False
+) -> Iterator[tuple[Database, Journal]]:
     """Let other processes know that a data folder is in use; give its catalog.
 
     Args:
+        settings: The configuration.
         data: The folder.
         alone: Whether nobody else may use it meanwhile.
 
     Raises:
         BusyError: If ``alone`` is asked for, and another process uses it.
     """
-    database, journal = _opened(data)
+    database, journal = _opened(settings, data)
     try:
         if alone and journal.others_live():
             raise BusyError(
@@ -174,9 +177,10 @@ def in_use(data: Path, *, alone: bool = False) -> Iterator[tuple[Database, Journ
         database.close()
 
 
-def _opened(data: Path) -> tuple[Database, Journal]:
+def _opened(settings: Settings, data: Path) -> tuple[Database, Journal]:
     readonly = is_readonly(data)
-    database = Database(data / "catalog.sqlite3", readonly=readonly)
+    url = settings.catalog.url.get_secret_value()
+    database = Database(url or data / "catalog.sqlite3", readonly=readonly)
     return database, Journal(database, data / "locks", readonly=readonly)
 
 
@@ -270,7 +274,7 @@ class System:
         """
         data = data_folder(settings, to_write=to_write)
         limits = limits_from(settings)
-        database, journal = _opened(data)
+        database, journal = _opened(settings, data)
         catalog = Catalog(database)
         originals = Originals(data)
         services = open_services(settings, data)

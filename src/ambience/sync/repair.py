@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ambience.catalog import Catalog, ImageRecord, Journal, Missed
+from ambience.catalog import Begun, Catalog, ImageRecord, Journal, Missed
 from ambience.core.errors import (
     AmbienceError,
     BadInputError,
@@ -135,21 +135,22 @@ class Repairer:
         after = None
         while page := self._missed.of(service, after=after, limit=_PAGE):
             after = page[-1].image_id
+            files = {
+                record.image_id: self._originals.file_of(record)
+                for record in self._catalog.find([entry.image_id for entry in page])
+            }
             for entry in page:
-                files = map(
-                    self._originals.file_of, self._catalog.find([entry.image_id])
-                )
-                file = next(files, None) or Path(f"image {entry.image_id}")
+                file = files.get(entry.image_id) or Path(f"image {entry.image_id}")
                 yield Failure(file, entry.reason)
 
     def _remove(
         self, service: AnyService, ids: Sequence[ImageId], made: MadeUp
     ) -> None:
         with self._at_work(service, ids) as begun:
-            known = {record.image_id for record in self._catalog.find(begun)}
-            gone = [image_id for image_id in begun if image_id not in known]
+            known = {record.image_id for record in self._catalog.find(begun.ids)}
+            gone = [image_id for image_id in begun.ids if image_id not in known]
             if gone:
-                self._remove_at(service, gone)
+                self._remove_at(service, begun, gone)
             self._missed.settle(service.name, gone, begun=begun)
         made.removed += len(gone)
 
@@ -203,7 +204,7 @@ class Repairer:
     ) -> None:
         try:
             with self._at_work(service, [r.record.image_id for r in batch]) as begun:
-                now = {r.image_id: r.sha256 for r in self._catalog.find(begun)}
+                now = {r.image_id: r.sha256 for r in self._catalog.find(begun.ids)}
                 same = {
                     ready.record.image_id: ready.extracted
                     for ready in batch
@@ -211,6 +212,7 @@ class Repairer:
                 }
                 if same:
                     with self._alone.at_service(service.name, list(same)):
+                        self._journal.check(begun)
                         required(service, HoldsImages).put(same)
                 self._missed.settle(service.name, list(same), begun=begun)
             made.put += len(same)
@@ -226,8 +228,8 @@ class Repairer:
     ) -> None:
         """Rather leave a service with nothing than with what an image was before."""
         with self._at_work(service, [record.image_id]) as begun:
-            if self._catalog.find(begun) == [record]:
-                self._remove_at(service, begun)
+            if self._catalog.find(begun.ids) == [record]:
+                self._remove_at(service, begun, begun.ids)
             self._missed.settle(service.name, [], begun=begun)
         self._stick(service, record, error, made)
 
@@ -244,17 +246,18 @@ class Repairer:
         self._missed.stick(service.name, record, reason)
         made.stuck += 1
 
-    def _remove_at(self, service: AnyService, ids: Sequence[ImageId]) -> None:
+    def _remove_at(
+        self, service: AnyService, begun: Begun, ids: Sequence[ImageId]
+    ) -> None:
         with self._alone.at_service(service.name, ids):
+            self._journal.check(begun)
             required(service, HoldsImages).remove(ids)
 
     @contextmanager
-    def _at_work(
-        self, service: AnyService, ids: Sequence[ImageId]
-    ) -> Iterator[list[ImageId]]:
+    def _at_work(self, service: AnyService, ids: Sequence[ImageId]) -> Iterator[Begun]:
         """Keep everybody else from changing images; give those that are ours."""
         with self._alone(ids):
-            begun = self._journal.begin_repair(service.name, ids) if ids else []
+            begun = self._journal.begin_repair(service.name, ids)
             try:
                 yield begun
             except BaseException:

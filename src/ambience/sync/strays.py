@@ -7,6 +7,7 @@ the originals of images that it does not know.
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from ambience.catalog import Catalog, Claims, ImageRecord, Journal
@@ -17,6 +18,8 @@ from ambience.ingest.incoming import Arrival
 from ambience.ingest.originals import image_id_in
 from ambience.ingest.regular_files import read_regular
 from ambience.ingest.writer import Writer
+
+_PAGE = 500  # originals looked up at once
 
 
 @dataclass(slots=True)
@@ -100,24 +103,24 @@ class Strays:
         return report
 
     def _stray_originals(self) -> Iterator[str]:
-        for original in self._originals.all_kept():
-            image_id = image_id_in(original.rpartition("/")[2])
-            if not self._is_known(original, image_id):
-                yield original
+        """Iterate over originals that no image has, and no change that is under way.
 
-    def _is_known(self, original: str, image_id: ImageId | None) -> bool:
-        """Whether an image has an original, or a change of one is under way.
-
-        The file is looked for last: whoever put it there was at work on its image
-        before that, until a record had it or the file was gone.
+        A file is looked for last: whoever put it there was at work on its image before
+        that, until a record had it or the file was gone.
         """
-        if image_id is None:
-            return False
-        if self._catalog.is_changing(image_id):
-            return True
-        records = self._catalog.find([image_id])
-        known = any(record.original == original for record in records)
-        return known or not self._originals.path(original).exists()
+        kept = iter(self._originals.all_kept())
+        while page := list(islice(kept, _PAGE)):
+            ids = {one: image_id_in(one.rpartition("/")[2]) for one in page}
+            named = [image_id for image_id in ids.values() if image_id is not None]
+            changing = self._catalog.changing(named)
+            known = {record.original for record in self._catalog.find(named)}
+            for original, image_id in ids.items():
+                if image_id is None or (
+                    image_id not in changing
+                    and original not in known
+                    and self._originals.path(original).exists()
+                ):
+                    yield original
 
     def _deal_with(self, original: str, report: StrayReport) -> None:
         """Make an image of an original of none, or say why not."""

@@ -1,0 +1,180 @@
+"""What a process has under way is its own for as long as it renews its lease."""
+
+import logging
+import os
+import platform
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    update,
+)
+
+from ambience.catalog.database import Database
+from ambience.catalog.lock_files import LockFiles
+from ambience.catalog.schema import journal, leases
+from ambience.core.errors import AmbienceError, TakenOverError
+from ambience.core.stoppable_thread import Background
+
+LEASE_S = 10.0  # a process that is cut off is missed for no longer than that
+_BEATS = 4  # in that time: one or two may fail, or come late on a busy machine
+_STOP_S = 5.0  # a database that hangs must not hold up the end
+
+TAKEN_OVER: Final = (
+    "another process has taken this change over, as this one did not renew its lease "
+    "in time: try again"
+)
+
+_log = logging.getLogger(__name__)
+
+_OWNER: BindParameter[str] = bindparam("lease")
+_OURS = leases.c.owner == _OWNER
+_HAS_WORK = exists().where(journal.c.owner == _OWNER)
+
+
+class Lease:
+    """This process's right to what it began, as others see it in the database.
+
+    It is taken with the first change, renewed in the background for as long as any is
+    under way, and given back after the last, so an idle process writes nothing. When
+    it ends is up to the database's clock. Once it has, others may take over what was
+    begun under it; in the same transaction they remove it, so whoever comes back too
+    late finds that out, and goes on under a new one.
+
+    Args:
+        database: Holds the lease.
+        files: What tells others on this machine sooner that this process is dead.
+        length_s: How long it lasts unless it is renewed, in seconds.
+    """
+
+    def __init__(
+        self, database: Database, files: LockFiles, *, length_s: float = LEASE_S
+    ) -> None:
+        self._database = database
+        self._files = files
+        self._length_s = length_s
+        self._owner = files.name
+        self._is_taken = False
+        self._ends = 0.0  # by our own clock, and not later than by the database's
+        self._complaint = ""  # what was said last
+        self._starting = threading.Lock()
+        self._beats: Background | None = None
+
+    @property
+    def owner(self) -> str:
+        """The name under which the journal knows it."""
+        return self._owner
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Write with the lease taken or renewed; see `Database.transaction`."""
+        with self._database.transaction() as connection:
+            begun = _clock()
+            if not self._renewed(connection):
+                if self._is_taken:
+                    self._lose()
+                connection.execute(
+                    insert(leases).values(
+                        owner=self._owner,
+                        expires_ms=self._expires_ms,
+                        file=self._database.file,
+                        machine=self._files.machine,
+                        lock=self._files.own,
+                        process=f"{os.getpid()} on {platform.node()}",
+                    )
+                )
+            yield connection
+        self._is_taken, self._ends = True, begun + self._length_s
+        self._start_beats()
+
+    def check(self, owner: str) -> None:
+        """See to it that a change may go on.
+
+        Args:
+            owner: The name under which it was begun.
+
+        Raises:
+            TakenOverError: If others may have taken it over.
+            AmbienceError: If the database can't be asked about a lease that was not
+                renewed in time.
+        """
+        if owner == self._owner and _clock() >= self._ends:
+            self._renew()
+        if owner != self._owner:
+            raise TakenOverError(TAKEN_OVER)
+
+    def close(self) -> None:
+        """Give it back, whatever is still under way."""
+        if self._beats is not None:
+            self._beats.stop()
+        if self._is_taken:
+            try:
+                with self._database.transaction() as connection:
+                    connection.execute(
+                        delete(leases).where(_OURS), {"lease": self._owner}
+                    )
+            except AmbienceError as error:  # then it ends by itself
+                _log.warning("the lease could not be given back: %s", error)
+
+    def _start_beats(self) -> None:
+        with self._starting:
+            if self._beats is None:
+                self._beats = Background("lease", self._beat, within_s=_STOP_S)
+                self._beats.start()
+
+    def _beat(self, stop: threading.Event) -> None:
+        while not stop.wait(self._length_s / _BEATS):
+            try:
+                if self._is_taken:
+                    self._renew()
+                self._complaint = ""
+            except AmbienceError as error:  # the next beat tries again
+                if self._complaint != str(error):
+                    self._complaint = str(error)
+                    _log.warning("the lease could not be renewed: %s", error)
+
+    def _renew(self) -> None:
+        """Renew it, or give it back where nothing is under way."""
+        owner, begun = self._owner, _clock()
+        idle = delete(leases).where(_OURS, ~_HAS_WORK)
+        with self._database.transaction() as connection:
+            if owner != self._owner or not self._is_taken:
+                return  # another thread was here meanwhile
+            if connection.execute(idle, {"lease": owner}).rowcount:
+                self._is_taken = False
+            elif not self._renewed(connection):
+                self._lose()
+        self._ends = begun + self._length_s
+
+    def _renewed(self, connection: Connection) -> bool:
+        renewed = update(leases).where(_OURS).values(expires_ms=self._expires_ms)
+        return bool(connection.execute(renewed, {"lease": self._owner}).rowcount)
+
+    @property
+    def _expires_ms(self) -> object:
+        return self._database.now_ms + int(1000 * self._length_s)
+
+    def _lose(self) -> None:
+        """Take another name: what was begun under the old one is others' now."""
+        _log.warning(
+            "another process has taken over what was under way here, as the lease "
+            "could not be renewed in time"
+        )
+        self._owner, self._is_taken = uuid.uuid4().hex, False
+
+
+def _clock() -> float:
+    """Return a time in seconds that goes on while the machine sleeps, if there is."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()

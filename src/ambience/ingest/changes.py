@@ -1,0 +1,179 @@
+"""Makes a change of images in every service, our own files and the catalog."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+
+from ambience.catalog import Begun, Catalog, ImageRecord, Journal
+from ambience.core.errors import AmbienceError, BadInputError
+from ambience.core.features import ImageId
+from ambience.imaging import ImageFile, Limits
+from ambience.ingest.incoming import Arrival, Prepared, prepare
+from ambience.ingest.originals import Originals
+from ambience.ingest.sinks import Sinks
+
+
+class Changes:
+    """Puts and deletes images that the journal says are being changed.
+
+    Each goes from what can be undone to what can't: files, services, and the catalog
+    last, which strikes the change out of the journal in the same transaction.
+
+    Args:
+        catalog: Knows the images.
+        journal: Knows whether others have taken a change over.
+        originals: Keeps our own files.
+        sinks: The services that take part.
+        limits: What an image may cost.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        journal: Journal,
+        originals: Originals,
+        sinks: Sinks,
+        limits: Limits,
+    ) -> None:
+        self.catalog = catalog
+        self.originals = originals
+        self.limits = limits
+        self.sinks = sinks
+        self._journal = journal
+
+    def prepare(self, image: ImageFile) -> Prepared:
+        """Decode a file once and take from it all that is needed; from any thread.
+
+        Raises:
+            BadInputError: If it can't be decoded.
+        """
+        (prepared,) = prepare([image], self.sinks)
+        if isinstance(prepared, AmbienceError):
+            raise prepared
+        return prepared
+
+    def read(self, data: bytes) -> ImageFile:
+        """Return a file to prepare: one decode makes every size that is needed."""
+        return ImageFile(data, limits=self.limits, sides=self.sinks.sides)
+
+    def put(
+        self,
+        arrivals: Sequence[Arrival],
+        sources: Mapping[ImageId, str],
+        known: Mapping[ImageId, ImageRecord],
+        begun: Begun,
+    ) -> dict[str, str]:
+        """Add or replace images.
+
+        Args:
+            arrivals: Those.
+            sources: By image, its staged bytes; see `JournalEntry.source`.
+            known: What the catalog has of them so far.
+            begun: What the journal says of it.
+
+        Returns:
+            By service name, why a service could not take part, and what becomes of
+            that; empty if all did.
+
+        Raises:
+            TakenOverError: If others have taken the change over.
+        """
+        for arrival in arrivals:
+            self.originals.write_thumbnail(
+                arrival.prepared.sha256, arrival.prepared.thumbnail
+            )
+        self._journal.check(begun)  # before services are told what others may undo
+        away = self.sinks.put({a.image_id: a.prepared.extracted for a in arrivals})
+        records = [
+            self.record(a, sources[a.image_id], known.get(a.image_id)) for a in arrivals
+        ]
+        for record in records:
+            replaced = known.get(record.image_id)
+            old = None if replaced is None else replaced.original
+            # Now, as nobody would know of it once the change is out of the journal.
+            if old is not None and old != record.original:
+                self.originals.discard(old)
+        self.catalog.put(records, self.sinks.reach(away), begun)
+        for record in records:
+            if record.original is None:
+                self.originals.drop(record.image_id, sources[record.image_id])
+            replaced = known.get(record.image_id)
+            if replaced is not None and replaced.sha256 != record.sha256:
+                self._drop_thumbnail(replaced.sha256)
+        kept = all(arrival.path or arrival.keep for arrival in arrivals)
+        return {name: _said(error, kept=kept) for name, error in away.items()}
+
+    def record(
+        self, arrival: Arrival, source: str, known: ImageRecord | None
+    ) -> ImageRecord:
+        """Return what the catalog is to know of an image; its original is kept now."""
+        prepared, now = arrival.prepared, datetime.now(UTC)
+        changed = (
+            now if arrival.modified_ns is None else _date(arrival.modified_ns, now)
+        )
+        original = None
+        if arrival.keep:
+            original = self.originals.keep(
+                arrival.image_id, source, suffix=prepared.info.format
+            )
+        return ImageRecord(
+            image_id=arrival.image_id,
+            sha256=prepared.sha256,
+            byte_count=prepared.byte_count,
+            size=prepared.info.size,
+            format=prepared.info.format,
+            shown_at=prepared.info.taken_at
+            or changed.astimezone().replace(tzinfo=None),
+            added_at=now if known is None else known.added_at,
+            path=arrival.path,
+            original=original,
+            modified_ns=arrival.modified_ns,
+        )
+
+    def delete(self, begun: Begun) -> tuple[bool, Collection[str]]:
+        """Delete an image; its original goes to the trash.
+
+        Args:
+            begun: What the journal says of it: of one image.
+
+        Returns:
+            Whether anybody knew it, and which services could not say.
+
+        Raises:
+            TakenOverError: If others have taken the change over.
+        """
+        (image_id,) = begun.ids
+        self._journal.check(begun)
+        known, away = self.sinks.remove([image_id])
+        reach = self.sinks.reach(away)
+        records = self.catalog.find([image_id])
+        for record in records:
+            trashed = None
+            if record.original is not None:
+                trashed = self.originals.discard(record.original)
+            self.catalog.delete(record, trashed=trashed, reach=reach, begun=begun)
+            self._drop_thumbnail(record.sha256)
+        if not records:
+            self.catalog.forget([image_id], reach, begun)
+        return known or bool(records), away.keys()
+
+    def _drop_thumbnail(self, sha256: bytes) -> None:
+        if not self.catalog.with_sha256(sha256):
+            self.originals.remove_thumbnail(sha256)
+
+
+def _said(error: AmbienceError, *, kept: bool) -> str:
+    """Return why a service could not take an image, and what becomes of that."""
+    if isinstance(error, BadInputError):
+        return str(error)
+    if kept:
+        return f"{error}; it gets what it missed once it answers"
+    return f"{error}; the image was not kept: send it again once it answers"
+
+
+def _date(modified_ns: int, now: datetime) -> datetime:
+    """Return a file's date; today's for one that no calendar holds."""
+    try:
+        return datetime.fromtimestamp(modified_ns / 1e9, UTC)
+    except (ValueError, OverflowError, OSError):
+        return now

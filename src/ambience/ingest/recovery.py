@@ -1,0 +1,196 @@
+"""Finishes or undoes changes that were cut short."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ambience.catalog import ImageRecord, Journal, JournalEntry, Operation
+from ambience.core.errors import AmbienceError, BadInputError, TakenOverError
+from ambience.core.features import ImageId
+from ambience.imaging import ImageFile
+from ambience.ingest.changes import Changes
+from ambience.ingest.image_locks import Alone
+from ambience.ingest.incoming import Arrival
+from ambience.ingest.regular_files import read_regular
+
+_log = logging.getLogger(__name__)
+
+
+class Recovery:
+    """Mends what is in the journal and nobody is at work on.
+
+    A change is undone if the image is new and its bytes were not kept yet, and done
+    again from its bytes otherwise.
+
+    Args:
+        changes: Makes them.
+        journal: Knows them.
+        alone: Keeps other threads away.
+    """
+
+    def __init__(self, changes: Changes, journal: Journal, alone: Alone) -> None:
+        self._changes = changes
+        self._journal = journal
+        self._alone = alone
+        self._given_up: set[JournalEntry] = set()  # each is said once
+        self._adrift: set[ImageId] = set()  # see `set_adrift`
+
+    def mend(self) -> None:
+        """Try again to end what this process could not, or one that died."""
+        self._settle_adrift()
+        if self._journal.is_empty():
+            return
+        self.mend_left_over()
+        for entry in self._journal.ours():
+            with self._alone([entry.image_id]):  # if it is at work, it ends first
+                self.end([entry])
+
+    def recover(self) -> int:
+        """Mend what processes that died left half done; return how many changes."""
+        staged = self._changes.originals.all_staged()
+        mended = self.mend_left_over()
+        # In this order: whoever staged one of these held a lock before that, so what
+        # is not in use by another process is in no use at all.
+        if self._journal.is_alone() and self._journal.is_empty():
+            for path in staged:
+                path.unlink(missing_ok=True)
+        return mended
+
+    def mend_left_over(self) -> int:
+        """Mend what processes left that are no more; return how many changes."""
+        entries = self._journal.left_over()
+        with self._alone([entry.image_id for entry in entries]):
+            self.end(entries, died=True)
+        return len(entries)
+
+    def set_adrift(self, entries: Sequence[JournalEntry]) -> None:
+        """Remember changes that others have taken over while we were at work on them.
+
+        Services may have been told something by us after the others were done. Once
+        nobody is at work on these images, services are brought in step with the
+        catalog again, as if they had missed a change.
+        """
+        self._adrift.update(entry.image_id for entry in entries)
+
+    def _settle_adrift(self) -> None:
+        for image_id in list(self._adrift):
+            if not self._changes.catalog.is_changing(image_id):
+                reach = self._changes.sinks.nobody("two processes were at work on it")
+                self._changes.catalog.forget([image_id], reach)
+                self._adrift.discard(image_id)
+
+    def end(self, entries: Sequence[JournalEntry], *, died: bool = False) -> None:
+        """Undo or finish changes that were cut short; what can't be, stays listed.
+
+        Args:
+            entries: Of the changes.
+            died: Whether the process that made them did, so that nobody was told that
+                they failed.
+        """
+        try:
+            left = self._journal.still_open(entries)
+        except AmbienceError as error:
+            _log.warning("%s images wait to be mended: %s", len(entries), error)
+            return
+        for entry in left:
+            try:
+                match entry.operation:
+                    case Operation.DELETE:
+                        self._changes.delete(entry.begun)
+                    case Operation.PUT:
+                        self._mend_put(entry, died=died)
+                    case Operation.REPAIR:  # is still noted as missed
+                        self._journal.abandon(entry.begun)
+            except TakenOverError:
+                self.set_adrift([entry])
+            except (AmbienceError, OSError) as error:
+                if entry not in self._given_up:
+                    self._given_up.add(entry)
+                    _log.warning(
+                        "image %s waits to be mended: %s", entry.image_id, error
+                    )
+
+    def _mend_put(self, entry: JournalEntry, *, died: bool) -> None:
+        known = self._changes.catalog.find([entry.image_id])
+        staged = self._changes.originals.staged(entry.image_id, entry.source)
+        # A new image whose bytes are an original by now was nearly done; it may even
+        # have been acknowledged, where the catalog lost the end of its log.
+        kept = died and self._changes.originals.is_kept(entry.image_id, entry.source)
+        if staged is not None and (known or kept):
+            self._finish(entry, staged, {record.image_id: record for record in known})
+            return
+        self._changes.originals.drop(entry.image_id, entry.source)
+        if known:
+            self._restore(entry, known[0])
+        else:
+            self._journal.check(entry.begun)
+            _, away = self._changes.sinks.remove([entry.image_id])
+            reach = self._changes.sinks.reach(away)
+            self._changes.catalog.forget([entry.image_id], reach, entry.begun)
+
+    def _finish(
+        self,
+        entry: JournalEntry,
+        staged: bytes,
+        known: Mapping[ImageId, ImageRecord],
+    ) -> None:
+        """Make an image of what was staged for it, or replace it by that."""
+        arrival = Arrival(
+            image_id=entry.image_id,
+            prepared=self._changes.prepare(self._changes.read(staged)),
+            upload=staged,
+            keep=entry.keep,
+        )
+        sources = {entry.image_id: entry.source}
+        self._changes.put([arrival], sources, known, entry.begun)
+
+    def _restore(self, entry: JournalEntry, known: ImageRecord) -> None:
+        """Make every service say again what the image's own file holds.
+
+        A file that can't be read now (a disk that is not there, or what the user put
+        in its place is no image) is looked at again by the next import: without a date
+        it counts as changed. A copy of ours that is damaged is not taken for the image.
+        """
+        try:
+            file, image = self._own_file(known)
+            prepared = self._changes.prepare(image)
+        except (OSError, BadInputError) as error:
+            missing = isinstance(error, FileNotFoundError)
+            self._changes.catalog.put(
+                [replace(known, modified_ns=None, missing=missing)],
+                self._changes.sinks.nobody("a change was cut short"),
+                entry.begun,
+            )
+            return
+        arrival = Arrival(
+            image_id=known.image_id,
+            prepared=prepared,
+            path=known.path,
+            modified_ns=None if known.path is None else file.stat().st_mtime_ns,
+        )
+        self._journal.check(entry.begun)
+        away = self._changes.sinks.put({known.image_id: arrival.prepared.extracted})
+        record = self._changes.record(arrival, "", known)
+        self._changes.catalog.put(
+            [replace(record, original=known.original)],
+            self._changes.sinks.reach(away),
+            entry.begun,
+        )
+
+    def _own_file(self, known: ImageRecord) -> tuple[Path, ImageFile]:
+        """Return the file of an image, and what it holds.
+
+        Raises:
+            OSError: If it is not there, or can't be read.
+            BadInputError: If it is larger than allowed, or a damaged copy of ours.
+        """
+        file = self._changes.originals.file_of(known)
+        if file is None:
+            raise FileNotFoundError
+        ours = known.path is None
+        limits = self._changes.limits
+        image = self._changes.read(read_regular(file, limits=limits, follow=not ours))
+        if ours and image.sha256 != known.sha256:
+            raise BadInputError("our copy is damaged: restore it from a backup")
+        return file, image
