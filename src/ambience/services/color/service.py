@@ -3,6 +3,7 @@
 from ambience.core.settings import ServiceSettings
 from ambience.engine.embedded.reranked.l1_index import L1Index
 from ambience.service import ServiceSpec, one_feature
+from ambience.service.vectors.vector_options import VectorOptions
 from ambience.services.color.extract import ColorExtractor
 
 
@@ -16,6 +17,7 @@ SERVICE = ServiceSpec(
     port=33335,
     settings=ColorSettings,
     make_extractor=lambda *_: ColorExtractor(),
+    options=VectorOptions,
     assemble=one_feature(
         lambda store: L1Index(store.spec, store.rows_of), background=True
     ),

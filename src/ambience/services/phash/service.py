@@ -3,6 +3,7 @@
 from ambience.core.settings import ServiceSettings
 from ambience.engine.embedded.hamming.hamming_index import HammingIndex
 from ambience.service import ServiceSpec, one_feature
+from ambience.service.vectors.vector_options import VectorOptions
 from ambience.services.phash.extract import PHashExtractor
 
 
@@ -20,6 +21,7 @@ SERVICE = ServiceSpec(
     port=33336,
     settings=PHashSettings,
     make_extractor=lambda *_: PHashExtractor(),
+    options=VectorOptions,
     assemble=one_feature(
         lambda store: HammingIndex(store.spec), min_quality=MIN_QUALITY
     ),
