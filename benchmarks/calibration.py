@@ -35,12 +35,15 @@ from ambience.calibrating.edited_copies import CopySource
 from ambience.calibrating.learning import Learner
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, FusedMatch, Relation
-from ambience.fusion import COPIES, SCALES, Calibration, fuse, shipped
+from ambience.core.settings import load_settings
+from ambience.fusion import Calibration, Curve, fuse
 from ambience.imaging import ImageFile
 from ambience.imaging.edits import EDITS
+from ambience.library.calibration_file import declared_evidence
 from ambience.library.resources import Resources
 from ambience.library.system import System
 from ambience.service import SearchRequest
+from ambience.service.capabilities import SearchesImages
 
 Judged: TypeAlias = tuple[float, bool]
 
@@ -48,8 +51,9 @@ K = 20  # what /api/reverse_search answers if not told otherwise
 CUT = 0.5
 LOWERED = 0.001
 LOW_EDGES = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.9999)
+SHIPPED = Calibration(declared_evidence(load_settings()))
 WAYS = {
-    "together": tuple(SCALES),
+    "together": tuple(SHIPPED.evidence),
     "phash alone": ("phash",),
     "local_features alone": ("local_features",),
 }
@@ -79,14 +83,14 @@ def asked(options: argparse.Namespace) -> list[Asked]:
     found = []
     for turn, part in enumerate(rounds(len(paths), options), 1):
         where = f"round {turn} of {options.folds}"
-        with opened_system(tuple(SCALES)) as system:
+        with opened_system(tuple(SHIPPED.evidence)) as system:
             tell(f"{where}: learning from {len(part.distractors)} photographs")
             # First only those that no copy is made of: there is nothing else to learn.
             parts = imported(system, [paths[number] for number in part.distractors])
             source = CopySource(
-                parts.backends, parts.catalog, parts.originals, parts.limits
+                parts.services, parts.catalog, parts.originals, parts.limits
             )
-            learned = Learner(source).learn(shipped(), stop=threading.Event())
+            learned = Learner(source).learn(SHIPPED, stop=threading.Event())
             if learned is None:
                 sys.exit("nothing could be learned")
             imported(system, [paths[number] for number in part.copied])
@@ -99,12 +103,14 @@ def asked(options: argparse.Namespace) -> list[Asked]:
             for done, query in enumerate(copies.queries(part), 1):
                 image = ImageFile(query.data, limits=parts.limits)
                 answers = {
-                    backend.name: numbered(
-                        backend.search(image, SearchRequest(k=K)), numbers
+                    service.name: numbered(
+                        searches.search(image, SearchRequest(k=K)), numbers
                     )
-                    for backend in parts.backends
+                    for service in parts.services
+                    if (searches := service.ability(SearchesImages)) is not None
                 }
-                found.append(Asked(query, answers, len(part.indexed), learned))
+                worth = replace(SHIPPED, learned=learned)
+                found.append(Asked(query, answers, len(part.indexed), worth))
                 if done % 20 == 0 or done == total:
                     tell(f"{where}: {done} of {total} searches", end="")
             tell("")
@@ -138,10 +144,10 @@ def judged(found: Sequence[Asked], *, learned: bool) -> dict[str, list[Judged]]:
     """Return the score of every claim of a copy, and whether it is right, by way."""
     scores = defaultdict(list)
     for one in found:
-        worth = one.learned if learned else shipped()
+        worth = one.learned if learned else SHIPPED
         for way, names in WAYS.items():
             for match in merged(one, names, worth):
-                if match.relation in COPIES:
+                if match.relation.is_copy:
                     right = match.image_id in one.query.shown
                     scores[way].append((match.score, right))
     return scores
@@ -152,7 +158,7 @@ def print_likeness(found: Sequence[Asked], *, learned: bool) -> None:
     shown: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
     others: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
     for one in found:
-        claims = merged(one, ["color"], one.learned if learned else shipped())
+        claims = merged(one, ["color"], one.learned if learned else SHIPPED)
         like = {
             match.image_id
             for match in claims
@@ -192,8 +198,8 @@ def main() -> None:
     for learned in (False, True):
         print(f"\n# {'learned from the library' if learned else 'shipped'}\n")
         curves = {
-            "shipped": shipped().curves,
-            **{f"round {n}": c.curves for n, c in enumerate(rounds_of(found), 1)},
+            "shipped": curves_of(SHIPPED),
+            **{f"round {n}": curves_of(c) for n, c in enumerate(rounds_of(found), 1)},
         }
         if learned:
             rows = [
@@ -217,6 +223,11 @@ def main() -> None:
             print_table(["score", "matches", "mean score", "right"], rows)
         print("\nSimilar colors")
         print_likeness(found, learned=learned)
+
+
+def curves_of(calibration: Calibration) -> dict[str, Curve]:
+    """Return the curve of each service."""
+    return {name: calibration.curve(name) for name in calibration.evidence}
 
 
 def rounds_of(found: Sequence[Asked]) -> list[Calibration]:

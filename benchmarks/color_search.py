@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from ambience.core.features import Feature, FeatureSpec, ImageId, Metric
 from ambience.engine.embedded.reranked.candidates import Candidates
-from ambience.engine.embedded.reranked.l1_index import EXACT_ROWS, L1Index
+from ambience.engine.embedded.reranked.ordering import ordering_vectors
+from ambience.engine.embedded.reranked.reranked_index import EXACT_ROWS, RerankedIndex
 from ambience.engine.embedded.store import FeatureStore
 
 SPEC = FeatureSpec(dim=512, dtype="uint16", metric=Metric.L1, scale=65535.0)
@@ -117,23 +118,23 @@ def measured(rows: Histograms, queries: Histograms, folder: Path) -> str:
             {ImageId(first + i): Feature(part[i : i + 1]) for i in range(len(part))}
         )
     store_s = time.perf_counter() - start
-    index = L1Index(SPEC, store.rows_of)
+    index = RerankedIndex(SPEC, store.rows_of)
     start = time.perf_counter()
     for first in range(0, len(rows), BATCH):
         part = rows[first : first + BATCH]
-        index.add([ImageId(first + i) for i in range(len(part))], part)
+        index.replace((), [ImageId(first + i) for i in range(len(part))], part)
     fill_s = time.perf_counter() - start
     flat = faiss.IndexFlat(SPEC.dim, faiss.METRIC_L1)
     flat.add(rows.astype(np.float32))
-    ours = milliseconds(lambda i: index.search(queries[i : i + 1], k=K), 40)
+    ours = milliseconds(lambda i: index.nearest(queries[i : i + 1], k=K), 40)
     radius = milliseconds(lambda i: index.within(queries[i : i + 1], radius=0.3), 40)
     floats = queries.astype(np.float32)
     peer = milliseconds(lambda i: flat.search(floats[i : i + 1], K), 10)
     hits, hits10, near, near_found = 0, 0, 0, 0
     for query, exact in zip(queries, flat.search(floats, K)[0], strict=True):
-        apart = [n.distance * SPEC.scale for n in index.search(query[None], k=K)]
+        apart = [n.distance * SPEC.scale for n in index.nearest(query[None], k=K)]
         hits += sum(d <= exact[-1] + 0.5 for d in apart)
-        apart = [n.distance * SPEC.scale for n in index.search(query[None], k=10)]
+        apart = [n.distance * SPEC.scale for n in index.nearest(query[None], k=10)]
         hits10 += sum(d <= exact[9] + 0.5 for d in apart)
         close = int((exact <= 0.3 * SPEC.scale).sum())
         near += close
@@ -142,7 +143,7 @@ def measured(rows: Histograms, queries: Histograms, folder: Path) -> str:
     row_bytes = SPEC.row_bytes + 8
     inner = index._index  # noqa: SLF001 - to show where the time goes
     if isinstance(inner, Candidates):
-        vectors = index._vectors(queries)  # noqa: SLF001 - as above
+        vectors = ordering_vectors(SPEC, queries)
         candidates = milliseconds(
             lambda i: inner.near(vectors[i : i + 1], count=30 * K), 40
         )

@@ -49,7 +49,7 @@ from tables import print_table
 from ambience import registry
 from ambience.core.matches import FusedMatch
 from ambience.core.settings import load_settings
-from ambience.fusion import COPIES, fuse
+from ambience.fusion import fuse
 from ambience.imaging import EXTENSIONS, ImageFile, full_pixels
 from ambience.imaging.edits import EDITS, Edit
 from ambience.library.system import System
@@ -230,7 +230,7 @@ class Ours:
                 transform(match),
             )
             for match in matches
-            if match.relation in COPIES and match.score >= LEAST_SCORE
+            if match.relation.is_copy and match.score >= LEAST_SCORE
         ]
 
 

@@ -30,10 +30,16 @@ from ambience.core.features import Feature, ImageId, Rows
 from ambience.core.keypoints import DESCRIPTOR_DIM, ROW, STEPS, TURN, without_frames
 from ambience.engine.embedded.descriptors.descriptor_index import DescriptorIndex
 from ambience.engine.embedded.descriptors.quantizer import Quantizer, sample_size
-from ambience.engine.embedded.index_follower import Following
+from ambience.engine.embedded.descriptors.training import estimated_rows, sampled
+from ambience.engine.embedded.index_follower import IndexFollower
 from ambience.engine.embedded.snapshots import Snapshots
 from ambience.engine.embedded.store import FeatureStore
-from ambience.service.keypoints.training import estimated_rows, sampled
+from ambience.service.keypoints.votes import (
+    NEIGHBORS,
+    UNLIKE_SHARE,
+    Ballots,
+    candidates,
+)
 from ambience.services.local_features.extract import STORED, RootSift
 
 NAME = "local_features"
@@ -310,7 +316,9 @@ def best_votes(images: Sequence[Rows], queries: Sequence[Rows]) -> NDArray[np.fl
     votes = []
     for query in queries:
         own = query[without_frames(query)]
-        found = index.votes(own, np.zeros(len(own), np.int64), count=1)
+        near = index.nearest(own, k=NEIGHBORS)
+        ballots = Ballots.of(own, np.zeros(len(own), np.int64), near)
+        found = candidates(ballots, count=1, unlike=UNLIKE_SHARE * RootSift.unit)
         votes.append(found[0].votes if found else 0.0)
     return np.array(votes)
 
@@ -373,7 +381,7 @@ def filled(
     DescriptorIndex(quantizer).replace((), [ImageId(0)] * len(warm), warm)
     with opened(folder) as store:
         before, start = private_bytes(), time.perf_counter()
-        following = Following(
+        follower = IndexFollower(
             NAME,
             store,
             DescriptorIndex(),
@@ -383,8 +391,8 @@ def filled(
         )
         fill_s, grown = time.perf_counter() - start, private_bytes() - before
         start = time.perf_counter()
-        following.close()
-        return len(following.index), fill_s, time.perf_counter() - start, grown
+        follower.close()
+        return len(follower.index), fill_s, time.perf_counter() - start, grown
 
 
 def private_bytes() -> int:

@@ -25,8 +25,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from ambience.core.distances import hamming_distances
 from ambience.core.features import FeatureSpec, ImageId, Metric
-from ambience.engine.embedded.distances import hamming_distances
 from ambience.engine.embedded.hamming.bit_samples import plan
 from ambience.engine.embedded.hamming.hamming_index import HammingIndex
 from ambience.engine.embedded.hamming.segment_tables import SegmentTables
@@ -55,7 +55,7 @@ def main() -> None:
     for size in options.sizes:
         part, origin = rows[:size], origins[:size]
         index = HammingIndex(SPEC)
-        index.add([ImageId(i) for i in range(size)], part)
+        index.replace((), [ImageId(i) for i in range(size)], part)
         searches.append(exact_row(index, part))
         tables.append(
             radius_row(index, part, origin, peer=size <= options.multihash_up_to)
@@ -181,12 +181,12 @@ def exact_row(index: HammingIndex, rows: Hashes) -> dict[str, object]:
     flat = faiss.IndexBinaryFlat(8 * SPEC.dim)
     flat.add(rows)
     queries = queries_of(rows)
-    ours = milliseconds(lambda i: index.search(queries[i : i + 1], k=10), 50)
+    ours = milliseconds(lambda i: index.nearest(queries[i : i + 1], k=10), 50)
     peer = milliseconds(lambda i: flat.search(queries[i : i + 1], 10), 50)
-    ours8 = milliseconds(lambda i: index.search(queries[8 * i : 8 * i + 8], k=10), 20)
+    ours8 = milliseconds(lambda i: index.nearest(queries[8 * i : 8 * i + 8], k=10), 20)
     peer8 = milliseconds(lambda i: flat.search(queries[8 * i : 8 * i + 8], 10), 20)
     same = all(
-        [n.distance for n in index.search(q[None], k=10)]
+        [n.distance for n in index.nearest(q[None], k=10)]
         == flat.search(q[None], 10)[0][0].tolist()
         for q in queries[:50]
     )

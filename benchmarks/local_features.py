@@ -46,6 +46,7 @@ from ambience.engine.embedded.descriptors.quantizer import lists_for
 from ambience.imaging import ImageFile
 from ambience.imaging.edits import EDITS
 from ambience.service import SearchRequest
+from ambience.service.keypoints import KeypointOptions
 from ambience.service.keypoints.examination import Examination
 
 EDITED = (
@@ -218,13 +219,13 @@ def searched(
     open_s = time.perf_counter() - start
     service.search(images[0], SearchRequest(k=K))
     first_s = time.perf_counter() - start
-    index = service._following.index  # noqa: SLF001 -- to see where the time goes
+    index = service._collection._follower.index  # noqa: SLF001 -- where the time goes
     look_ups, owners_bytes = owners_cost(index)
     result = Searching(open_s, first_s, index.kind, look_ups, owners_bytes)
     stages = Stages()
     stages.watch(service.extractor, "query", "extraction")
     stages.watch(index, "_nearest", "index")
-    stages.watch(index, "votes", "votes")
+    stages.watch(service, "_candidates", "votes")
     stages.watch(Examination, "look_at", "verification")
     asked = []
     for query, image in zip(queries, images, strict=True):
@@ -250,7 +251,7 @@ def searched(
         )
     if probing:
         for nprobe in NPROBE:
-            result.probed.append(probed(index, stages, asked, nprobe, threads))
+            result.probed.append(probed(service, stages, asked, nprobe))
     service.close()
     return result
 
@@ -262,19 +263,19 @@ def ranks(query: Query, candidates: Sequence[Any]) -> list[float]:
 
 
 def probed(
-    index: Any,
+    service: Any,
     stages: Stages,
     asked: Sequence[tuple[Query, Any]],
     nprobe: int,
-    threads: int,
 ) -> list[str]:
     """Return what becomes of the votes with another ``nprobe``, as cells."""
     found: dict[str, list[float]] = {name: [] for name in EDITED}
     took = []
-    settings = {"count": CANDIDATES, "nprobe": nprobe, "threads": threads}
+    options = KeypointOptions(nprobe=nprobe, max_candidates=CANDIDATES)
     for query, args in asked:
         stages.ms.clear()
-        candidates = index.votes(*args, **settings) if args else []
+        # what `searched` watched: the versions of a query, and its options
+        candidates = service._candidates(args[0], options) if args else []  # noqa: SLF001
         took.append(stages.ms["index"])
         if query.edit:
             found[query.edit] += ranks(query, candidates)
@@ -284,7 +285,7 @@ def probed(
 
 def owners_cost(index: Any) -> tuple[float, float]:
     """Return look-ups a second, and bytes an image."""
-    owners = index._owners  # noqa: SLF001 -- it has no other user
+    owners = index._groups  # noqa: SLF001 -- it has no other user
     numbers = np.random.default_rng(0).integers(owners.count, size=(50, LOOKED_UP))
     start = time.perf_counter()
     for some in numbers:

@@ -31,10 +31,11 @@ import json, sys, time
 from pathlib import Path
 from ambience import registry
 from ambience.core.features import ImageId
+from ambience.service import SearchRequest
 began = time.perf_counter()
 declared = registry.load(sys.argv[1])
 service = declared.open(declared.settings(), Path(sys.argv[2]))
-service.search_by_id(ImageId(1), k=10)
+service.search_by_id(ImageId(1), SearchRequest(k=10))
 first = time.perf_counter() - began
 service.close()
 print(json.dumps(first))

@@ -39,18 +39,12 @@ for line in sys.stdin:
     path = Path(line.strip())
     try:
         with FeatureStore(path, spec) as store:
-            damaged = {i for part in store.read_all() for i in part.damaged}
+            damaged = {i for part in store.readings() for i in part.damaged}
             list(store.changes(0))
-            good = 0
-            for image_id in range(count):
-                if image_id in store:
-                    same = (store.get(image_id).rows == image_id % 251).all()
-                    good += bool(same)
-                    if not same:
-                        said = "silent"
-                        break
-            else:
-                said = "harmless" if good == count else "told"
+            got = store.get(list(map(ImageId, range(count))))
+            said = "silent"
+            if all((one.rows == i % 251).all() for i, one in got.items()):
+                said = "harmless" if len(got) == count else "told"
                 extra = Feature(np.zeros((rows, dim), np.uint8))
                 store.put({ImageId(count + i): extra for i in range(50)})
                 store.remove([ImageId(i) for i in range(0, count, 3)])

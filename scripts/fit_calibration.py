@@ -1,9 +1,9 @@
-"""Fit the calibration that is shipped, for libraries that have none of their own.
+"""Fit the curves that services declare, for libraries that taught nothing of their own.
 
-``PYTHONPATH=src python -m scripts.fit_calibration`` writes
-src/ambience/fusion/shipped.json. The library that it is fitted to has the photographs
-inside scikit-image, and as many drawings as make 64. Needs scikit-image; takes
-some minutes.
+``PYTHONPATH=src python -m scripts.fit_calibration`` prints them; they go into each
+service's ``evidence.py``. The library that they are fitted to has the photographs
+inside scikit-image, and as many drawings as make 64. Needs scikit-image; takes some
+minutes.
 """
 
 import sys
@@ -15,19 +15,18 @@ from ambience.calibrating.edited_copies import CopySource
 from ambience.calibrating.learning import Learner
 from ambience.cli.samples import sample_photographs
 from ambience.core.settings import load_settings
-from ambience.fusion import Calibration, Curve, Usual
-from ambience.fusion.calibration import SHIPPED
+from ambience.fusion import Calibration, Curve, Learned, Usual
+from ambience.library.calibration_file import declared_evidence
 from ambience.library.system import System
 from tests.drawing import drawn_image, encode
 
-ROOT = Path(__file__).resolve().parent.parent
 IMAGES = 64  # all of them are copied
 TWICE = "motorcycle_right"  # the same scene as the left one
 
 # What is known before anything was tried: hashes of unrelated images have a standard
-# deviation of 12.4 bits, so 3 to 5 in the tail; geometry states its odds.
-BEFORE = Calibration(
-    images=0,
+# deviation of 12.4 bits, so 3 to 5 in the tail; geometry states its odds. Of a service
+# that is not named here, it is what it declares.
+BEFORE = Learned(
     curves={
         "phash": Curve(seen=0.5, middle=230, width=5),
         "local_features": Curve(seen=0.9, middle=10, width=1),
@@ -48,7 +47,7 @@ def library(folder: Path) -> list[Path]:
 
 
 def main() -> None:
-    """Fit and write."""
+    """Fit and print."""
     with (
         tempfile.TemporaryDirectory() as folder,
         System.open(load_settings(data=Path(folder, "data"))) as system,
@@ -56,18 +55,20 @@ def main() -> None:
         system.importer.run(library(Path(folder)))
         parts = system.parts
         source = CopySource(
-            parts.backends, parts.catalog, parts.originals, parts.limits
+            parts.services, parts.catalog, parts.originals, parts.limits
         )
+        evidence = declared_evidence(load_settings())
         learned = Learner(source).learn(
-            BEFORE,
+            Calibration(evidence, BEFORE),
             stop=threading.Event(),
             on_progress=lambda done, total: print(f"\r{done} of {total}", end=""),
         )
     if learned is None:
         sys.exit("nothing could be learned")
-    shipped = learned.model_copy(update={"images": 0})
-    shipped.save(ROOT / "src" / "ambience" / "fusion" / SHIPPED)
-    print(f"\n{shipped.model_dump_json(indent=2)}")
+    for name, curve in learned.curves.items():
+        print(f"\n{name}: curve={curve!r}")
+        if name in learned.usual:
+            print(f"{name}: usual={learned.usual[name]!r}")
 
 
 if __name__ == "__main__":

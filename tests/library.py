@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ambience.core.settings import load_settings
+from ambience.fusion import Calibration
 from ambience.imaging import ImageFile
+from ambience.library.calibration_file import declared_evidence
 from ambience.library.system import System
 from ambience.search.questions import ByImage
 from tests.drawing import drawn_image, encode
@@ -18,6 +20,11 @@ def opened_system(data: Path, **settings: object) -> Iterator[System]:
     """Open a system as the command line does, and close it again."""
     with System.open(load_settings(data=data, **settings)) as system:
         yield system
+
+
+def as_shipped() -> Calibration:
+    """Return how distances are read where nothing was learned."""
+    return Calibration(declared_evidence(load_settings()))
 
 
 def write_images(folder: Path, count: int, *, first: int = 0) -> list[Path]:

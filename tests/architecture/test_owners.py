@@ -8,7 +8,8 @@ import pytest
 
 OWNERS = {
     "anyio": (
-        "remote/transport.py remote/upstream.py gateway/proxy.py web/every_answer.py"
+        "remote/transport.py remote/upstream.py gateway/proxy.py gateway/upload.py "
+        "web/every_answer.py"
     ),
     "PIL": "imaging/* imaging/edits/*",
     "pillow_heif": "imaging/*",

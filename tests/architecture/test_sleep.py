@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from ambience import registry
+from tests.library import write_images
 
 # Not lmdb: the store needs it, and it loads in 2 ms.
 ALWAYS_HEAVY = frozenset(
@@ -27,11 +29,11 @@ COMMAND_LINE_HEAVY = ALWAYS_HEAVY | {
 }
 
 
-def awake_after(code: str) -> set[str]:
+def awake_after(code: str, *arguments: str) -> set[str]:
     """Return the top-level modules loaded after ``code`` ran in a fresh process."""
     report = "import sys; print(*{name.partition('.')[0] for name in sys.modules})"
     run = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{report}"],
+        [sys.executable, "-c", f"{code}\n{report}", *arguments],
         capture_output=True,
         text=True,
         check=True,
@@ -68,3 +70,24 @@ def test_help_is_printed_and_names_the_commands() -> None:
     assert run.returncode == 0
     assert run.stderr == ""
     assert {"serve", "import", "search"} <= set(run.stdout.replace(",", " ").split())
+
+
+SEARCH = """
+import sys
+from pathlib import Path
+from ambience.core.settings import load_settings
+from ambience.imaging import ImageFile
+from ambience.library.system import System
+from ambience.search.questions import ByImage
+import ambience.remote.remote_service, ambience.sync, ambience.search.reverse_search
+photo = Path(sys.argv[1])
+with System.open(load_settings(data=photo.parent / "data")) as system:
+    assert system.importer.run([photo]).added == 1
+    found = system.parts.searcher.search(ByImage(ImageFile(photo.read_bytes())), k=1)
+    assert found.matches[0].score > 0.9
+"""
+
+
+def test_a_search_without_a_server_loads_no_web_framework(tmp_path: Path) -> None:
+    (photo,) = write_images(tmp_path / "photos", 1)
+    assert not awake_after(SEARCH, str(photo)) & {"fastapi", "starlette", "uvicorn"}

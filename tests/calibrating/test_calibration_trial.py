@@ -8,9 +8,9 @@ import pytest
 
 from ambience.calibrating.calibration_trial import Tally, Trial
 from ambience.calibrating.edited_copies import CopySource
-from ambience.fusion import Calibration, Curve, shipped
+from ambience.fusion import Calibration, Curve, Learned
 from ambience.library.system import System
-from tests.library import opened_system, write_images
+from tests.library import as_shipped, opened_system, write_images
 
 
 @pytest.fixture(scope="module")
@@ -24,27 +24,27 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 @pytest.fixture
 def source(system: System) -> CopySource:
     parts = system.parts
-    return CopySource(parts.backends, parts.catalog, parts.originals, parts.limits)
+    return CopySource(parts.services, parts.catalog, parts.originals, parts.limits)
 
 
 def with_hashes(curve: Curve) -> Calibration:
-    return shipped().model_copy(update={"curves": {**shipped().curves, "phash": curve}})
+    return replace(as_shipped(), learned=Learned(curves={"phash": curve}))
 
 
 def tried(source: CopySource, after: Calibration) -> dict[str, Tally]:
     trial = Trial(source, sample=4, edits=4)
-    return dict(trial.run(shipped(), after, stop=threading.Event()))
+    return dict(trial.run(as_shipped(), after, stop=threading.Event()))
 
 
 def test_the_same_calibration_loses_nothing(source: CopySource) -> None:
-    tallies = tried(source, shipped())
+    tallies = tried(source, as_shipped())
     assert sum(tally.copies for tally in tallies.values()) >= 16
     assert tallies["re-encoded"].found_before == tallies["re-encoded"].copies
     assert not any(tally.loses for tally in tallies.values())
 
 
 def test_one_that_finds_less_is_told_by_family(source: CopySource) -> None:
-    curve = shipped().curves["phash"]
+    curve = as_shipped().curve("phash")
     blind = with_hashes(curve.model_copy(update={"width": 100.0}))
     tally = tried(source, blind)["re-encoded"]
     assert (tally.found_before, tally.found_after) == (tally.copies, 0)
@@ -52,7 +52,7 @@ def test_one_that_finds_less_is_told_by_family(source: CopySource) -> None:
 
 
 def test_one_that_claims_strangers_loses_too(source: CopySource) -> None:
-    curve = shipped().curves["phash"]
+    curve = as_shipped().curve("phash")
     easy = with_hashes(curve.model_copy(update={"middle": 400.0}))
     tally = tried(source, easy)["re-encoded"]
     assert tally.found_after == tally.found_before
@@ -64,14 +64,14 @@ def test_other_images_are_copied_than_those_learned_from(source: CopySource) -> 
     order = source.order()
     assert sorted(order) == source.catalog.ids()
     stop = threading.Event()
-    learned = {one.image_id for one in source.drawn(order, 4, shipped(), stop=stop)}
+    learned = {one.image_id for one in source.drawn(order, 4, as_shipped(), stop=stop)}
     back = order[::-1]
-    others = {one.image_id for one in source.drawn(back, 4, shipped(), stop=stop)}
+    others = {one.image_id for one in source.drawn(back, 4, as_shipped(), stop=stop)}
     assert not learned & others
 
 
 def test_without_services_nothing_is_tried_and_nothing_lost(source: CopySource) -> None:
-    tallies = tried(replace(source, backends=[]), shipped())
+    tallies = tried(replace(source, services=[]), as_shipped())
     assert not any(tally.found_before or tally.loses for tally in tallies.values())
 
 
@@ -83,5 +83,5 @@ def test_a_stop_is_heard(source: CopySource) -> None:
         done.append(number)
         stop.set()
 
-    Trial(source).run(shipped(), shipped(), stop=stop, on_progress=note)
+    Trial(source).run(as_shipped(), as_shipped(), stop=stop, on_progress=note)
     assert done == [1]

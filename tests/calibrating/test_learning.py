@@ -10,13 +10,14 @@ import pytest
 from ambience.calibrating.edited_copies import CopySource
 from ambience.calibrating.learning import Learner
 from ambience.core.features import ImageId
-from ambience.fusion import Calibration, shipped
+from ambience.fusion import Curve, Learned, Scale
 from ambience.imaging import ImageFile
 from ambience.library.system import System
 from ambience.search.questions import ByImage
-from ambience.service.backend import UnavailableBackend
+from ambience.service.unavailable_service import UnavailableService
+from tests.abilities import holding
 from tests.drawing import drawn_image, encode
-from tests.library import opened_system, write_images
+from tests.library import as_shipped, opened_system, write_images
 
 IMAGES = 16
 
@@ -31,29 +32,29 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 def source(system: System) -> CopySource:
     parts = system.parts
-    return CopySource(parts.backends, parts.catalog, parts.originals, parts.limits)
+    return CopySource(parts.services, parts.catalog, parts.originals, parts.limits)
 
 
 def learner(system: System) -> Learner:
     return Learner(source(system), sample=4, edits=4)
 
 
-def learned(system: System) -> Calibration:
-    found = learner(system).learn(shipped(), stop=threading.Event())
+def learned(system: System) -> Learned:
+    found = learner(system).learn(as_shipped(), stop=threading.Event())
     assert found is not None
     return found
 
 
 @pytest.fixture(scope="module")
-def calibration(system: System) -> Calibration:
+def calibration(system: System) -> Learned:
     return learned(system)
 
 
 def test_what_was_learned_finds_copies_and_no_strangers(
-    system: System, calibration: Calibration
+    system: System, calibration: Learned
 ) -> None:
     searcher = system.parts.searcher
-    searcher.calibration = calibration
+    searcher.calibration = replace(as_shipped(), learned=calibration)
     for seed in range(5):
         copy = ImageFile(encode(drawn_image(seed, (60, 80)), "JPEG", quality=50))
         found = searcher.search(ByImage(copy), k=5, copies_only=True).matches
@@ -66,16 +67,21 @@ def test_what_was_learned_finds_copies_and_no_strangers(
         assert list(found) == []
 
 
-def test_equal_libraries_teach_the_same(
-    system: System, calibration: Calibration
-) -> None:
+def test_equal_libraries_teach_the_same(system: System, calibration: Learned) -> None:
     assert learned(system) == calibration
     assert calibration.images == IMAGES
-    assert calibration != shipped()
+    declared = as_shipped().evidence
+    assert set(calibration.curves) == set(declared)
+    assert set(calibration.usual) == {
+        name for name, own in declared.items() if own.scale is Scale.BACKGROUND
+    }
+    assert calibration.evidence_versions == {
+        name: own.version for name, own in declared.items()
+    }
 
 
 def test_copies_that_a_library_holds_are_no_strangers(
-    tmp_path: Path, calibration: Calibration
+    tmp_path: Path, calibration: Learned
 ) -> None:
     """Were they, copies would seem as common near by as strangers are."""
     with opened_system(tmp_path / "data") as system:
@@ -94,13 +100,13 @@ def test_copies_that_a_library_holds_are_no_strangers(
 
 
 def test_an_image_that_a_service_has_not_got_is_no_copy_that_it_missed(
-    tmp_path: Path, calibration: Calibration
+    tmp_path: Path, calibration: Learned
 ) -> None:
     """A service that is being filled must not seem blind."""
     with opened_system(tmp_path / "data") as system:
         system.importer.run(write_images(tmp_path / "images", IMAGES))
-        for backend in system.parts.backends:
-            backend.remove(system.parts.catalog.ids()[::2])
+        for service in system.parts.services:
+            holding(service).remove(system.parts.catalog.ids()[::2])
         half = learned(system)
     for name, curve in half.curves.items():
         assert curve.seen > 0.6 * calibration.curves[name].seen, name
@@ -115,31 +121,43 @@ def test_progress_is_told_and_a_stop_is_heard(system: System) -> None:
         if done == 3:
             stop.set()
 
-    assert learner(system).learn(shipped(), stop=stop, on_progress=note) is None
+    assert learner(system).learn(as_shipped(), stop=stop, on_progress=note) is None
     assert told == [(1, 16), (2, 16), (3, 16)]
-    assert learner(system).learn(shipped(), stop=stop) is None
+    assert learner(system).learn(as_shipped(), stop=stop) is None
 
 
 def test_a_service_that_is_away_keeps_what_was_known(system: System) -> None:
     parts = system.parts
-    backends = [
-        backend if backend.name == "phash" else UnavailableBackend(backend.name, "away")
-        for backend in parts.backends
+    services = [
+        service if service.name == "phash" else UnavailableService(service.name, "away")
+        for service in parts.services
     ]
-    some = Learner(replace(source(system), backends=backends), sample=2, edits=4)
-    found = some.learn(shipped(), stop=threading.Event())
+    some = Learner(replace(source(system), services=services), sample=2, edits=4)
+    found = some.learn(as_shipped(), stop=threading.Event())
     assert found is not None
-    assert found.curves["phash"] != shipped().curves["phash"]
-    assert found.curves["local_features"] == shipped().curves["local_features"]
-    assert found.curves["color"] == shipped().curves["color"]
-    assert found.usual == shipped().usual
+    shipped = as_shipped()
+    assert found.curves["phash"] != shipped.curve("phash")
+    assert found.curves["local_features"] == shipped.curve("local_features")
+    assert found.curves["color"] == shipped.curve("color")
+    assert found.usual == {"color": shipped.usual("color")}
+
+
+def test_what_was_learned_of_a_service_that_is_gone_is_kept(system: System) -> None:
+    smell = Curve(seen=0.5, middle=1, width=1)
+    known = Learned(curves={"smell": smell}, evidence_versions={"smell": 3})
+    before = replace(as_shipped(), learned=known)
+    few = Learner(replace(source(system), services=[]), sample=1, edits=1)
+    found = few.learn(before, stop=threading.Event())
+    assert found is not None
+    assert found.curves["smell"] == smell
+    assert found.evidence_versions["smell"] == 3
 
 
 def test_without_a_file_there_is_nothing_to_learn(tmp_path: Path) -> None:
     with opened_system(tmp_path / "data") as system:
-        assert learner(system).learn(shipped(), stop=threading.Event()) is None
+        assert learner(system).learn(as_shipped(), stop=threading.Event()) is None
         (path,) = write_images(tmp_path / "images", 1)
         system.importer.run([path])
         path.write_bytes(b"no image any more")
         assert system.parts.catalog.ids() == [ImageId(1)]
-        assert learner(system).learn(shipped(), stop=threading.Event()) is None
+        assert learner(system).learn(as_shipped(), stop=threading.Event()) is None

@@ -17,6 +17,7 @@ from ambience.core.features import ImageId
 from ambience.engine.embedded.store import layout
 from ambience.imaging import ImageFile
 from ambience.ingest.originals import Originals
+from tests.abilities import put
 from tests.cli.conftest import NEW, Check
 from tests.library import found_ids, opened_system
 
@@ -84,8 +85,8 @@ def test_damaged_features_of_images_without_a_file_are_said(
     with opened_system(data) as system:
         shutil.rmtree(data / "originals")
         system.parts.writer.claim("color", ImageId(2000))
-        color = next(b for b in system.parts.backends if b.name == "color")
-        color.put({ImageId(2000): color.extract(ImageFile(NEW))})
+        color = next(b for b in system.parts.services if b.name == "color")
+        put(color, {ImageId(2000): ImageFile(NEW)})
     flip_features(data, "color")
     answer = check("--repair")
     color_said = answer["services"]["color"]

@@ -12,6 +12,7 @@ from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
 from ambience.ingest import Arrival
 from ambience.service import SearchRequest
+from tests.abilities import put, searching
 from tests.cli.conftest import NEW, Check
 from tests.drawing import drawn_image, encode
 from tests.library import found_ids, opened_system, write_images
@@ -125,8 +126,8 @@ def test_an_older_catalog_gives_out_no_id_again(killed: Path, tmp_path: Path) ->
             if r.path == more[0]
         )
         assert added.image_id == FIRST + UPLOADS
-        phash = next(b for b in system.parts.backends if b.name == "phash")
-        answer = phash.search(ImageFile(image(3)), SearchRequest(radius=0))
+        phash = next(b for b in system.parts.services if b.name == "phash")
+        answer = searching(phash).search(ImageFile(image(3)), SearchRequest(radius=0))
         assert [match.image_id for match in answer.matches] == [FIRST + 3]
 
 
@@ -148,17 +149,19 @@ def test_what_is_unknown_may_be_kept(killed: Path, check: Check) -> None:
 
 def test_what_was_put_to_one_service_alone_is_known(data: Path, check: Check) -> None:
     with opened_system(data) as system:
-        color = next(b for b in system.parts.backends if b.name == "color")
+        color = next(b for b in system.parts.services if b.name == "color")
         system.parts.writer.claim("color", ImageId(7000))
-        color.put({ImageId(7000): color.extract(ImageFile(image(1)))})
+        put(color, {ImageId(7000): ImageFile(image(1))})
         assert 7000 in [
             m.image_id
-            for m in color.search(ImageFile(image(1)), SearchRequest(k=5)).matches
+            for m in searching(color)
+            .search(ImageFile(image(1)), SearchRequest(k=5))
+            .matches
         ]
     assert check()["in_step"]
     with opened_system(data) as system:  # unknown where nobody claimed it
-        color = next(b for b in system.parts.backends if b.name == "color")
-        color.put({ImageId(7001): color.extract(ImageFile(image(2)))})
+        color = next(b for b in system.parts.services if b.name == "color")
+        put(color, {ImageId(7001): ImageFile(image(2))})
     color_said = check()["services"]["color"]
     assert (color_said["unknown"], color_said["first_unknown"]) == (1, 7001)
 
@@ -169,9 +172,8 @@ def test_a_catalog_from_before_claims_answers_all_it_finds(data: Path) -> None:
             connection.execute(
                 "UPDATE counters SET value = 0 WHERE name LIKE 'claims%'"
             )
-        for backend in system.parts.backends:
-            extracted = backend.extract(ImageFile(image(2)))
-            backend.put({ImageId(7001): extracted})
+        for service in system.parts.services:
+            put(service, {ImageId(7001): ImageFile(image(2))})
         assert found_ids(system, image(2))[0] == 7001
         with system.database.transaction() as connection:
             connection.execute(

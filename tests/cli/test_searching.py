@@ -129,7 +129,7 @@ def test_nothing_is_fetched_where_that_is_switched_off(
     [(1.0, "1.000"), (0.99999999999, "0.999"), (0.57, "0.570"), (1e-9, "0.000")],
 )
 def test_a_score_is_never_shown_as_more_than_it_is(score: float, shown: str) -> None:
-    match = FusedMatch(ImageId(1), score, Relation.SAME_FILE, {"file": {}})
+    match = FusedMatch(ImageId(1), score, Relation.SAME_FILE, {"file": {}}, "same")
     assert _row(LibraryMatch(None, match))[1] == shown
 
 

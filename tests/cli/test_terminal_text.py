@@ -10,7 +10,7 @@ import pytest
 
 from ambience.cli import main
 from ambience.cli.terminal_text import ShownFormatter, shown
-from ambience.fusion import shipped
+from ambience.fusion import Learned
 from tests.drawing import drawn_image, encode
 from tests.server import serving
 
@@ -88,8 +88,9 @@ def test_the_log_of_a_server_lets_no_name_steer_the_terminal(
 ) -> None:
     data = tmp_path / "data\x1b]0;evil\x07"
     data.mkdir()
-    learned = shipped().model_copy(update={"images": 1})
-    learned.save(data / "calibration.json")  # which a server sets aside, and says so
+    Learned(images=1).save(
+        data / "calibration.json"
+    )  # which a server sets aside, and says so
     with serving(data, "--import", str(evil_folder)) as (server, _):
         server.said()
         log = server.log

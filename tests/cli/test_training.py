@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ambience.cli import main
-from ambience.fusion import loaded, shipped
+from ambience.fusion import NOTHING_LEARNED, Curve, Learned, loaded
 from ambience.library.calibration_file import calibration_of
 from tests.drawing import drawn_image, encode
 from tests.library import opened_system
@@ -109,13 +109,13 @@ def test_scores_that_lose_nothing_are_taken_up(
     answer = run_json(capsys, "train", "fusion")
     assert answer["trained"]
     assert answer["losing"] == []
-    assert set(answer["curves"]) == {"phash", "color", "local_features"}
+    assert set(answer["curves"]) == {"phash"}
     tried = answer["tried"]["re-encoded"]
     assert tried["found_before"] == tried["found_after"] > 0
     with opened_system(tmp_path / "data") as system:
         calibration = system.parts.searcher.calibration
-    assert calibration.images == 5
-    assert calibration.curves["phash"].model_dump() == answer["curves"]["phash"]
+    assert calibration.learned.images == 5
+    assert calibration.curve("phash").model_dump() == answer["curves"]["phash"]
     assert [path.name for path in (tmp_path / "data").glob("calibration*")] == [
         "calibration.json"
     ]
@@ -139,7 +139,7 @@ def test_scores_that_lose_copies_are_not_taken_up_unless_that_is_accepted(
     file = tmp_path / "data" / "calibration.json"
     assert not file.exists()
     with opened_system(tmp_path / "data") as system:
-        assert system.parts.searcher.calibration == shipped()
+        assert system.parts.searcher.calibration.learned == NOTHING_LEARNED
     answer = run_json(capsys, "train", "fusion", "--accept")
     assert answer["trained"]
     assert "changed" in answer["losing"]
@@ -159,13 +159,12 @@ def test_what_a_server_learned_by_itself_is_set_aside_and_named(
     data = tmp_path / "data"
     data.mkdir()
     narrow = {"seen": 0.5, "middle": 97.0, "width": 9.6}
-    learned = shipped().model_dump(mode="json", exclude={"accepted"})
-    learned["images"] = 1060
-    learned["curves"]["local_features"] = narrow
+    learned = {"version": 1, "images": 1060, "curves": {"local_features": narrow}}
+    learned["usual"] = {"color": {"mean": 1.5, "deviation": 0.3}}
     for number in range(2):
         (data / "calibration.json").write_text(json.dumps(learned))
         with opened_system(data, enabled=("phash",)) as system:
-            assert system.parts.searcher.calibration == shipped()
+            assert system.parts.searcher.calibration.learned == NOTHING_LEARNED
         assert len(caplog.records) == number + 1
     assert "ambience train fusion" in caplog.text
     kept = sorted(path.name for path in data.glob("calibration.json*"))
@@ -181,14 +180,14 @@ def test_a_calibration_that_cannot_be_set_aside_is_not_used_either(
 ) -> None:
     data = tmp_path / "data"
     data.mkdir()
-    learned = shipped().model_copy(update={"images": 1060})
-    learned.save(data / "calibration.json")
+    curve = Curve(seen=0.5, middle=97.0, width=9.6)
+    Learned(images=1060, curves={"phash": curve}).save(data / "calibration.json")
 
     def refuse(*_: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(Path, "rename", refuse)
-    assert calibration_of(data) == shipped()
+    assert calibration_of(data, {}).learned == NOTHING_LEARNED
     assert "can't be renamed (Read-only file system)" in caplog.text
 
 
@@ -206,5 +205,5 @@ def test_a_calibration_that_cannot_be_used_is_named_and_the_shipped_one_used(
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "calibration.json").write_text("{")
     with opened_system(tmp_path / "data") as system:
-        assert system.parts.searcher.calibration == shipped()
+        assert system.parts.searcher.calibration.learned == NOTHING_LEARNED
     assert "run `ambience train fusion`" in caplog.text

@@ -13,9 +13,9 @@ from ambience.core.settings import load_settings
 from ambience.gateway.app import create_gateway
 from ambience.gateway.legacy.schemas import FileNames
 from ambience.imaging import Limits
-from ambience.library.system import open_backends
+from ambience.library.system import open_services
 from ambience.web.app import create_app
-from tests.congruence.test_backends import served
+from tests.congruence.test_services import served
 from tests.drawing import drawn_image, encode
 from tests.library import opened_system, write_images
 
@@ -43,10 +43,10 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestClien
     with ExitStack() as stack:
         urls: dict[str, str] = {}
         if request.param == "elsewhere":
-            backends = open_backends(load_settings(), tmp_path / "services", ["phash"])
-            for backend in backends:
-                stack.callback(backend.close)
-            app = create_app(backends, limits=LIMITS)
+            services = open_services(load_settings(), tmp_path / "services", ["phash"])
+            for service in services:
+                stack.callback(service.close)
+            app = create_app(services, limits=LIMITS)
             urls["phash"] = stack.enter_context(served(app))
         yield stack.enter_context(gateway(tmp_path / "data", urls))
 
@@ -56,10 +56,10 @@ def pair(tmp_path: Path) -> Iterator[tuple[TestClient, TestClient]]:
     """A gateway whose services run in its process, and one whose run elsewhere."""
     with ExitStack() as stack:
         names = load_settings().enabled
-        backends = open_backends(load_settings(), tmp_path / "services", names)
-        for backend in backends:
-            stack.callback(backend.close)
-        url = stack.enter_context(served(create_app(backends, limits=LIMITS)))
+        services = open_services(load_settings(), tmp_path / "services", names)
+        for service in services:
+            stack.callback(service.close)
+        url = stack.enter_context(served(create_app(services, limits=LIMITS)))
         urls = dict.fromkeys(names, url)
         yield (
             stack.enter_context(gateway(tmp_path / "here", {})),

@@ -9,12 +9,14 @@ import pytest
 from ambience import registry
 from ambience.core.features import Extractor, Feature, Image
 from ambience.core.orientation import Orientation
+from ambience.service import ServiceSpec
 from tests.drawing import drawn_image
 
 
 @pytest.fixture(params=registry.BUILTIN)
 def extractor(request: pytest.FixtureRequest, tmp_path: Path) -> Extractor:
     declared = registry.load(request.param)
+    assert isinstance(declared, ServiceSpec)
     made: Extractor = declared.make_extractor(declared.settings(), tmp_path)
     return made
 

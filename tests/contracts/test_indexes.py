@@ -12,34 +12,44 @@ from numpy.typing import NDArray
 
 from ambience.core.errors import BadInputError, CorruptDataError
 from ambience.core.features import FeatureSpec, ImageId, Metric, Rows
+from ambience.engine import Neighbor
 from ambience.engine.embedded.flat_index import FlatIndex
 from ambience.engine.embedded.hamming.hamming_index import HammingIndex
-from ambience.engine.embedded.index import Neighbor, VectorIndex
-from ambience.engine.embedded.reranked.l1_index import L1Index
+from ambience.engine.embedded.index import VectorIndex
+from ambience.engine.embedded.reranked.reranked_index import RerankedIndex
 
 HASHES = FeatureSpec(dim=72, dtype="uint8", metric=Metric.HAMMING)
 FEW_BITS = FeatureSpec(dim=1, dtype="uint8", metric=Metric.HAMMING)  # many ties
 HISTOGRAMS = FeatureSpec(dim=16, dtype="uint16", metric=Metric.L1, scale=65535.0)
+POINTS = FeatureSpec(dim=16, dtype="float32", metric=Metric.L2)
+DIRECTIONS = FeatureSpec(dim=16, dtype="float16", metric=Metric.COSINE)
+SPECS = {
+    "flat": HISTOGRAMS,
+    "hamming": HASHES,
+    "tied hamming": FEW_BITS,
+    "l1": HISTOGRAMS,
+    "coded l1": HISTOGRAMS,
+    "coded l2": POINTS,
+    "coded cosine": DIRECTIONS,
+}
 
 
 class Rig:
     """An index beside the flat one, and the store both stand for."""
 
     def __init__(self, kind: str) -> None:
-        self.spec = {"flat": HISTOGRAMS, "l1": HISTOGRAMS, "coded l1": HISTOGRAMS}.get(
-            kind, FEW_BITS if kind == "tied hamming" else HASHES
-        )
+        self.spec = SPECS[kind]
         self.kind = kind
         self.stored: dict[ImageId, Rows] = {}
         self.index = self.empty()
         self.flat = FlatIndex(self.spec)
 
-    def empty(self) -> VectorIndex:
+    def empty(self) -> VectorIndex | FlatIndex:
         match self.kind:
             case "flat":
                 return FlatIndex(self.spec)
-            case "l1" | "coded l1":
-                return L1Index(self.spec, self.rows_of)
+            case "l1" | "coded l1" | "coded l2" | "coded cosine":
+                return RerankedIndex(self.spec, self.rows_of)
             case _:
                 return HammingIndex(self.spec)
 
@@ -57,6 +67,8 @@ class Rig:
         rng = np.random.default_rng(seed)
         if self.spec.metric is Metric.HAMMING:
             return rng.integers(0, 256, (count, self.spec.dim), dtype=np.uint8)
+        if self.spec.metric is not Metric.L1:
+            return rng.normal(0, 1, (count, 16)).astype(self.spec.dtype)
         return rng.multinomial(65535, rng.dirichlet(np.full(16, 0.3)), count).astype(
             np.uint16
         )
@@ -66,29 +78,31 @@ class Rig:
         for image_id in ids:
             self.stored[image_id] = rows[[i == image_id for i in ids]]
         self.index.replace(ids, ids, rows)
-        self.flat.remove(ids)  # the slow, obvious way
-        self.flat.add(ids, rows)
+        self.flat.replace(ids, [], rows[:0])  # the slow, obvious way
+        self.flat.replace([], ids, rows)
 
     def remove(self, ids: Sequence[ImageId]) -> None:
         for image_id in ids:
             self.stored.pop(image_id, None)
         for index in (self.index, self.flat):
-            index.remove(ids)
+            index.replace(ids, [], self.rows(0, 0))
 
     def check(self, queries: Rows, k: int, radius: float) -> None:
         assert len(self.index) == len(self.flat) == sum(map(len, self.stored.values()))
-        assert self.index.search(queries, k=k) == self.flat.search(queries, k=k)
+        assert self.index.nearest(queries, k=k) == self.flat.nearest(queries, k=k)
         within = self.index.within(queries, radius=radius)
         assert within == self.flat.within(queries, radius=radius)
 
 
-KINDS = ("flat", "hamming", "tied hamming", "l1", "coded l1")
+KINDS = tuple(SPECS)
 
 
 @pytest.fixture(params=KINDS)
 def rig(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Rig:
-    if request.param == "coded l1":
-        monkeypatch.setattr("ambience.engine.embedded.reranked.l1_index.EXACT_ROWS", 4)
+    if request.param.startswith("coded"):
+        monkeypatch.setattr(
+            "ambience.engine.embedded.reranked.reranked_index.EXACT_ROWS", 4
+        )
     if request.param == "tied hamming":
         monkeypatch.setattr(
             "ambience.engine.embedded.hamming.hamming_index._MIN_TAIL", 8
@@ -102,7 +116,7 @@ def ids(*numbers: int) -> list[ImageId]:
 
 def test_an_empty_index_finds_nothing(rig: Rig) -> None:
     query = rig.rows(0, 1)
-    assert rig.index.search(query, k=5) == []
+    assert rig.index.nearest(query, k=5) == []
     assert rig.index.within(query, radius=1e9) == []
     assert len(rig.index) == 0
 
@@ -110,7 +124,7 @@ def test_an_empty_index_finds_nothing(rig: Rig) -> None:
 def test_an_index_of_one_finds_it(rig: Rig) -> None:
     row = rig.rows(0, 1)
     rig.put(ids(7), row)
-    assert rig.index.search(row, k=5) == [Neighbor(ImageId(7), 0.0, 0)]
+    assert rig.index.nearest(row, k=5) == [Neighbor(ImageId(7), 0.0, 0)]
     assert rig.index.within(row, radius=0) == [Neighbor(ImageId(7), 0.0, 0)]
 
 
@@ -120,13 +134,13 @@ def test_an_emptied_index_finds_nothing(rig: Rig) -> None:
     rig.remove(ids(7, 8))
     rig.remove([])
     rig.check(row, k=5, radius=2)
-    assert rig.index.search(row, k=5) == []
+    assert rig.index.nearest(row, k=5) == []
 
 
 def test_ties_are_broken_by_id(rig: Rig) -> None:
     row = rig.rows(0, 1)
     rig.put(ids(*range(99, 0, -1)), np.repeat(row, 99, axis=0))
-    found = rig.index.search(row, k=3)
+    found = rig.index.nearest(row, k=3)
     assert [neighbor.image_id for neighbor in found] == [1, 2, 3]
     rig.check(row, k=40, radius=0)
 
@@ -135,9 +149,9 @@ def test_the_nearest_version_counts(rig: Rig) -> None:
     rows = rig.rows(0, 3)
     rig.put(ids(5, 5, 6), rows)
     queries = np.concatenate([rig.rows(1, 2), rows[1:2], rows[1:2]])
-    nearest = rig.index.search(queries, k=9)[0]
+    nearest = rig.index.nearest(queries, k=9)[0]
     assert nearest == Neighbor(ImageId(5), 0.0, 2)
-    assert len(rig.index.search(queries, k=9)) == 2
+    assert len(rig.index.nearest(queries, k=9)) == 2
     rig.check(queries, k=1, radius=1)
 
 
@@ -145,21 +159,21 @@ def test_an_image_with_many_rows_hides_no_other(rig: Rig) -> None:
     row = rig.rows(0, 1)
     rows = np.concatenate([np.repeat(row, 3000, axis=0), rig.rows(1, 2)])
     rig.put(ids(*[3] * 3000, 4, 5), rows)
-    assert len(rig.index.search(row, k=3)) == 3
+    assert len(rig.index.nearest(row, k=3)) == 3
     rig.check(row, k=3, radius=300)
 
 
 def test_rows_of_another_shape_are_refused(rig: Rig) -> None:
     with pytest.raises(BadInputError):
-        rig.index.add(ids(1), rig.rows(0, 1)[:, :-1])
+        rig.index.replace((), ids(1), rig.rows(0, 1)[:, :-1])
 
 
 @given(data=st.data(), kind=st.sampled_from(KINDS))
 def test_every_index_answers_as_the_flat_one(data: st.DataObject, kind: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "ambience.engine.embedded.reranked.l1_index.EXACT_ROWS",
-            6 if kind == "coded l1" else 99,
+            "ambience.engine.embedded.reranked.reranked_index.EXACT_ROWS",
+            6 if kind.startswith("coded") else 99,
         )
         patch.setattr("ambience.engine.embedded.hamming.hamming_index._MIN_TAIL", 6)
         patch.setattr("ambience.engine.embedded.row_buffer._MIN_DEAD", 4)
@@ -182,10 +196,10 @@ def test_what_was_saved_comes_back(rig: Rig, tmp_path: Path) -> None:
     rig.remove(ids(*range(10, 20)))
     rig.index.save(tmp_path)
     again = rig.empty()
-    again.add(ids(1000), rig.rows(5, 1))
+    again.replace((), ids(1000), rig.rows(5, 1))
     again.load(tmp_path)
     query = rig.rows(0, 50)[13:14]
-    assert again.search(query, k=60) == rig.flat.search(query, k=60)
+    assert again.nearest(query, k=60) == rig.flat.nearest(query, k=60)
     rig.index = again
     rig.put(ids(3, 60), rig.rows(2, 2))
     rig.check(query, k=60, radius=2)
@@ -204,7 +218,7 @@ def test_damaged_files_are_refused_and_change_nothing(
     again = rig.empty()
     with pytest.raises(CorruptDataError):
         again.load(tmp_path)
-    assert again.search(rig.rows(0, 1), k=1) == []
+    assert again.nearest(rig.rows(0, 1), k=1) == []
 
 
 def test_searches_run_beside_changes(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +237,7 @@ def test_searches_run_beside_changes(rig: Rig, monkeypatch: pytest.MonkeyPatch) 
                     failures.append(f"{image_id} missing from {found}")
 
     threads = [
-        threading.Thread(target=look, args=(lambda q: rig.index.search(q, k=300),)),
+        threading.Thread(target=look, args=(lambda q: rig.index.nearest(q, k=300),)),
         threading.Thread(target=look, args=(lambda q: rig.index.within(q, radius=0),)),
     ]
     for thread in threads:
@@ -247,7 +261,7 @@ def test_an_image_that_is_being_replaced_is_never_missing(rig: Rig) -> None:
 
     def look() -> None:
         while not done.is_set():
-            found = rig.index.search(both, k=200)
+            found = rig.index.nearest(both, k=200)
             if 7 not in [n.image_id for n in found if n.distance == 0]:
                 missed.append(found)
 

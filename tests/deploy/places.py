@@ -16,7 +16,7 @@ SETTINGS = sorted((DEPLOY / "settings").glob("*.toml"))
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 DEFAULTS = Settings.model_fields
 GATEWAY = "ambience"  # the container that is published
-ENABLED: tuple[str, ...] = DEFAULTS["enabled"].default
+ENABLED = tuple(registry.BUILTIN)
 PORTS = {name: registry.load(name).port for name in ENABLED}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from ambience.engine.embedded.descriptors.descriptor_index import DescriptorIndex
 from ambience.engine.embedded.descriptors.quantizer import Quantizer
-from tests.engine.keypoint_rows import UNLIKE, drawn_rows
+from tests.engine.keypoint_rows import drawn_rows
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +19,7 @@ def empty(
     request: pytest.FixtureRequest, quantizer: Quantizer
 ) -> Callable[[], DescriptorIndex]:
     chosen = quantizer if request.param == "trained" else None
-    return lambda: DescriptorIndex(chosen, unlike=UNLIKE)
+    return lambda: DescriptorIndex(chosen, threads=2)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from ambience.core.features import ImageId
 from ambience.core.keypoints import DESCRIPTOR_DIM, ROW
 from ambience.engine.embedded.descriptors.descriptor_index import DescriptorIndex
-from ambience.engine.embedded.descriptors.votes import Candidate
+from ambience.service.keypoints.votes import NEIGHBORS, Ballots, Candidate, candidates
 
 IMAGES = 60
 AN_IMAGE = 50  # descriptors
@@ -71,10 +71,16 @@ def fill(index: DescriptorIndex, count: int = IMAGES) -> None:
 
 
 def votes(
-    index: DescriptorIndex, rows: KeypointRows, count: int = 10, threads: int = 1
+    index: DescriptorIndex,
+    rows: KeypointRows,
+    count: int = 10,
+    *,
+    versions: NDArray[np.int64] | None = None,
+    k: int = NEIGHBORS,
 ) -> list[Candidate]:
-    versions = np.zeros(len(rows), dtype=np.int64)
-    return index.votes(rows, versions, count=count, threads=threads)
+    of = np.zeros(len(rows), dtype=np.int64) if versions is None else versions
+    ballots = Ballots.of(rows, of, index.nearest(rows, k=k))
+    return candidates(ballots, count=count, unlike=UNLIKE)
 
 
 def first(index: DescriptorIndex, rows: KeypointRows) -> int:

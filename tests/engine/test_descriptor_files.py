@@ -14,7 +14,7 @@ from ambience.engine.embedded.descriptors.descriptor_index import (
     DescriptorIndex,
 )
 from ambience.engine.embedded.descriptors.quantizer import Quantizer
-from tests.engine.keypoint_rows import UNLIKE, fill, first, ids, image, votes
+from tests.engine.keypoint_rows import fill, first, ids, image, votes
 
 
 def test_what_was_saved_comes_back_and_can_be_changed(
@@ -23,7 +23,7 @@ def test_what_was_saved_comes_back_and_can_be_changed(
     fill(index)
     index.replace([ImageId(8)], [], image(0)[:0])
     index.save(tmp_path)
-    again = DescriptorIndex(unlike=UNLIKE)
+    again = DescriptorIndex()
     again.replace([], ids(1000), image(3))
     again.load(tmp_path)
     assert (len(again), again.kind) == (len(index), index.kind)
@@ -38,7 +38,7 @@ def test_what_was_saved_comes_back_and_can_be_changed(
     later = tmp_path / "later"
     later.mkdir()
     again.save(later)
-    third = DescriptorIndex(unlike=UNLIKE)
+    third = DescriptorIndex()
     third.load(later)
     third.save(later)  # mapped codes can be written, even over themselves
     assert votes(third, image(3)) == votes(index, image(3))
@@ -77,7 +77,7 @@ def test_damaged_files_are_refused_and_change_nothing(
     file.unlink()
     if left is not None:
         file.write_bytes(data[:left])
-    again = DescriptorIndex(unlike=UNLIKE)
+    again = DescriptorIndex()
     again.replace([], ids(1000), image(3))
     with pytest.raises(CorruptDataError):
         again.load(tmp_path)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ambience.core.errors import CorruptDataError
 from ambience.core.features import ImageId
-from ambience.engine.embedded.descriptors.descriptor_groups import Owners
+from ambience.engine.embedded.descriptors.descriptor_groups import DescriptorGroups
 
 CHANGES = st.lists(
     st.tuples(
@@ -25,7 +25,7 @@ CHANGES = st.lists(
 def test_groups_answer_as_a_list_of_descriptors_does(
     changes: list[tuple[list[ImageId], list[int], bool]],
 ) -> None:
-    owners = Owners()
+    owners = DescriptorGroups()
     numbers: list[int] = []
     images: list[int] = []  # the slow, obvious way: the image of each descriptor
     for ids, sizes, added in changes:
@@ -42,7 +42,7 @@ def test_groups_answer_as_a_list_of_descriptors_does(
 
 
 def test_numbers_below_zero_are_nobody() -> None:
-    owners = Owners()
+    owners = DescriptorGroups()
     none = np.full((2, 3), -1, dtype=np.int64)
     assert owners.of(none).tolist() == none.tolist()
     owners.append([ImageId(4)])
@@ -50,11 +50,11 @@ def test_numbers_below_zero_are_nobody() -> None:
 
 
 def test_what_was_saved_comes_back(tmp_path: Path) -> None:
-    owners = Owners()
+    owners = DescriptorGroups()
     numbers = owners.append([ImageId(i) for i in (5, 5, 5, 2**52, 7)])
     owners.mark_removed([ImageId(5)])
     owners.save(tmp_path)
-    again = Owners.loaded(tmp_path)
+    again = DescriptorGroups.loaded(tmp_path)
     assert again.of(numbers).tolist() == [-1, -1, -1, 2**52, 7]
     assert len(again) == 2
     assert again.append([ImageId(5)]).tolist() == [3]
@@ -63,10 +63,10 @@ def test_what_was_saved_comes_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["ids.npy", "rows.npy"])
 def test_damaged_files_are_refused(name: str, tmp_path: Path) -> None:
-    owners = Owners()
+    owners = DescriptorGroups()
     owners.append([ImageId(5), ImageId(6)])
     owners.save(tmp_path)
     file = tmp_path / name
     file.write_bytes(file.read_bytes()[:-3])
     with pytest.raises(CorruptDataError):
-        Owners.loaded(tmp_path)
+        DescriptorGroups.loaded(tmp_path)

@@ -9,7 +9,7 @@ import pytest
 
 from ambience.core.features import ImageId
 from ambience.engine.embedded.descriptors.descriptor_index import DescriptorIndex
-from tests.engine.keypoint_rows import AN_IMAGE, UNLIKE, fill, first, ids, image
+from tests.engine.keypoint_rows import AN_IMAGE, fill, first, ids, image, votes
 
 TURNS = 40
 BOTH = image(2000), image(2001)  # what image 7 shows in turn
@@ -67,7 +67,7 @@ def test_a_replaced_image_is_always_there_once(
     versions = np.repeat([0, 1], 20)
 
     def look() -> str | None:
-        found = index.votes(rows, versions, count=99, threads=2)
+        found = votes(index, rows, 99, versions=versions)
         best = [next(one for one in found if one.version == v) for v in (0, 1)]
         sevens = [one.image_id for one in best].count(ImageId(7))
         return None if sevens == 1 else f"{best}"
@@ -84,7 +84,7 @@ def test_what_is_saved_beside_changes_is_whole(
 ) -> None:
     def save() -> str | None:
         index.save(tmp_path)
-        again = DescriptorIndex(unlike=UNLIKE)
+        again = DescriptorIndex()
         again.load(tmp_path)
         whole = first(again, image(3)) == 3 and len(again) % AN_IMAGE == 0
         return None if whole else f"{len(again)} descriptors"

@@ -13,7 +13,7 @@ from ambience.core.features import ImageId
 from ambience.core.keypoints import ROW
 from ambience.engine.embedded.descriptors.descriptor_index import DescriptorIndex
 from ambience.engine.embedded.descriptors.quantizer import Quantizer
-from ambience.engine.embedded.descriptors.votes import Candidate, Found
+from ambience.service.keypoints.votes import Ballots, Candidate
 from tests.engine.keypoint_rows import (
     AN_IMAGE,
     IMAGES,
@@ -27,7 +27,7 @@ from tests.engine.keypoint_rows import (
     near_copy,
     votes,
 )
-from tests.engine.test_votes import slow_candidates
+from tests.service.keypoints.test_votes import slow_candidates
 
 
 class Shelf:
@@ -52,7 +52,7 @@ class Shelf:
             near.sort()
             rows_near.append(near[:k] + [(np.inf, -1, 0, 0)] * (k - len(near)))
         table = np.array(rows_near)
-        found = Found(
+        found = Ballots(
             table[:, :, 0],
             table[:, :, 1].astype(np.int64),
             table[:, :, 2].astype(np.uint8),
@@ -64,7 +64,8 @@ class Shelf:
 
 @given(data=st.data())
 def test_the_exact_index_answers_as_the_slow_one(data: st.DataObject) -> None:
-    index, shelf = DescriptorIndex(unlike=UNLIKE), Shelf()
+    index = DescriptorIndex(threads=data.draw(st.integers(1, 3)))
+    shelf = Shelf()
     numbers = st.integers(0, 6)
     for turn in range(data.draw(st.integers(1, 4))):
         gone = data.draw(st.lists(numbers, max_size=3))
@@ -81,9 +82,7 @@ def test_the_exact_index_answers_as_the_slow_one(data: st.DataObject) -> None:
     query = near_copy(np.concatenate(stored)[::2], 7, turn=9000, octaves=-0.7)
     versions = np.arange(len(query)) % data.draw(st.integers(1, 2))
     k = data.draw(st.integers(1, 12))
-    fast = index.votes(
-        query, versions, count=9, neighbors=k, threads=data.draw(st.integers(1, 3))
-    )
+    fast = votes(index, query, 9, versions=versions, k=k)
     assert fast == shelf.votes(query, versions, 9, k)
 
 
@@ -97,7 +96,6 @@ def test_an_empty_index_finds_nothing(index: DescriptorIndex) -> None:
 def test_an_empty_query_finds_nothing(index: DescriptorIndex) -> None:
     fill(index, 3)
     assert votes(index, image(1)[:0]) == []
-    assert votes(index, image(1), count=0) == []
 
 
 def test_an_image_with_one_descriptor_is_found(index: DescriptorIndex) -> None:
@@ -131,7 +129,7 @@ def test_versions_are_counted_apart(index: DescriptorIndex) -> None:
     fill(index)
     rows = np.concatenate([image(3)[:30], image(4)[:20]])
     versions = np.repeat([0, 1, 0], [20, 10, 20])
-    found = index.votes(rows, versions, count=3)
+    found = votes(index, rows, 3, versions=versions)
     order = [(one.image_id, one.version) for one in found]
     assert order[2] == (3, 1)
     assert sorted(order[:2]) == [(3, 0), (4, 0)]
@@ -141,7 +139,7 @@ def test_ties_are_broken_by_id(index: DescriptorIndex) -> None:
     rows = np.repeat(image(1)[:1], 5 * 4, axis=0)  # all rows of all images are equal
     owners = [i for number in (9, 2, 8, 1, 5) for i in ids(number, 4)]
     index.replace((), owners, rows)
-    found = index.votes(rows[:3], np.zeros(3, np.int64), count=9, neighbors=20)
+    found = votes(index, rows[:3], 9, k=20)
     assert [one.image_id for one in found] == [1, 2, 5, 8, 9]
     assert len({one.votes for one in found}) == 1
 
@@ -149,9 +147,11 @@ def test_ties_are_broken_by_id(index: DescriptorIndex) -> None:
 def test_threads_change_nothing(index: DescriptorIndex) -> None:
     fill(index)
     rows = near_copy(np.concatenate([image(3), image(40)]), 7)
-    one = votes(index, rows, count=50)
+    alone = DescriptorIndex(index.quantizer, threads=1)
+    fill(alone)
+    one = votes(alone, rows, count=50)
     assert len(one) > 10
-    assert votes(index, rows, count=50, threads=3) == one
+    assert votes(index, rows, count=50) == one
 
 
 def test_what_is_replaced_is_found_as_it_is_now(index: DescriptorIndex) -> None:
@@ -185,7 +185,7 @@ def test_removed_descriptors_take_nobodys_place(
     found = votes(index, image(7), count=100)
     assert found[0].image_id == 7
     assert not {one.image_id for one in found} & set(range(100, 112))
-    alone = DescriptorIndex(index.quantizer, unlike=UNLIKE)
+    alone = DescriptorIndex(index.quantizer)
     fill(alone, 7)
     alone.replace([], ids(7), near_copy(image(7), 50, octaves=0.4))
     for number in range(8, 20):
@@ -232,8 +232,9 @@ def test_rows_of_another_shape_are_refused(
     rows = np.zeros(shape, np.uint8)
     with pytest.raises(BadInputError):
         index.replace([], ids(1), rows)
-    with pytest.raises(BadInputError):
-        index.votes(rows, np.zeros(50, np.int64), count=3)
+    if rows.shape[1:] != (ROW.itemsize,):
+        with pytest.raises(BadInputError):
+            index.nearest(rows, k=3)
     assert len(index) == 0
 
 

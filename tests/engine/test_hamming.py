@@ -21,8 +21,8 @@ def ids(start: int, stop: int) -> list[ImageId]:
 def index() -> HammingIndex:
     full = HammingIndex(SPEC)
     rows = random_hashes(COUNT, seed=0)
-    full.add(ids(0, 30_000), rows[:30_000])
-    full.add(ids(30_000, COUNT), rows[30_000:])
+    full.replace((), ids(0, 30_000), rows[:30_000])
+    full.replace((), ids(30_000, COUNT), rows[30_000:])
     return full
 
 
@@ -70,9 +70,9 @@ def test_tables_decline_when_their_buckets_are_full() -> None:
 
 def test_a_library_of_equal_hashes_is_searched() -> None:
     index = HammingIndex(SPEC)
-    index.add(ids(0, 20_000), np.zeros((20_000, 72), dtype=np.uint8))
+    index.replace((), ids(0, 20_000), np.zeros((20_000, 72), dtype=np.uint8))
     query = np.zeros((8, 72), dtype=np.uint8)
-    assert [n.image_id for n in index.search(query, k=5)] == ids(0, 5)
+    assert [n.image_id for n in index.nearest(query, k=5)] == ids(0, 5)
     assert len(index.within(query, radius=64)) == 20_000
 
 
@@ -80,7 +80,7 @@ def test_tables_serve_rows_of_odd_length() -> None:
     rows = random_hashes(500, seed=5)[:, :13].copy()
     spec = FeatureSpec(dim=13, dtype="uint8", metric=Metric.HAMMING)
     index = HammingIndex(spec)
-    index.add(ids(0, 500), rows)
+    index.replace((), ids(0, 500), rows)
     found = SegmentTables(rows).within(rows[7:8], radius=3)
     assert found is not None
     assert set(found[0].tolist()) == {7}
@@ -92,11 +92,11 @@ def test_removed_rows_leave_the_memory() -> None:
     index = HammingIndex(SPEC)
     rows = random_hashes(30_000, seed=6)
     before = tracemalloc.get_traced_memory()[0]
-    index.add(ids(0, 30_000), rows)
-    index.remove(ids(0, 29_990))
+    index.replace((), ids(0, 30_000), rows)
+    index.replace(ids(0, 29_990), [], rows[:0])
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert len(index) == 10
     assert grown < 1_000_000
-    assert index.search(rows[-1:], k=1)[0].image_id == 29_999
+    assert index.nearest(rows[-1:], k=1)[0].image_id == 29_999
     assert index.within(rows[:1], radius=64) == []

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from ambience.core.distances import hamming_distances
 from ambience.core.features import ImageId, Rows
-from ambience.engine.embedded.distances import hamming_distances
 from ambience.engine.embedded.hamming.bit_samples import plan
 from ambience.engine.embedded.hamming.hamming_index import HammingIndex
 from ambience.engine.embedded.hamming.near_pairs import NearPairFinder
@@ -24,7 +24,7 @@ def library(count: int, *, seed: int) -> Rows:
 
 def filled(rows: Rows, ids: list[int] | None = None) -> HammingIndex:
     index = HammingIndex(SPEC)
-    index.add(list(map(ImageId, ids or range(len(rows)))), rows)
+    index.replace((), list(map(ImageId, ids or range(len(rows)))), rows)
     return index
 
 
@@ -105,7 +105,7 @@ def test_rows_of_one_image_are_no_pair() -> None:
 
 def test_removed_images_are_in_no_group() -> None:
     index = filled(np.repeat(random_hashes(1, seed=10), 3, axis=0))
-    index.remove([ImageId(1)])
+    index.replace([ImageId(1)], [], random_hashes(0, seed=0))
     assert index.groups(radius=64) == [[0, 2]]
 
 

@@ -21,7 +21,7 @@ STORE = "a-store"
 def filled(count: int) -> HammingIndex:
     index = HammingIndex(SPEC)
     rows = np.random.default_rng(0).integers(0, 256, (count, 8), dtype=np.uint8)
-    index.add(list(map(ImageId, range(count))), rows)
+    index.replace((), list(map(ImageId, range(count))), rows)
     return index
 
 

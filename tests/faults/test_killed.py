@@ -17,6 +17,7 @@ from ambience import registry
 from ambience.engine.embedded.store import FeatureStore
 from ambience.imaging import ImageFile
 from ambience.registry import BUILTIN
+from ambience.service import ServiceSpec
 from tests.drawing import drawn_image, encode
 from tests.faults.nursery import Nursery
 from tests.server import START_S, Server
@@ -42,6 +43,7 @@ class Contents:
         self.extractors = {
             name: spec.make_extractor(spec.settings(), Path())
             for name, spec in declared.items()
+            if isinstance(spec, ServiceSpec)
         }
 
     def new(self) -> bytes:
@@ -242,7 +244,8 @@ class House:
         """What a service has stored, by image id."""
         store = self._data / "services" / service / "store.lmdb"
         with FeatureStore(store, self._contents.extractors[service].spec) as features:
-            return {i: features.get(i).rows.tobytes() for i in features.ids()}
+            stored = features.get(features.ids())
+            return {i: feature.rows.tobytes() for i, feature in stored.items()}
 
     def files(self, folder: str) -> set[str]:
         root = self._data / folder

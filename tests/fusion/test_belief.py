@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Background, Match
-from ambience.fusion import SCALES, Belief, Curve
+from ambience.fusion import Belief, Curve, Scale
 from ambience.fusion.curves import read
 from tests.fusion.curves import CALIBRATION
 
@@ -26,13 +26,13 @@ def slow_copy(evidence: Mapping[str, Mapping[str, Any]], silent: set[str]) -> fl
     """Multiply odds, one service after the other."""
     odds = 1e-6
     for name, measured in evidence.items():
-        curve, x = CALIBRATION.curves[name], measured["distance"]
+        curve, x = CALIBRATION.curve(name), measured["distance"]
         if name == "local_features":
             x = min(max(x, 1e-15), 1 - 1e-15)
             x = math.log(x / (1 - x))
         odds *= 1 - curve.seen + math.exp((curve.middle - x) / curve.width)
     for name in silent - set(evidence):
-        odds *= 1 - CALIBRATION.curves[name].seen
+        odds *= 1 - CALIBRATION.curve(name).seen
     return odds / (1 + odds)
 
 
@@ -105,7 +105,8 @@ def test_a_palette_is_like_another_if_it_is_nearer_than_the_background() -> None
 
 
 def test_a_small_background_counts_little() -> None:
-    usual = CALIBRATION.usual["color"]
+    usual = CALIBRATION.usual("color")
+    assert usual is not None
     assert usual.beside(None) == usual.beside(Background(0.0, 0.0, 0))
     few = usual.beside(Background(0.5, 0.1, 2))
     many = usual.beside(Background(0.5, 0.1, 2000))
@@ -133,7 +134,7 @@ def test_a_curve_is_the_logarithm_that_it_says(
 
 def test_every_scale_grows_with_the_distance() -> None:
     background = Background(1.0, 0.2, 100)
-    for scale in SCALES.values():
+    for scale in Scale:
         xs = [read(scale, step / 100, background) for step in range(101)]
         assert all(a <= b for a, b in itertools.pairwise(xs))
         assert all(map(math.isfinite, xs))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, FusedMatch, Match, Relation
 from ambience.core.orientation import Orientation
-from ambience.fusion import COPIES, Belief, claim, fuse, summary
+from ambience.fusion import Belief, claim, fuse, fused_match
 from tests.fusion.curves import CALIBRATION
 
 K = 20
@@ -73,7 +73,7 @@ def test_equal_bytes_beat_equal_pixels_beat_equal_hashes() -> None:
 def test_a_copy_comes_before_what_has_the_same_colors() -> None:
     found = fused((hashed(1, 150),), (colored(2, 0.0), colored(1, 0.5)))
     assert [match.image_id for match in found] == [1, 2]
-    assert found[0].relation in COPIES
+    assert found[0].relation.is_copy
     assert found[1].relation is Relation.SIMILAR_COLORS
 
 
@@ -131,6 +131,15 @@ def test_sure_claims_come_first_the_strongest_before_the_surest() -> None:
     assert found[2].score < 0.9
 
 
+def test_what_a_service_without_evidence_says_is_no_claim() -> None:
+    """It is evidence of nothing, and speaks against nothing."""
+    smelled = Answer((Match(ImageId(1), 0.0), Match(ImageId(2), 0.0)))
+    answers = {"phash": Answer((hashed(1, 150),)), "smell": smelled}
+    (match,) = fuse(answers, facts={}, calibration=CALIBRATION, k=K)
+    (alone,) = fused((hashed(1, 150),))
+    assert (match.image_id, match.score) == (1, alone.score)
+
+
 def test_ties_are_broken_by_id() -> None:
     found = fused((hashed(9, 4), hashed(3, 4), hashed(5, 4)))
     assert [match.image_id for match in found] == [3, 5, 9]
@@ -143,22 +152,17 @@ def test_the_order_of_matches_does_not_matter(order: list[int]) -> None:
     assert fused(shuffled) == fused(matches)
 
 
-def test_every_relation_is_said_in_words() -> None:
+def test_a_hash_is_said_in_words() -> None:
     turned = {"phash": {"distance": 4.0, "orientation": "rotated_90"}}
-    for relation in Relation:
-        evidence: dict[str, dict[str, Any]] = {
-            **turned,
-            "color": {"distance": 0.2},
-            "local_features": placed(query=0.5, image=0.25),
-        }
-        assert said(relation, evidence)
-    assert said(Relation.RE_ENCODED, turned) == "re-encoded, 4 of 576 bits differ"
-    assert said(Relation.ROTATED, turned) == (
-        "turned by 90° counterclockwise, 4 of 576 bits differ"
-    )
-    assert said(Relation.SIMILAR_COLORS, {"color": {"distance": 0.2}}) == (
-        "similar colors, 90% of the palette shared"
-    )
+    assert said(turned) == "turned by 90° counterclockwise, 4 of 576 bits differ"
+    upright = {"phash": {"distance": 0.0, "orientation": "upright"}}
+    assert said(upright) == "re-encoded, all 576 bits of the hash agree"
+
+
+def test_what_was_compared_is_said_in_words() -> None:
+    known = {"phash": {"distance": 4.0, "orientation": "rotated_90"}}
+    assert said({**known, "file": {}}) == "the same file, byte for byte"
+    assert said({**known, "pixels": {}}) == "the same pixels in another file"
 
 
 @pytest.mark.parametrize(
@@ -178,6 +182,11 @@ def test_every_relation_is_said_in_words() -> None:
             Relation.EDITED,
             {"query": 0.6, "image": 0.7},
             "edited, 70% of the image is in it, 40 points fit",
+        ),
+        (
+            Relation.RE_ENCODED,
+            {"query": 1.0, "image": 1.0},
+            "re-encoded, 40 points fit",
         ),
         (
             Relation.ROTATED,
@@ -201,7 +210,7 @@ def test_geometry_is_said_in_words(
 ) -> None:
     evidence = {"local_features": placed(**local)}
     assert claimed(evidence) is relation
-    assert said(relation, evidence) == words
+    assert said(evidence) == words
 
 
 def test_geometry_names_what_the_hash_is_too_far_for() -> None:
@@ -221,6 +230,10 @@ def test_wholes_that_the_hash_does_not_find_alike_are_edited() -> None:
     whole = {"local_features": placed(query=1.0, image=1.0)}
     assert claimed(whole, "local_features") is Relation.RE_ENCODED
     assert claimed(whole, "phash", "local_features") is Relation.EDITED
+    busy = {"phash": Answer(note="busy")}
+    match = fused_match(ImageId(1), whole, Belief(CALIBRATION, busy, k=K))
+    assert match is not None
+    assert match.summary == "edited, 100% of the image is in it, 40 points fit"
 
 
 def test_geometry_that_may_be_chance_and_bare_votes_prove_nothing() -> None:
@@ -251,5 +264,7 @@ def claimed(evidence: dict[str, dict[str, Any]], *asked: str) -> Relation | None
     return None if found is None else found[0]
 
 
-def said(relation: Relation, evidence: dict[str, dict[str, Any]]) -> str:
-    return summary(FusedMatch(ImageId(1), 1.0, relation, evidence))
+def said(evidence: dict[str, dict[str, Any]]) -> str:
+    match = fused_match(ImageId(1), evidence, Belief(CALIBRATION, {}, k=K))
+    assert match is not None
+    return match.summary

@@ -19,8 +19,9 @@ from ambience.gateway.legacy.service_routes import legacy_service_routes
 from ambience.imaging import ImageFile, Limits
 from ambience.library.system import System
 from ambience.service import SearchRequest
-from ambience.service.backend import UnavailableBackend
+from ambience.service.capabilities import HoldsImages, SearchesImages, SearchesText
 from ambience.web.uploads import UploadBudget
+from tests.abilities import FakeService
 from tests.drawing import drawn_image, encode
 from tests.library import write_images
 from tests.server import serving
@@ -92,19 +93,24 @@ class ExpandedOptions(SearchOptions):
     aqe_n: int | None = Field(default=None)
 
 
-class ImageText(UnavailableBackend):
+class ImageText(FakeService):
     """A service that knows one image, and what it was asked."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "image_text", "it only searches", ExpandedOptions, reads_words=True
-        )
+        super().__init__("image_text", HoldsImages, SearchesImages, SearchesText)
+        self.options = ExpandedOptions
         self.asked: SearchRequest | None = None
         self.text = ""
+
+    extract = put = remove = ids = FakeService.refuse
 
     def search(self, _: ImageFile, request: SearchRequest) -> Answer:
         self.asked = request
         return Answer((Match(ImageId(3), 0.5),))
+
+    def search_by_id(self, _: ImageId, request: SearchRequest) -> Answer:
+        self.asked = request
+        return Answer()
 
     def search_text(self, text: str, request: SearchRequest) -> Answer:
         self.text, self.asked = text, request
@@ -112,10 +118,10 @@ class ImageText(UnavailableBackend):
 
 
 def test_a_service_added_later_has_its_routes(system: System) -> None:
-    backend, app = ImageText(), FastAPI()
+    service, app = ImageText(), FastAPI()
     app.state.uploads = UploadBudget(2**20, wait_s=1)
     names = FileNames(system.parts.catalog)
-    add_legacy(app, legacy_service_routes([backend], limits=Limits(), names=names))
+    add_legacy(app, legacy_service_routes([service], limits=Limits(), names=names))
     client = TestClient(app)
     assert set(client.get("/openapi.json").json()["paths"]) == {
         "/calculate_image_text_features",
@@ -127,13 +133,13 @@ def test_a_service_added_later_has_its_routes(system: System) -> None:
     path = "/image_text_features_get_similar_images_by_image_buffer"
     found = similar(client, path, k="1", aqe_n="3", aqe_alpha="1")
     assert found == [{"image_id": 3, "distance": 1}]  # twice the cosine distance
-    assert backend.asked == SearchRequest(k=1, options={"aqe_n": 3})
+    assert service.asked == SearchRequest(k=1, options={"aqe_n": 3})
     assert similar(client, path, distance_threshold="1.5") == found
-    assert backend.asked == SearchRequest(radius=0.75)
+    assert service.asked == SearchRequest(radius=0.75)
     path = "/image_text_features_get_similar_images_by_text"
     answer = client.post(path, json={"text": "a red door", "k": "1"})
     assert answer.json() == [{"image_id": 3, "distance": 1.5}]
-    assert (backend.text, backend.asked) == ("a red door", SearchRequest(k=1))
+    assert (service.text, service.asked) == ("a red door", SearchRequest(k=1))
     assert client.post(path, json={"k": "5"}).status_code == 422
 
 

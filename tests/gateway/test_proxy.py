@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from ambience.gateway.app import create_gateway
-from tests.congruence.test_backends import served
+from tests.congruence.test_services import served
 from tests.library import opened_system
 from tests.scripted import GUARD_S, Got, answer, read_head, read_request, scripted
 
@@ -233,20 +233,21 @@ def test_what_is_no_answer_of_a_service_is_said(what: str, tmp_path: Path) -> No
         assert (state["name"], state["available"]) == ("phash", False)
 
 
-def test_a_service_that_is_not_there_is_no_image_that_is_not_there(
-    tmp_path: Path,
-) -> None:
+def test_a_missing_service_is_no_missing_image(tmp_path: Path) -> None:
     missing = answer(b'{"detail":"nothing here"}', status="404 Not", kind=PROBLEM)
     with gateway_before(saying(missing, missing), tmp_path / "a") as client:
         assert client.get(SIMILAR).status_code == 503
-    with gateway_before(saying(missing, answer(STATE)), tmp_path / "b") as client:
+    each = map(saying, (missing, answer(STATE)))
+
+    def serve(connection: socket.socket) -> None:
+        next(each)(connection)  # its state is asked for on another connection
+
+    with gateway_before(serve, tmp_path / "b") as client:
         said = client.get(SIMILAR)
         assert (said.status_code, said.json()) == (404, {"detail": "nothing here"})
 
 
-def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one(
-    tmp_path: Path,
-) -> None:
+def test_half_an_answer_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
     half = answer(MATCHES)[:-5]
     with gateway_before(saying(half), tmp_path) as client:
         with pytest.raises(httpx2.RemoteProtocolError):

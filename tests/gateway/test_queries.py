@@ -10,16 +10,16 @@ from starlette.testclient import TestClient
 
 from ambience import registry
 from ambience.core.features import ImageId
-from ambience.fusion import shipped
 from ambience.gateway.app import create_gateway
 from ambience.ingest.fetching.fetcher import Fetcher
 from ambience.library.system import System
 from ambience.search.questions import ById
 from ambience.search.reverse_search import ReverseSearcher
-from ambience.service.backend import UnavailableBackend
+from ambience.service.unavailable_service import UnavailableService
 from tests.drawing import drawn_image, encode
 from tests.gateway.searching import asked, ids, refused
 from tests.ingest.fetching.web_server import answer, web_server
+from tests.library import as_shipped
 
 SCENE = drawn_image(70, (300, 400))
 
@@ -148,10 +148,10 @@ def test_an_image_that_every_service_missed_finds_equal_files(
 def test_while_all_services_are_away_an_unknown_image_is_not_found(
     system: System,
 ) -> None:
-    away = UnavailableBackend("phash", "run `ambience rebuild phash`")
+    away = UnavailableService("phash", "run `ambience rebuild phash`")
     parts = system.parts
     searcher = ReverseSearcher(
-        [away], parts.catalog, parts.originals, calibration=shipped()
+        [away], parts.catalog, parts.originals, calibration=as_shipped()
     )
     replaced = replace(parts, searcher=searcher)
     with TestClient(create_gateway(replaced)) as client:

@@ -1,6 +1,5 @@
 """A part of an image is searched with alone, and answered in pixels of the whole."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +8,12 @@ from starlette.testclient import TestClient
 
 from ambience.core.features import ImageId
 from ambience.core.geometry import mapped, outline, shift
-from ambience.core.matches import Answer
 from ambience.core.region import Region
 from ambience.imaging import ImageFile
 from ambience.library.system import System
 from ambience.search.image_parts import ImagePart
 from ambience.service import SearchRequest
-from ambience.service.backend import LocalBackend
+from tests.abilities import put, searching
 from tests.drawing import drawn_image, encode
 from tests.gateway.searching import asked, ids, refused
 
@@ -63,17 +61,12 @@ def test_places_are_in_pixels_of_the_whole_image(client: TestClient) -> None:
 
 
 def test_points_are_in_pixels_of_the_whole_image(system: System) -> None:
-    (local,) = [b for b in system.parts.backends if b.name == "local_features"]
-    assert isinstance(local, LocalBackend)
+    (local,) = [b for b in system.parts.services if b.name == "local_features"]
     image = ImageFile(encode(SCENE))
-    local.put({ImageId(1000): local.extract(image)})
-
-    class WithPoints(LocalBackend):
-        def search(self, image: ImageFile, request: SearchRequest) -> Answer:
-            return super().search(image, replace(request, options={"points": True}))
-
+    put(local, {ImageId(1000): image})
     part = ImagePart.cut(image, Region(*BOX), of=None)
-    (match,) = part.search(WithPoints(local.service), SearchRequest(k=5)).matches
+    request = SearchRequest(k=5, options={"points": True})
+    (match,) = part.search(searching(local), request).matches
     points = np.array(match.details["points"])
     assert len(points) > 10
     assert points[:, :2] == pytest.approx(points[:, 2:], abs=NEAR)

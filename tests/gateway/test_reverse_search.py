@@ -11,14 +11,13 @@ from starlette.testclient import TestClient
 
 from ambience import registry
 from ambience.core.features import ImageId
-from ambience.fusion import shipped
 from ambience.imaging import ImageFile
 from ambience.library.system import System
 from ambience.search.questions import ByImage
 from ambience.search.reverse_search import ReverseSearcher
-from ambience.service.backend import UnavailableBackend
+from ambience.service.unavailable_service import UnavailableService
 from tests.drawing import drawn_image, encode
-from tests.library import blank_page
+from tests.library import as_shipped, blank_page
 
 STRANGER = encode(drawn_image(77, (60, 80)))
 
@@ -183,13 +182,13 @@ def test_an_unknown_service_is_named(client: TestClient) -> None:
 def test_a_service_that_is_away_is_named_and_the_rest_answers(
     system: System, folder: Path
 ) -> None:
-    phash, *_ = system.parts.backends
-    away = UnavailableBackend("color", "run `ambience rebuild color`")
+    phash, *_ = system.parts.services
+    away = UnavailableService("color", "run `ambience rebuild color`")
     searcher = ReverseSearcher(
         [phash, away],
         system.parts.catalog,
         system.parts.originals,
-        calibration=shipped(),
+        calibration=as_shipped(),
     )
     found = searcher.search(ByImage(ImageFile((folder / "3.png").read_bytes())), k=5)
     searcher.close()

@@ -9,37 +9,38 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from ambience import registry
 from ambience.core.errors import BadParameterError, UnavailableError
-from ambience.core.features import Feature, Image, ImageId
+from ambience.core.features import Feature, ImageId
 from ambience.core.matches import Answer, Match
 from ambience.core.settings import ServiceSettings
-from ambience.engine.embedded.reranked.l1_index import L1Index
-from ambience.fusion import shipped
 from ambience.gateway.app import create_gateway
-from ambience.imaging import Limits
+from ambience.imaging import ImageFile, Limits
 from ambience.library.system import System
-from ambience.remote.remote_backend import connect
+from ambience.remote.remote_service import connect
 from ambience.search.questions import ByWords
 from ambience.search.reverse_search import ReverseSearcher
 from ambience.service import (
+    AnyService,
     Parts,
-    ReadsWords,
-    RetrievalService,
     SearchRequest,
     ServiceSpec,
+    VectorService,
+    required,
 )
-from ambience.service.backend import Backend, LocalBackend, UnavailableBackend
+from ambience.service.capabilities import RETRIEVAL, SearchesText
+from ambience.service.unavailable_service import UnavailableService
 from ambience.services.color.extract import ColorExtractor
 from ambience.web.app import create_app
-from tests.congruence.test_backends import served
+from tests.abilities import put
+from tests.congruence.test_services import served
 from tests.drawing import drawn_image, encode
+from tests.library import as_shipped
 
 IMAGE = encode(drawn_image(1, (60, 80)))
 COLORS = {"red": 0, "green": 1, "blue": 2}
 
 
-class NamedColors(RetrievalService):
+class NamedColors(VectorService):
     """Finds images by the name of the color that there is most of."""
 
     def search_text(
@@ -52,14 +53,13 @@ class NamedColors(RetrievalService):
         return request.answer(
             [
                 Match(image_id, 1 - self._share(image_id, text), {"word": text})
-                for image_id in map(ImageId, range(100))
-                if image_id in self.store
+                for image_id in self.ids()
             ]
         )
 
     def _share(self, image_id: ImageId, text: str) -> float:
         """Return how much of an image a color is."""
-        feature: Feature = self.store.get(image_id)
+        feature: Feature = self._collection.get([image_id])[image_id]
         cells = feature.rows[0].reshape(8, 8, 8).astype(float) / feature.rows.sum()
         others = tuple({0, 1, 2} - {COLORS[text]})
         return float(cells.sum(axis=others) @ range(8) / 7)
@@ -69,9 +69,7 @@ def assemble(parts: Parts[Any]) -> NamedColors:
     return NamedColors(
         name=parts.name,
         extractor=parts.extractor,
-        store=parts.store,
-        make_index=lambda: L1Index(parts.store.spec, parts.store.rows_of),
-        snapshots=parts.snapshots,
+        collection=parts.engine.vectors(parts.name, parts.extractor.spec),
     )
 
 
@@ -80,70 +78,67 @@ NAMED_COLORS = ServiceSpec(
     finds="images by the names of their colors",
     port=33399,
     settings=ServiceSettings,
-    reads_words=True,
+    abilities=RETRIEVAL | {SearchesText},
     make_extractor=lambda *_: ColorExtractor(),
     assemble=assemble,
 )
 
 
-def filled(red: int, green: int, blue: int) -> Image:
+def filled(red: int, green: int, blue: int) -> ImageFile:
     """Return an image of one color."""
     pixels = drawn_image(1, (60, 80))
     pixels[:] = (red, green, blue)
-    return Image(pixels=pixels, alpha=None, size=(60, 80))
+    return ImageFile(encode(pixels))
 
 
 @pytest.fixture(params=["here", "elsewhere"])
-def named(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
+def named(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyService]:
     """A service that reads words, in this process or behind a real socket."""
     with ExitStack() as stack:
-        service = NAMED_COLORS.open(ServiceSettings(), tmp_path / "named")
-        stack.callback(service.close)
+        named: AnyService = NAMED_COLORS.open_here(
+            ServiceSettings(), tmp_path / "named"
+        )
+        stack.callback(named.close)
         colors = [(200, 30, 30), (30, 200, 30), (30, 30, 200)]
-        service.add({ImageId(i): filled(*c) for i, c in enumerate(colors, 1)})
-        backend: Backend = LocalBackend(service)
+        put(named, {ImageId(i): filled(*c) for i, c in enumerate(colors, 1)})
         if request.param == "elsewhere":
-            url = stack.enter_context(served(create_app([backend], limits=Limits())))
-            backend = connect("named_colors", url, timeout_s=30, reads_words=True)
-            stack.callback(backend.close)
-        yield backend
+            url = stack.enter_context(served(create_app([named], limits=Limits())))
+            named = connect(
+                "named_colors", url, timeout_s=30, abilities=NAMED_COLORS.abilities
+            )
+            stack.callback(named.close)
+        yield named
 
 
 @pytest.fixture
-def client(system: System, named: Backend) -> Iterator[TestClient]:
+def client(system: System, named: AnyService) -> Iterator[TestClient]:
     """A gateway with one service that reads words, and others that don't."""
     parts = system.parts
-    backends = [*parts.backends, named]
+    services = [*parts.services, named]
     searcher = ReverseSearcher(
-        backends, parts.catalog, parts.originals, calibration=shipped()
+        services, parts.catalog, parts.originals, calibration=as_shipped()
     )
-    both = replace(parts, backends=backends, searcher=searcher)
+    both = replace(parts, services=services, searcher=searcher)
     with TestClient(create_gateway(both)) as client:
         yield client
     searcher.close()
 
 
-@pytest.mark.parametrize("name", sorted(registry.BUILTIN))
-def test_a_service_reads_words_if_it_says_so(name: str, tmp_path: Path) -> None:
-    declared = registry.load(name)
-    service = declared.open(declared.settings(), tmp_path)
-    assert isinstance(service, ReadsWords) is declared.reads_words
-    service.close()
-
-
-def test_words_find_what_they_describe(named: Backend) -> None:
-    assert named.reads_words
+def test_words_find_what_they_describe(named: AnyService) -> None:
+    reads = required(named, SearchesText)
     for image_id, word in enumerate(COLORS, 1):
-        first, *others = named.search_text(word, SearchRequest(k=3)).matches
+        first, *others = (
+            required(named, SearchesText).search_text(word, SearchRequest(k=3)).matches
+        )
         assert (first.image_id, first.details) == (image_id, {"word": word})
         assert len(others) == 2
-    near = named.search_text("red", SearchRequest(radius=first.distance))
+    near = reads.search_text("red", SearchRequest(radius=first.distance))
     assert [match.image_id for match in near.matches] == [1]
 
 
-def test_words_that_a_service_does_not_know_are_refused(named: Backend) -> None:
+def test_words_that_a_service_does_not_know_are_refused(named: AnyService) -> None:
     with pytest.raises(BadParameterError, match="no color: name red, green or blue"):
-        named.search_text("seven", SearchRequest(k=3))
+        required(named, SearchesText).search_text("seven", SearchRequest(k=3))
 
 
 def test_only_services_that_read_words_are_asked(client: TestClient) -> None:
@@ -177,11 +172,11 @@ def test_services_that_compare_images_refuse_words(
     assert answer.json()["detail"] == (
         "not understood here: text; this takes image, k, radius"
     )
-    for backend in system.parts.backends:
+    for service in system.parts.services:
         with pytest.raises(
-            BadParameterError, match=f"{backend.name} does not search by words: send"
+            BadParameterError, match=f"{service.name} does not search by words: send"
         ):
-            backend.search_text("blue", SearchRequest(k=1))
+            required(service, SearchesText)
 
 
 def test_where_nobody_reads_words_that_is_said(
@@ -208,11 +203,13 @@ def test_words_have_no_duplicates(client: TestClient) -> None:
 
 def test_a_service_of_words_that_is_away_is_listed(system: System) -> None:
     parts = system.parts
-    away = UnavailableBackend("named_colors", "no model", reads_words=True)
+    away = UnavailableService(
+        "named_colors", "no model", abilities=NAMED_COLORS.abilities
+    )
     with pytest.raises(UnavailableError):
-        away.search_text("blue", SearchRequest(k=1))
+        required(away, SearchesText).search_text("blue", SearchRequest(k=1))
     searcher = ReverseSearcher(
-        [away], parts.catalog, parts.originals, calibration=shipped()
+        [away], parts.catalog, parts.originals, calibration=as_shipped()
     )
     found = searcher.search(ByWords("blue"), k=5)
     searcher.close()

@@ -18,7 +18,6 @@ from ambience.imaging import ImageFile
 from ambience.ingest import Arrival, Progress, Report, walk
 from ambience.ingest.folders import absolute
 from ambience.library.system import System
-from ambience.service.backend import LocalBackend
 from tests.drawing import drawn_image, encode
 from tests.library import found_ids, opened_system, write_images
 
@@ -53,14 +52,11 @@ def everything(system: System) -> list[ImageRecord]:
 
 
 def last_seqs(system: System) -> list[int]:
-    backends = system.parts.backends
-    local = [backend for backend in backends if isinstance(backend, LocalBackend)]
-    assert local == list(backends)
-    return [backend.service.store.last_seq() for backend in local]
+    return [service.status()["store"]["seq"] for service in system.parts.services]
 
 
 def sizes(system: System) -> set[int]:
-    counts = {int(b.status()["count"]) for b in system.parts.backends}
+    counts = {int(b.status()["count"]) for b in system.parts.services}
     return counts | {len(system.parts.catalog)}
 
 

@@ -17,25 +17,27 @@ from ambience.core.errors import (
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, Limits
 from ambience.ingest import Arrival, Originals, Writer
+from ambience.service.capabilities import HoldsImages
 from ambience.sync import Comparison, Repairer
+from tests.abilities import FakeService
 from tests.drawing import drawn_image, encode
 
 SEVEN = ImageId(7)
 OLD, NEW = (encode(drawn_image(seed, (60, 80))) for seed in (1, 2))
 
 
-class FakeSink:
+class FakeSink(FakeService):
     """A service that keeps hashes in memory, and fails when told to."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        super().__init__(name, HoldsImages)
         self.held: dict[ImageId, object] = {}
         self.fails: Exception | None = None
         self.store_id, self.seq = name, 0
         self.looks = 0  # how often its status was asked for
 
-    def extract(self, image: ImageFile) -> object:
-        return image.sha256
+    def extract(self, images: Sequence[ImageFile]) -> list[bytes]:
+        return [image.sha256 for image in images]
 
     def put(self, extracted: Mapping[ImageId, object]) -> None:
         self._answer()
@@ -80,7 +82,7 @@ class House:
             catalog=self.catalog,
             journal=self.journal,
             originals=self.originals,
-            sinks=self.sinks,
+            services=self.sinks,
             limits=Limits(),
         )
         self.comparison = Comparison(self.catalog, self.missed, Claims(self.database))
@@ -94,6 +96,7 @@ class House:
         )
 
     def close(self) -> None:
+        self.writer.close()
         self.journal.close()
         self.database.close()
 

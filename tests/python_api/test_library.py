@@ -263,14 +263,14 @@ def test_answers_show_themselves(library: Library, folder: Path) -> None:
 
 def test_only_what_is_certain_is_shown_as_one(library: Library) -> None:
     image = next(iter(library))
-    match = FusedMatch(image.image_id, 0.99999, Relation.CROP, {"pixels": {}})
+    match = FusedMatch(image.image_id, 0.99999, Relation.CROP, {"pixels": {}}, "crop")
     assert "LibraryMatch(1, 0.999" in repr(
         LibraryMatch(image, replace(match, relation=Relation.SAME_FILE))
     )
 
 
 def test_a_match_that_is_in_no_catalog_is_shown_without_a_picture() -> None:
-    match = FusedMatch(ImageId(7), 1.0, Relation.SAME_FILE, {})
+    match = FusedMatch(ImageId(7), 1.0, Relation.SAME_FILE, {}, "same")
     result = SearchResult(
         [LibraryMatch(None, match)], {"color": "down"}, ReverseSearch([])
     )

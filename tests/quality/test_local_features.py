@@ -18,8 +18,8 @@ from ambience.core.geometry import Points, Size, area, mapped
 from ambience.core.matches import Match
 from ambience.imaging import ImageFile, full_pixels
 from ambience.imaging.edits import EDITS, Edit, Edited, Placed
-from ambience.service import SearchRequest
-from ambience.service.keypoints import MultiVectorService
+from ambience.service import SearchRequest, ServiceSpec
+from ambience.service.keypoints import KeypointService
 from tests.drawing import drawn_image, encode
 
 # In the index, but not edited: a page of text, whose letters all look alike, and a
@@ -49,7 +49,7 @@ MIRRORING = {
 class Library:
     """A service that has seen all photographs, each under its number."""
 
-    service: MultiVectorService
+    service: KeypointService
     files: list[Path]
 
     @cached_property
@@ -76,10 +76,11 @@ def library(
     tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Path]
 ) -> Iterator[Library]:
     declared = registry.load("local_features")
+    assert isinstance(declared, ServiceSpec)
     # However busy the machine is: floors are no timings.
     settings = declared.check({"time_budget_s": 600})
     service = declared.open(settings, tmp_path_factory.mktemp("data"))
-    assert isinstance(service, MultiVectorService)
+    assert isinstance(service, KeypointService)
     library = Library(service, list(photos.values()))
     service.add({ImageId(n): image for n, image in enumerate(library.images)})
     yield library
@@ -174,10 +175,10 @@ def test_photographs_are_unlike_each_other(library: Library) -> None:
     service = library.service
     for number, image in enumerate(library.images):
         image_id = ImageId(number)
-        feature = service.store.get(image_id)
+        (feature,) = service.extractor.extract([image])
         service.remove([image_id])
         answer = service.search(image, SearchRequest(radius=SURE))
-        service.add_features({image_id: feature})
+        service.put({image_id: feature})
         assert answer.matches == (), library.files[number].name
 
 

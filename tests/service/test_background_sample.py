@@ -9,14 +9,16 @@ import pytest
 from ambience import registry
 from ambience.core.features import ImageId, Query
 from ambience.imaging import ImageFile
-from ambience.service import SearchRequest
+from ambience.service import SearchRequest, ServiceSpec
 from ambience.service.vectors.background_sample import BackgroundSample
 from tests.drawing import drawn_image, encode
+from tests.engine.embedded_parts import vectors_of
 
 
 @pytest.fixture
 def color(tmp_path: Path) -> Any:
     declared = registry.load("color")
+    assert isinstance(declared, ServiceSpec)
     with_service = declared.open(declared.settings(), tmp_path)
     yield with_service
     with_service.close()
@@ -41,7 +43,7 @@ def test_it_is_the_mean_and_deviation_of_all_while_they_are_few(color: Any) -> N
 
 
 def test_many_are_drawn_from_evenly_and_anew_as_they_grow(color: Any) -> None:
-    sample = BackgroundSample(color.store)
+    sample = BackgroundSample(vectors_of(color))
     query = color.extractor.query(ImageFile(encode(drawn_image(99, (30, 40)))).image)
     assert sample.compared(query) is None
     counts = []
@@ -58,13 +60,14 @@ def test_many_are_drawn_from_evenly_and_anew_as_they_grow(color: Any) -> None:
 
 
 def test_a_query_of_nothing_known_has_no_background(color: Any) -> None:
-    spec = color.store.spec
+    spec = color.extractor.spec
     query = Query(np.zeros((1, spec.dim), spec.dtype))
-    assert BackgroundSample(color.store).compared(query) is None
+    assert BackgroundSample(vectors_of(color)).compared(query) is None
 
 
 def test_hashes_have_none_as_strangers_are_alike_far(tmp_path: Path) -> None:
     declared = registry.load("phash")
+    assert isinstance(declared, ServiceSpec)
     service = declared.open(declared.settings(), tmp_path)
     fill(service, 0, 3)
     image = ImageFile(encode(drawn_image(1, (30, 40)))).image

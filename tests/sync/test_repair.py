@@ -3,7 +3,7 @@
 import errno
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -129,10 +129,10 @@ def test_what_changes_meanwhile_is_not_overwritten(
     color.fails = None
     extract = color.extract
 
-    def replaced_meanwhile(image: ImageFile) -> object:
+    def replaced_meanwhile(images: Sequence[ImageFile]) -> list[bytes]:
         color.extract = extract  # type: ignore[method-assign]
         house.put(NEW)
-        return extract(image)
+        return extract(images)
 
     color.extract = replaced_meanwhile  # type: ignore[method-assign]
     assert house.repairer.make_up(color) == MadeUp()
@@ -148,11 +148,11 @@ def test_what_is_deleted_meanwhile_does_not_come_back(
     color.fails = None
     extract = color.extract
 
-    def deleted_meanwhile(image: ImageFile) -> object:
+    def deleted_meanwhile(images: Sequence[ImageFile]) -> list[bytes]:
         color.fails = AWAY
         house.writer.delete(SEVEN)
         color.fails = None
-        return extract(image)
+        return extract(images)
 
     color.extract = deleted_meanwhile  # type: ignore[method-assign]
     assert house.repairer.make_up(color) == MadeUp()

@@ -15,10 +15,11 @@ from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
 from ambience.imaging import Limits, decodes
 from ambience.imaging.decoder_pool import DecoderPool
-from ambience.service.backend import Backend, LocalBackend, UnavailableBackend
+from ambience.service import MAX_K, AnyService
+from ambience.service.unavailable_service import UnavailableService
 from ambience.web import app as web_app
 from ambience.web.app import create_app
-from ambience.web.schemas import MAX_K
+from tests.abilities import searching
 from tests.drawing import drawn_image, encode
 
 IMAGE = encode(drawn_image(1, (60, 80)))
@@ -26,16 +27,16 @@ PROBLEM = "application/problem+json"
 
 
 @pytest.fixture
-def phash(tmp_path: Path) -> Iterator[Backend]:
+def phash(tmp_path: Path) -> Iterator[AnyService]:
     declared = registry.load("phash")
-    backend = LocalBackend(declared.open(declared.settings(), tmp_path))
-    yield backend
-    backend.close()
+    service = declared.open_here(declared.settings(), tmp_path)
+    yield service
+    service.close()
 
 
 @pytest.fixture
-def client(phash: Backend) -> Iterator[TestClient]:
-    broken = UnavailableBackend("color", "run `ambience rebuild color`")
+def client(phash: AnyService) -> Iterator[TestClient]:
+    broken = UnavailableService("color", "run `ambience rebuild color`")
     app = create_app([phash, broken], limits=Limits(max_bytes=2**20))
 
     @app.get("/disk_full")
@@ -64,7 +65,7 @@ def test_it_is_alive_and_says_who_is_not_ready(client: TestClient) -> None:
 
 
 def test_it_is_not_ready_when_nobody_is() -> None:
-    app = create_app([UnavailableBackend("color", "gone")], limits=Limits())
+    app = create_app([UnavailableService("color", "gone")], limits=Limits())
     with TestClient(app) as client:
         assert client.get("/readyz").status_code == 503
 
@@ -95,7 +96,9 @@ def test_it_says_when_no_image_can_be_decoded(
     pool.close()
 
 
-def test_numbers_tell_what_services_missed_where_that_is_known(phash: Backend) -> None:
+def test_numbers_tell_what_services_missed_where_that_is_known(
+    phash: AnyService,
+) -> None:
     asked = create_app([phash], limits=Limits(), missed=lambda: {"phash": 3})
     alone = create_app([phash], limits=Limits())
     with TestClient(asked) as client:
@@ -224,11 +227,11 @@ def test_an_upload_that_does_not_tell_its_size_is_cut_off(client: TestClient) ->
 
 
 def test_a_radius_is_answered_with_the_nearest_only(
-    client: TestClient, phash: Backend, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, phash: AnyService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many = tuple(Match(ImageId(i), float(i)) for i in range(MAX_K + 5))
     for name in ("search", "search_by_id"):
-        monkeypatch.setattr(phash, name, lambda *_, **__: Answer(many))
+        monkeypatch.setattr(searching(phash), name, lambda *_, **__: Answer(many))
     answers = [
         client.post("/api/phash/search?radius=576", files={"image": IMAGE}),
         client.get("/api/phash/images/7/similar?radius=576"),

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,26 +10,30 @@ from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 
 from ambience.imaging import ImageFile, Limits
-from ambience.service.backend import UnavailableBackend
+from ambience.service.capabilities import HoldsImages
 from ambience.web.admission import Admission
 from ambience.web.app import create_app
 from ambience.web.uploads import UploadBudget
+from tests.abilities import FakeService
 
 SIZE = 100_000  # bytes of an upload
 MANY = 60  # requests at once: more than there are threads for them
 GUARD_S = 120  # so that no test hangs
 
 
-class Slow(UnavailableBackend):
+class Slow(FakeService):
     """A service that takes its time, and notes how many images it has in hand."""
 
     def __init__(self) -> None:
-        super().__init__("slow", "it only extracts")
+        super().__init__("slow", HoldsImages)
         self.go_on, self.begun = threading.Event(), threading.Event()
         self.at_once = self.most = 0
         self._lock = threading.Lock()
 
-    def extract(self, image: ImageFile) -> None:
+    put = remove = ids = FakeService.refuse
+
+    def extract(self, images: Sequence[ImageFile]) -> list[object]:
+        (image,) = images
         with self._lock:
             self.at_once += len(image.data) // SIZE
             self.most = max(self.most, self.at_once)
@@ -37,6 +41,7 @@ class Slow(UnavailableBackend):
         assert self.go_on.wait(GUARD_S)
         with self._lock:
             self.at_once -= len(image.data) // SIZE
+        return [None]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 from ambience.calibrating.edited_copies import CopySource, EditedCopy, edited_copies
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer
-from ambience.fusion import COPIES, Calibration, fuse
+from ambience.fusion import Calibration, fuse
 
 _K = 20  # images asked of each service, as in searches
 _SEED = (1,)  # not the learner's: in small libraries it makes copies of the same images
@@ -90,7 +90,7 @@ class Trial:
         for done, copy in enumerate(copies, 1):
             if stop.is_set():
                 break
-            answers = self.source.answers(copy.query, k=_K)
+            answers = self.source.answers(copy.query, k=_K, of=before.evidence)
             tallies.setdefault(copy.family, Tally()).take(
                 copy, _claimed(answers, before), _claimed(answers, after)
             )
@@ -101,4 +101,4 @@ class Trial:
 def _claimed(answers: Mapping[str, Answer], calibration: Calibration) -> set[ImageId]:
     """Return the images that are claimed as copies."""
     found = fuse(answers, facts={}, calibration=calibration, k=_K)
-    return {match.image_id for match in found if match.relation in COPIES}
+    return {match.image_id for match in found if match.relation.is_copy}

@@ -1,6 +1,6 @@
 """Draws images of the library and makes edited copies of them to search with."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event
 
@@ -17,14 +17,13 @@ from ambience.core.errors import (
 )
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer
-from ambience.fusion import COPIES, SCALES, Calibration, fuse
+from ambience.fusion import Calibration, fuse
 from ambience.imaging import ImageFile, Limits, png
 from ambience.imaging.edits import EDITS, Edit
 from ambience.ingest import Originals
 from ambience.ingest.image_files import ImageFiles
-from ambience.service import SearchRequest
-from ambience.service.backend import Backend
-from ambience.web.schemas import MAX_K
+from ambience.service import MAX_K, AnyService, SearchRequest
+from ambience.service.capabilities import SearchesImages
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,13 +69,13 @@ class CopySource:
     """A library, seen as what copies are made of and searched in.
 
     Attributes:
-        backends: The services.
+        services: All there are; those that search are asked.
         catalog: Knows the images.
         originals: Knows where files are.
         limits: What an image may cost.
     """
 
-    backends: Sequence[Backend]
+    services: Sequence[AnyService]
     catalog: Catalog
     originals: Originals
     limits: Limits
@@ -104,9 +103,9 @@ class CopySource:
             file = self._file(own)
             if file is None:
                 continue
-            answers = self.answers(file, k=MAX_K)
+            answers = self.answers(file, k=MAX_K, of=before.evidence)
             found = fuse(answers, facts={}, calibration=before, k=MAX_K)
-            copies = {match.image_id for match in found if match.relation in COPIES}
+            copies = {match.image_id for match in found if match.relation.is_copy}
             named_by = {
                 name
                 for name, answer in answers.items()
@@ -117,13 +116,22 @@ class CopySource:
             )
             drawn += 1
 
-    def answers(self, query: ImageFile, *, k: int) -> dict[str, Answer]:
-        """Return what services say; one that can't answer says nothing."""
+    def answers(
+        self, query: ImageFile, *, k: int, of: Collection[str]
+    ) -> dict[str, Answer]:
+        """Return what services say; one that can't answer says nothing.
+
+        Args:
+            query: What to search with.
+            k: How many images each is asked for.
+            of: The services that are asked.
+        """
         said = {}
-        for backend in self.backends:
-            if backend.name in SCALES:
+        for service in self.services:
+            searches = service.ability(SearchesImages)
+            if service.name in of and searches is not None:
                 try:
-                    said[backend.name] = backend.search(query, SearchRequest(k=k))
+                    said[service.name] = searches.search(query, SearchRequest(k=k))
                 except (UnavailableError, StoredDataError):
                     continue
         return said

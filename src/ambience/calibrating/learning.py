@@ -11,8 +11,8 @@ import numpy as np
 from ambience.calibrating.edited_copies import CopySource, edited_copies
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Background
-from ambience.fusion import SCALES, Calibration, Curve, Tried, Usual, fitted, read
-from ambience.web.schemas import MAX_K
+from ambience.fusion import Calibration, Curve, Learned, Tried, Usual, fitted, read
+from ambience.service import MAX_K
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,11 +40,12 @@ class Learner:
         *,
         stop: threading.Event,
         on_progress: Callable[[int, int], Any] = lambda *_: None,
-    ) -> Calibration | None:
-        """Return a calibration for the library as it is now.
+    ) -> Learned | None:
+        """Return what the library teaches as it is now.
 
         Args:
-            before: What was known; where there is nothing to learn from, it stays.
+            before: What was known; where there is nothing to learn from, it stays, and
+                so does what was learned of services that are not there now.
             stop: Once set, nothing more is done.
             on_progress: Told how many of how many copies were searched with.
 
@@ -54,23 +55,35 @@ class Learner:
         source, order = self.source, self.source.order()
         sample = list(source.drawn(order, self.sample, before, stop=stop))
         held = {
-            backend.name: backend.status().get("count", 0)
-            for backend in source.backends
+            service.name: service.status().get("count", 0)
+            for service in source.services
         }
-        tried = {name: _Notes(name, before, held.get(name, 0)) for name in SCALES}
+        tried = {
+            name: _Notes(name, before, held.get(name, 0)) for name in before.evidence
+        }
         for done, copy in enumerate(edited_copies(sample, self.edits), 1):
             if stop.is_set():
                 return None
-            for name, answer in source.answers(copy.query, k=MAX_K).items():
+            for name, answer in source.answers(copy.query, k=MAX_K, of=tried).items():
                 known = [one.image_id for one in copy.shown if name in one.named_by]
                 tried[name].take(answer, known, copy.alike)
             on_progress(done, len(sample) * self.edits)
         if not sample or stop.is_set():
             return None
-        return Calibration(
+        usual = {name: notes.usual() for name, notes in tried.items()}
+        versions = {name: own.version for name, own in before.evidence.items()}
+        kept = before.learned
+        return Learned(
             images=len(order),
-            curves={name: notes.curve() for name, notes in tried.items()},
-            usual={name: tried[name].usual() for name in before.usual},
+            curves={
+                **kept.curves,
+                **{name: notes.curve() for name, notes in tried.items()},
+            },
+            usual={
+                **kept.usual,
+                **{name: own for name, own in usual.items() if own is not None},
+            },
+            evidence_versions={**kept.evidence_versions, **versions},
         )
 
 
@@ -84,8 +97,9 @@ class _Notes:
     """
 
     def __init__(self, name: str, before: Calibration, images: int) -> None:
-        self._name = name
-        self._before = before
+        self._scale = before.evidence[name].scale
+        self._curve = before.curve(name)
+        self._usual = before.usual(name)
         self._images = images
         self._tried = Tried()
         self._backgrounds: list[Background] = []
@@ -103,12 +117,12 @@ class _Notes:
         if answer.note:
             return
         tried, background = self._tried, None
-        if self._name in self._before.usual:
-            background = self._before.usual[self._name].beside(answer.background)
+        if self._usual is not None:
+            background = self._usual.beside(answer.background)
         if answer.background is not None:
             self._backgrounds.append(answer.background)
         near = {
-            match.image_id: read(SCALES[self._name], match.distance, background)
+            match.image_id: read(self._scale, match.distance, background)
             for match in answer.matches
         }
         tried.copies += [near.get(image_id, math.inf) for image_id in shown]
@@ -119,13 +133,12 @@ class _Notes:
 
     def curve(self) -> Curve:
         """Return the curve that fits."""
-        before = self._before.curves[self._name]
-        return fitted(self._tried, SCALES[self._name], before=before) or before
+        return fitted(self._tried, self._scale, before=self._curve) or self._curve
 
-    def usual(self) -> Usual:
-        """Return the background that all had together."""
-        if not self._backgrounds:
-            return self._before.usual[self._name]
+    def usual(self) -> Usual | None:
+        """Return the background that all had together, if they are read against one."""
+        if self._usual is None or not self._backgrounds:
+            return self._usual
         means = np.array([own.mean for own in self._backgrounds])
         within = np.mean([own.deviation**2 for own in self._backgrounds])
         return Usual(

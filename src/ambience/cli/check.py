@@ -21,7 +21,6 @@ from ambience.core.errors import (
 )
 from ambience.core.features import ImageId
 from ambience.core.settings import Settings
-from ambience.engine.embedded.store import FeatureStore, distrust
 from ambience.fusion import loaded
 from ambience.ingest import FileCheck, Progress
 from ambience.library.calibration_file import CALIBRATION_FILE
@@ -31,7 +30,8 @@ from ambience.library.system import (
     data_folder,
     in_use,
 )
-from ambience.service.backend import Backend, LocalBackend
+from ambience.service import AnyService, required
+from ambience.service.capabilities import ChecksFeatures, HoldsImages
 from ambience.sync import MadeUp, Strays
 
 _FILES = "files"  # the name of the work of reading them
@@ -62,9 +62,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _distrust_stores(settings: Settings, data: Path) -> None:
     """Have stores walked even if they were closed in order: disks forget, too."""
-    for name in settings.enabled:
+    for name in registry.enabled(settings):
         with suppress(OSError):  # the service says so itself
-            distrust(registry.load(name).store_path(data))
+            registry.load(name).distrust(data)
 
 
 class _Work:
@@ -104,7 +104,7 @@ class _Work:
             check.files = FileCheck(
                 parts.catalog, parts.originals, limits=parts.limits
             ).run(repair=self._repair, read=read, on_progress=on_progress)
-        check.services = [self._service(backend) for backend in parts.backends]
+        check.services = [self._service(service) for service in parts.services]
         if self._unknown and not any(one.reason for one in check.services):
             self._system.repairs.claims.complete()
         check.cut_short = parts.writer.cut_short()
@@ -135,44 +135,56 @@ class _Work:
             self._positions.put(work, next_after)
         return frozenset(ids)
 
-    def _service(self, backend: Backend) -> ServiceCheck:
-        repairs, check = self._system.repairs, ServiceCheck(backend.name)
-        try:
-            if isinstance(backend, LocalBackend):
-                self._read_features(backend, check)
-            if self._repair:
-                check.made = self._repaired(backend)
-            if isinstance(backend, LocalBackend) and check.damaged:
-                check.damaged = self._still_damaged(backend, check.damaged)
-            if self._unknown is not None:
-                self._decide(backend)
-            check.differences = repairs.comparison.differences(backend)
-        except AmbienceError as error:
-            check.reason = str(error)
-        status = backend.status()
+    def _service(self, service: AnyService) -> ServiceCheck:
+        check, status = ServiceCheck(service.name), service.status()
+        if service.ability(HoldsImages) is None:
+            check.holds_images = False
+            check.reason = status.get("reason", "")
+            return check
+        self._compare(service, check)
+        status = service.status()
         if status["available"]:
             check.count, check.lag = status["count"], status["index"]["lag"]
-        check.missed = repairs.missed.counts().get(backend.name, 0)
-        check.why = repairs.missed.reasons(backend.name)
+        missed = self._system.repairs.missed
+        check.missed = missed.counts().get(service.name, 0)
+        check.why = missed.reasons(service.name)
         return check
 
-    def _repaired(self, backend: Backend) -> MadeUp:
+    def _compare(self, service: AnyService, check: ServiceCheck) -> None:
+        """Compare a service that holds images with the catalog, and repair it."""
+        features = service.ability(ChecksFeatures)
+        try:
+            if features is not None:
+                self._read_features(service, features, check)
+            if self._repair:
+                check.made = self._repaired(service)
+            if features is not None and check.damaged:
+                check.damaged = self._still_damaged(features, check.damaged)
+            if self._unknown is not None:
+                self._decide(service)
+            check.differences = self._system.repairs.comparison.differences(service)
+        except AmbienceError as error:
+            check.reason = str(error)
+
+    def _repaired(self, service: AnyService) -> MadeUp:
         repairs = self._system.repairs
-        repairs.comparison.note(backend, stop=threading.Event())
-        due = repairs.missed.waiting(backend.name, limit=1)
-        with progress_bar(backend.name, quiet=self._quiet or not due) as on_progress:
+        repairs.comparison.note(service, stop=threading.Event())
+        due = repairs.missed.waiting(service.name, limit=1)
+        with progress_bar(service.name, quiet=self._quiet or not due) as on_progress:
             return repairs.repairer.make_up(
-                backend, threads=os.cpu_count() or 1, on_progress=on_progress
+                service, threads=os.cpu_count() or 1, on_progress=on_progress
             )
 
-    def _read_features(self, backend: LocalBackend, check: ServiceCheck) -> None:
+    def _read_features(
+        self, service: AnyService, features: ChecksFeatures, check: ServiceCheck
+    ) -> None:
         """Read this time's share of a service's features; note what is damaged."""
-        store, work = backend.service.store, f"features of {backend.name}"
-        wanted = math.ceil(self._share * len(store))
+        work = f"features of {service.name}"
+        wanted = math.ceil(self._share * service.status().get("count", 0))
         after = self._positions.get(work) if self._share < 1 else None
-        with progress_bar(f"reading {backend.name}", quiet=self._quiet) as on_progress:
+        with progress_bar(f"reading {service.name}", quiet=self._quiet) as on_progress:
             for start in (after, None)[: 1 if after is None else 2]:
-                for reading in store.read_all(after=start):
+                for reading in features.readings(after=start):
                     if self._share < 1 and check.read >= wanted:
                         break
                     check.read += len(reading.ids)
@@ -180,39 +192,38 @@ class _Work:
                     check.without_checksum += reading.without_checksum
                     after = reading.last
                     if self._repair and reading.without_checksum:
-                        store.add_checksums(reading.ids)
+                        features.add_checksums(reading.ids)
                     on_progress(Progress(check.read, max(wanted, check.read)))
         if wanted and self._share < 1 and not self._system.readonly:
             self._positions.put(work, after)
         if self._repair:
             check.without_checksum = 0
-            self._system.repairs.comparison.note_damaged(backend, check.damaged)
+            self._system.repairs.comparison.note_damaged(service, check.damaged)
 
     def _still_damaged(
-        self, backend: LocalBackend, damaged: list[ImageId]
+        self, features: ChecksFeatures, damaged: list[ImageId]
     ) -> list[ImageId]:
         """Return what could not be extracted again.
 
         A damaged feature of an image that nobody knows is of no use to anybody; one
         that was put to the service alone stays, so that it is said again.
         """
-        store: FeatureStore = backend.service.store
-        left = store.damaged(damaged)
+        left = features.damaged(damaged)
         if not self._repair:
             return left
         known = {r.image_id for r in self._system.parts.catalog.find(left)}
         mine = known | self._system.repairs.claims.among(left)
-        removed = store.remove_damaged([i for i in left if i not in mine])
+        removed = features.remove_damaged([i for i in left if i not in mine])
         return [i for i in left if i not in removed]
 
-    def _decide(self, backend: Backend) -> None:
+    def _decide(self, service: AnyService) -> None:
         """Keep or remove what a service holds and nothing explains, as asked for."""
         writer, claims = self._system.parts.writer, self._system.repairs.claims
-        for image_id in self._system.repairs.comparison.unknown(backend):
+        for image_id in self._system.repairs.comparison.unknown(service):
             if self._unknown == "keep":
-                writer.claim(backend.name, image_id)
+                writer.claim(service.name, image_id)
             elif claims.among([image_id]):  # another service has it of its own
-                backend.remove([image_id])
+                required(service, HoldsImages).remove([image_id])
             else:
                 with suppress(NotFoundError):
                     writer.delete(image_id)

@@ -20,7 +20,8 @@ class ServiceCheck:
 
     Attributes:
         name: Of the service.
-        reason: Why it can't be compared; empty if it can.
+        reason: Why it can't be compared or asked; empty if it can.
+        holds_images: Whether there is anything to compare.
         count: Images that it has.
         lag: Changes not yet in its index.
         differences: From the catalog, after repairs.
@@ -35,6 +36,7 @@ class ServiceCheck:
 
     name: str
     reason: str = ""
+    holds_images: bool = True
     count: int = 0
     lag: int = 0
     differences: Differences = field(default_factory=Differences)
@@ -99,6 +101,7 @@ def as_json(check: Check) -> dict[str, Any]:
             {
                 "name": one.name,
                 "unavailable": one.reason or None,
+                "holds_images": one.holds_images,
                 "count": one.count,
                 "lag": one.lag,
                 **asdict(one.differences),
@@ -143,10 +146,10 @@ def show(check: Check, *, repaired: bool) -> None:
     for column in columns:
         table.add_column(column, justify="right")
     for one in check.services:
-        if not one.reason:
+        if one.holds_images and not one.reason:
             counts = (*one.counts(), one.differences.unknown)
             table.add_row(one.name, *map(str, (one.count, *counts, one.lag)))
-    if check.services:
+    if any(one.holds_images for one in check.services):
         console.print(table)
     for line in _lines(check, repaired=repaired):
         console.print(shown(line))
@@ -192,8 +195,10 @@ def _service_lines(one: ServiceCheck) -> Iterator[str]:
             f"the features of {one.name} were damaged: the old ones are in "
             f"{one.set_aside}: delete them when all is well"
         )
-    if one.reason:
+    if one.reason and one.holds_images:
         yield f"{one.name} can't be compared: {one.reason}"
+    elif one.reason:
+        yield f"{one.name} is not available: {one.reason}"
     made = one.made
     if made.put or made.removed:
         yield f"{one.name} got {_images(made.put)} and forgot {made.removed}"

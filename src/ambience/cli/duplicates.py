@@ -9,7 +9,6 @@ from ambience.cli.output import AnswerConsole, print_json
 from ambience.cli.terminal_text import shown
 from ambience.core.errors import BadParameterError
 from ambience.core.features import ImageId
-from ambience.fusion import summary
 from ambience.gateway.routes.schemas import claim_answer, image_answer
 from ambience.library.system import System
 from ambience.search.duplicates import DuplicateFinder, DuplicateGroup
@@ -23,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
         raise BadParameterError(f"--radius must be between 0 and {_MAX_RADIUS}")
     with System.open(settings_from(options), to_write=False) as system:
         finder = DuplicateFinder(
-            system.parts.backends,
+            system.parts.services,
             system.parts.catalog,
             system.parts.searcher.calibration,
         )
@@ -57,7 +56,7 @@ def _print(groups: list[DuplicateGroup], records: dict[ImageId, ImageRecord]) ->
         console.print(f"\nkeep {_line(group.keeper)}")
         for match in group.others:
             line = _line(records[match.image_id])
-            console.print(f"     {line}: {summary(match)}")
+            console.print(f"     {line}: {match.summary}")
 
 
 def _count(number: int, what: str) -> str:

@@ -13,7 +13,6 @@ from ambience.cli.output import print_json, progress_bar, report_json, report_li
 from ambience.cli.terminal_text import shown
 from ambience.core.errors import StoredDataError
 from ambience.core.settings import Settings
-from ambience.engine.embedded.store import distrust
 from ambience.ingest import Alone, Report
 from ambience.library.damaged_stores import set_aside
 from ambience.library.system import (
@@ -22,8 +21,8 @@ from ambience.library.system import (
     in_use,
     limits_from,
 )
-from ambience.service import Service, ServiceSpec
-from ambience.service.backend import LocalBackend
+from ambience.service import AnyService, Declaration, required
+from ambience.service.capabilities import ChecksFeatures, Rebuilds
 
 
 def run(options: argparse.Namespace) -> int:
@@ -33,46 +32,46 @@ def run(options: argparse.Namespace) -> int:
     declared = registry.load(options.service)
     with in_use(data, alone=True) as (database, journal):
         service, aside = _opened(declared, settings, data)
+        index = required(service, Rebuilds)
         limits = limits_from(settings)
         repairs = Repairs.of(database, journal, data=data, limits=limits, alone=Alone())
         report = _extract(service, repairs, quiet=options.json)
-        service.rebuild()
+        index.rebuild()
         _say(options, service, report=report, aside=aside)
         service.close()
     return 0
 
 
 def _opened(
-    declared: ServiceSpec[Any], settings: Settings, data: Path
-) -> tuple[Service[Any], Path | None]:
+    declared: Declaration[Any], settings: Settings, data: Path
+) -> tuple[AnyService, Path | None]:
     """Open a service, over an empty store if its own can't be used.
 
     Returns:
         The service, and where the features went that can't be used.
     """
     own = declared.check(settings.services.get(declared.name, {}))
-    distrust(declared.store_path(data))  # who rebuilds has a reason to
+    declared.distrust(data)  # who rebuilds has a reason to
     try:
-        return declared.open(own, data), None
+        return declared.open_here(own, data), None
     except StoredDataError as error:
         print(f"ambience: {shown(error)}", file=sys.stderr)
     aside = set_aside(declared.folder(data))
-    return declared.open(own, data), aside
+    return declared.open_here(own, data), aside
 
 
-def _extract(service: Service[Any], repairs: Repairs, *, quiet: bool) -> Report:
+def _extract(service: AnyService, repairs: Repairs, *, quiet: bool) -> Report:
     """Extract the features that the catalog's images should have and have not.
 
     What has changed on disk counts as one that the service has not.
     """
-    backend = LocalBackend(service)
-    for reading in service.store.read_all():
-        repairs.comparison.note_damaged(backend, reading.damaged)
-    repairs.comparison.note(backend, stop=threading.Event())
+    for reading in required(service, ChecksFeatures).readings():
+        repairs.comparison.note_damaged(service, reading.damaged)
+    repairs.comparison.note(service, stop=threading.Event())
     due = repairs.missed.counts().get(service.name, 0)
     with progress_bar("extracting", quiet=quiet or not due) as on_progress:
         made = repairs.repairer.make_up(
-            backend, threads=os.cpu_count() or 1, on_progress=on_progress
+            service, threads=os.cpu_count() or 1, on_progress=on_progress
         )
     if made.ended:
         raise StoredDataError(made.ended)
@@ -81,12 +80,12 @@ def _extract(service: Service[Any], repairs: Repairs, *, quiet: bool) -> Report:
 
 def _say(
     options: argparse.Namespace,
-    service: Service[Any],
+    service: AnyService,
     *,
     report: Report,
     aside: Path | None,
 ) -> None:
-    rows = service.status().rows
+    rows = service.status()["index"]["rows"]
     if options.json:
         print_json(
             {

@@ -39,7 +39,7 @@ from ambience.library.system import (
     in_use,
     is_readonly,
     limits_from,
-    open_backends,
+    open_services,
 )
 from ambience.web.admission import admission_from
 from ambience.web.app import create_app
@@ -81,13 +81,13 @@ def _serve_services(options: argparse.Namespace, settings: Settings) -> int:
         bound(settings.host, port) as listener,
         in_use(data) as (database, _),
     ):
-        backends = open_backends(settings, data, options.services)
+        services = open_services(settings, data, options.services)
         try:
             admission = admission_from(settings)
-            app = create_app(backends, limits=limits, admission=admission)
+            app = create_app(services, limits=limits, admission=admission)
             names = _legacy(settings, Catalog(database))
             if names is not None:
-                routes = legacy_service_routes(backends, limits=limits, names=names)
+                routes = legacy_service_routes(services, limits=limits, names=names)
                 add_legacy(app, routes)
             guarded = _guarded(app, settings, listener)
             serve(
@@ -97,8 +97,8 @@ def _serve_services(options: argparse.Namespace, settings: Settings) -> int:
                 limits=settings.server,
             )
         finally:
-            for backend in backends:
-                backend.close()
+            for service in services:
+                service.close()
     return 0
 
 

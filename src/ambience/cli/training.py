@@ -4,7 +4,7 @@ import argparse
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from rich.table import Table
 
@@ -19,7 +19,8 @@ from ambience.core.settings import Settings
 from ambience.ingest import Progress
 from ambience.library.calibration_file import CALIBRATION_FILE
 from ambience.library.system import System, data_folder, in_use
-from ambience.service.keypoints import MultiVectorService
+from ambience.service import required
+from ambience.service.capabilities import Trainable
 
 FUSION = "fusion"  # no service: what their words are worth together
 
@@ -39,20 +40,18 @@ def _train_index(options: argparse.Namespace, settings: Settings) -> int:
     declared = registry.load(options.service)
     own = declared.check(settings.services.get(declared.name, {}))
     with in_use(data, alone=True):
-        service = declared.open(own, data)
+        service = declared.open_here(own, data)
         try:
-            if not isinstance(service, MultiVectorService):
-                raise BadParameterError(f"{declared.name} has nothing to train")
-            trained = service.train()
-            status = service.status()
+            trained = required(service, Trainable).train()
+            index = service.status()["index"]
         finally:
             service.close()
     if options.json:
-        print_json({"trained": trained, "index": status.index, "rows": status.rows})
+        print_json({"trained": trained, "index": index["kind"], "rows": index["rows"]})
     elif trained:
         print(
-            f"the index of {declared.name} is now {status.index} "
-            f"and holds {status.rows} rows"
+            f"the index of {declared.name} is now {index['kind']} "
+            f"and holds {index['rows']} rows"
         )
     else:
         print(f"{declared.name} holds nothing to train with: import images first")
@@ -64,16 +63,17 @@ def _train_fusion(options: argparse.Namespace, settings: Settings) -> int:
     with System.open(settings) as system:
         parts = system.parts
         source = CopySource(
-            parts.backends, parts.catalog, parts.originals, parts.limits
+            parts.services, parts.catalog, parts.originals, parts.limits
         )
         before = parts.searcher.calibration
         with _progress("learning", options) as on_progress:
             learned = Learner(source).learn(before, stop=stop, on_progress=on_progress)
         if learned is None:
             return _say_nothing_learned(options)
+        after = replace(before, learned=learned)
         with _progress("trying", options) as on_progress:
             tallies = Trial(source).run(
-                before, learned, stop=stop, on_progress=on_progress
+                before, after, stop=stop, on_progress=on_progress
             )
         losing = [family for family, tally in tallies.items() if tally.loses]
         used = options.accept or not losing

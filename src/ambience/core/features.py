@@ -18,11 +18,12 @@ Rows: TypeAlias = NDArray[Any]
 
 
 class Metric(StrEnum):
-    """How far apart two rows are. Smaller is always nearer."""
+    """How the distance of two rows is measured. Smaller is always nearer."""
 
     HAMMING = "hamming"  # differing bits, 0 .. 8 * dim
     L1 = "l1"  # sum of absolute differences
-    L2 = "l2"  # Euclidean, between local descriptors
+    L2 = "l2"  # Euclidean
+    COSINE = "cosine"  # 1 - the cosine of the angle
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ STEPS = 65535
 TURN = 65536
 _FRAME = np.dtype([("height", "<u4"), ("width", "<u4"), ("rest", "u1", (128,))])
 _OCTAVE = 4096  # steps of `scale` that double it: 0.02 % each
+_COARSE = 8  # bits dropped of an angle and a scale: 8 are left
 _OCTAVES = 15.9  # the smallest scale is 2 ** -15.9 of the longest side
 
 
@@ -105,6 +106,21 @@ def unpack(rows: Rows) -> Keypoints:
         body["angle"] * (2 * np.pi / TURN),
         body["descriptor"],
     )
+
+
+def coarse_poses(rows: Rows) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return which way keypoints point and how large they are, in coarse steps.
+
+    Args:
+        rows: Without frames, shape ``(n, ROW.itemsize)``.
+
+    Returns:
+        Angles in 256ths of a turn, and scales in sixteenths of an octave, 0 to 255;
+        both of shape ``(n,)``.
+    """
+    packed = np.ascontiguousarray(rows).view(ROW)[:, 0]
+    angles = (packed["angle"] >> _COARSE).astype(np.uint8)
+    return angles, (packed["scale"] >> _COARSE).astype(np.int64)
 
 
 def without_frames(rows: Rows) -> NDArray[np.bool_]:

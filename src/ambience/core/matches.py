@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, assert_never
 
 from ambience.core.features import ImageId
 
@@ -67,6 +67,26 @@ class Relation(StrEnum):
     EDITED = "edited"
     SIMILAR_COLORS = "similar_colors"
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether it says that this is the same picture, or a part of it."""
+        match self:
+            case (
+                Relation.SAME_FILE
+                | Relation.SAME_PIXELS
+                | Relation.RE_ENCODED
+                | Relation.MIRRORED
+                | Relation.ROTATED
+                | Relation.CROP
+                | Relation.CONTAINS
+                | Relation.EDITED
+            ):
+                return True
+            case Relation.SIMILAR_COLORS:
+                return False
+            case _:
+                assert_never(self)
+
 
 @dataclass(frozen=True, slots=True)
 class FusedMatch:
@@ -77,9 +97,11 @@ class FusedMatch:
         score: The probability that the relation is true, 0 to 1.
         relation: The strongest claim the evidence carries.
         evidence: What each service measured, by service name, as JSON values.
+        summary: The relation and its evidence in words, in one line.
     """
 
     image_id: ImageId
     score: float
     relation: Relation
     evidence: Mapping[str, Mapping[str, Any]]
+    summary: str

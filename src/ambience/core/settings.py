@@ -117,7 +117,8 @@ class Settings(BaseSettings):
         allowed_hosts: Names that requests may call this server by, besides its own.
         allowed_origins: Pages elsewhere that may send requests, such as
             ``https://photos.example.org``.
-        enabled: Services that are asked, here or elsewhere.
+        enabled: Services that are asked, here or elsewhere; empty: all that come with
+            ambience.
         services: One table per service, checked by that service's own settings class.
         limits: What an image may cost.
         search_by_url: Searching with an image on the internet.
@@ -140,7 +141,7 @@ class Settings(BaseSettings):
     port: int = Field(default=44444, ge=0, le=65_535)
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[Origin, ...] = ()
-    enabled: tuple[str, ...] = ("phash", "color", "local_features")
+    enabled: tuple[str, ...] = ()
     services: dict[str, dict[str, Any]] = Field(default_factory=dict)
     limits: LimitSettings = LimitSettings()
     search_by_url: SearchByUrlSettings = SearchByUrlSettings()

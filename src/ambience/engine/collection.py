@@ -1,8 +1,8 @@
-"""What an engine promises: a collection keeps the features of one service and finds.
+"""What an engine promises: a collection keeps a service's features and finds near ones.
 
-Two shapes of collection there are: one of whole vectors, where the nearest rows are the
-answer, and one of local descriptors, where the owners of the nearest are counted above
-the engine. What both keep, they keep alike.
+There are two kinds of collection. One holds whole vectors, and its nearest rows are the
+answer. The other holds many local descriptors an image; it finds the nearest ones, and
+counting them is left to whoever asks. Both keep their features alike.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,10 +41,11 @@ class CollectionStatus:
         count: Images kept.
         rows: Rows that a search looks through.
         index: Kind of index, and whether it is being trained.
-        lag: Changes kept and not yet found by searches.
-        store_id: Of what keeps the features: another one, where it was lost and made
-            anew.
-        seq: Of the newest change; less than before, where an old copy was put back.
+        lag: Changes that searches don't see yet.
+        store_id: Identifies what keeps the features; a new one, where they were lost
+            and the store was made anew.
+        seq: Number of the newest change; lower than before, where an old copy was
+            put back.
     """
 
     count: int
@@ -57,14 +58,14 @@ class CollectionStatus:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What reading some features from end to end has shown.
+    """What reading some of the features from end to end has shown.
 
     Attributes:
         last: The image that it got to.
-        ids: Those read, removed ones left out.
-        damaged: Those of which bytes have changed since they were written.
+        ids: Images whose features were read; removed ones are left out.
+        damaged: Those whose bytes have changed since they were written.
         without_checksum: How many were written before there were checksums, so that
-            changed bytes would not be noticed.
+            changed bytes would go unnoticed.
     """
 
     last: ImageId
@@ -75,14 +76,17 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DescriptorNeighbors:
-    """The nearest stored descriptors of each descriptor of a query.
+    """The ``k`` nearest stored descriptors of each of a query's ``q`` descriptors.
 
     Attributes:
-        distances: Shape ``(q, k)``, ``float64``, in the unit of the spec, nearest
-            first; ``inf`` where there are fewer.
-        owners: Shape ``(q, k)``, ``int64``: whose each is; -1 where there are fewer.
+        distances: Shape ``(q, k)``, ``float64``, between the rows as they are, not
+            divided by the scale of the spec; nearest first, ``inf`` where there are
+            fewer.
+        owners: Shape ``(q, k)``, ``int64``: the image of each; -1 where there are
+            fewer, or where the image has just been removed.
         angles: Shape ``(q, k)``, ``uint8``: which way each points, in 256ths of a turn.
-        scales: Shape ``(q, k)``, ``int64``: how large each is, in eighths of an octave.
+        scales: Shape ``(q, k)``, ``int64``: how large each is, 0 to 255, in
+            sixteenths of an octave.
     """
 
     distances: NDArray[np.float64]
@@ -92,15 +96,21 @@ class DescriptorNeighbors:
 
 
 class Features(Protocol):
-    """The features of one service, kept to stay.
+    """The features of one service, kept durably.
 
-    Any number of threads may call anything at once. A change that has returned is
-    there after a crash, and is seen by every search that begins after it.
+    Any number of threads may call anything at once. A change that has returned
+    survives a crash, and every search that begins after it sees it.
+
+    A feature whose bytes have changed on disk counts as absent until it is put again.
     """
 
     @property
     def spec(self) -> FeatureSpec:
         """What the features are."""
+        ...
+
+    def __len__(self) -> int:
+        """Return how many images are kept."""
         ...
 
     def put(self, features: Mapping[ImageId, Feature], /) -> None:
@@ -112,21 +122,27 @@ class Features(Protocol):
         ...
 
     def get(self, ids: Sequence[ImageId], /) -> dict[ImageId, Feature]:
-        """Return the features of images; those that are not here are left out."""
+        """Return the features of images; absent images are left out.
+
+        Their qualities may be rounded to steps of 1/255.
+        """
         ...
 
     def ids(
         self, *, after: ImageId | None = None, limit: int | None = None
     ) -> list[ImageId]:
-        """Return the ids of images, in order: those above one, so many at most."""
+        """Return the ids above ``after``, in order, at most ``limit`` of them."""
         ...
 
     def highest_id(self, *, below: int) -> ImageId | None:
-        """Return the highest id of an image, removed ones included, below a bound."""
+        """Return the highest id below a bound that any image has or had here.
+
+        Images that were removed count, as their ids are not to be given out again.
+        """
         ...
 
     def readings(self, *, after: ImageId | None = None) -> Iterator[Reading]:
-        """Read every feature, by id, to find those that have changed by themselves."""
+        """Read every feature, in order of ids, to find those that were damaged."""
         ...
 
     def damaged(self, ids: Sequence[ImageId], /) -> list[ImageId]:
@@ -146,22 +162,23 @@ class Features(Protocol):
         ...
 
     def rebuild(self) -> None:
-        """Make what searches look through anew from the features."""
+        """Make the index anew from the features and use it from then on."""
         ...
 
     def snapshot(self) -> None:
-        """Write down what shortens the next start, if anything changed."""
+        """Save the index, so that the next start is short, if anything changed."""
         ...
 
     def close(self) -> None:
-        """Release everything."""
+        """Save the index if anything changed, and release everything."""
         ...
 
 
 class Collection(Features, Protocol):
-    """Features that are compared row by row.
+    """Features that are compared row by row, by the metric of their spec.
 
-    Those of too little quality are kept, and neither found nor grouped.
+    Features below the quality that the collection was opened with are kept, but
+    neither found nor grouped.
     """
 
     def nearest(self, rows: Rows, *, k: int) -> list[Neighbor]:
@@ -186,7 +203,7 @@ class Collection(Features, Protocol):
         """Return the groups of images that chains of near ones connect.
 
         Args:
-            radius: How far neighbors in a chain may be apart.
+            radius: How far apart neighbors in a chain may be.
             turned: To compare rows with turned versions of others, too.
 
         Returns:
@@ -198,16 +215,54 @@ class Collection(Features, Protocol):
 class DescriptorCollection(Features, Protocol):
     """Features of many local descriptors each, rows of `ambience.core.keypoints`."""
 
-    def nearest(self, rows: Rows, *, nprobe: int | None = None) -> DescriptorNeighbors:
+    def nearest(
+        self, rows: Rows, *, k: int, nprobe: int | None = None
+    ) -> DescriptorNeighbors:
         """Return the nearest descriptors of each of a query's.
 
         Args:
-            rows: Shape ``(q, dim)``.
-            nprobe: How much of a trained index is looked through; None: what the
-                engine holds best.
+            rows: Keypoints without frames, shape ``(q, dim)``.
+            k: For each, at least 1.
+            nprobe: How many lists of a trained index each looks into; ``None``: as
+                many as the engine holds best.
+
+        Raises:
+            BadInputError: If the rows have another shape or dtype.
         """
         ...
 
     def train(self) -> bool:
         """Fit the index to what there is now; return whether there was anything."""
+        ...
+
+
+class Engine(Protocol):
+    """Opens the collections of services.
+
+    Every method raises `StoredDataError` when what is kept can't be used, with a
+    sentence that says how to mend it.
+    """
+
+    def vectors(
+        self, name: str, spec: FeatureSpec, *, min_quality: float = 0.0
+    ) -> Collection:
+        """Open the collection of a service with one feature an image.
+
+        Args:
+            name: Of the service.
+            spec: What its features are.
+            min_quality: Features below it are kept, but neither found nor grouped.
+        """
+        ...
+
+    def descriptors(
+        self, name: str, spec: FeatureSpec, *, threads: int = 1
+    ) -> DescriptorCollection:
+        """Open the collection of a service with many local descriptors an image.
+
+        Args:
+            name: Of the service.
+            spec: What its features are.
+            threads: How many of this process's may share one search.
+        """
         ...

@@ -1,28 +1,34 @@
 """Merges what services say into one answer: relation, score and evidence."""
 
 from ambience.fusion.belief import Belief
-from ambience.fusion.calibration import Calibration, Usual, loaded, shipped
-from ambience.fusion.curves import SCALES, Curve, Scale, read
+from ambience.fusion.calibration import NOTHING_LEARNED, Calibration, Learned, loaded
+from ambience.fusion.curves import Curve, Scale, Usual, read
+from ambience.fusion.evidence import Evidence, Measured, Measures, Proof
 from ambience.fusion.fitting import Tried, fitted
-from ambience.fusion.merge import fuse
-from ambience.fusion.relations import COPIES, MIN_SCORE, claim
-from ambience.fusion.summary import summary
+from ambience.fusion.merge import fuse, fused_match
+from ambience.fusion.relations import FILE, MIN_SCORE, PIXELS, Claimed, claim
 
 __all__ = [
-    "COPIES",
+    "FILE",
     "MIN_SCORE",
-    "SCALES",
+    "NOTHING_LEARNED",
+    "PIXELS",
     "Belief",
     "Calibration",
+    "Claimed",
     "Curve",
+    "Evidence",
+    "Learned",
+    "Measured",
+    "Measures",
+    "Proof",
     "Scale",
     "Tried",
     "Usual",
     "claim",
     "fitted",
     "fuse",
+    "fused_match",
     "loaded",
     "read",
-    "shipped",
-    "summary",
 ]

@@ -10,17 +10,11 @@ copy and its original; of a hundred, one looks alike.
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 from ambience.core.matches import Answer
 from ambience.fusion.calibration import Calibration
-from ambience.fusion.curves import SCALES, Scale, read
-
-Evidence = Mapping[str, Mapping[str, Any]]
-"""What is known of one image: by service name, and under ``file`` and ``pixels``."""
-
-COPYING = tuple(n for n, scale in SCALES.items() if scale is not Scale.BACKGROUND)
-"""Services that tell copies; the others tell likeness."""
+from ambience.fusion.curves import read
+from ambience.fusion.evidence import Measures
 
 _COPIES = math.log(1e-6)  # as rare as false copies may be
 _LIKE = math.log(1e-2)  # a library of a hundred photographs holds one like it
@@ -30,7 +24,7 @@ class Belief:
     """Turns evidence into probabilities.
 
     Args:
-        calibration: What distances are worth.
+        calibration: What services declare, and what their distances are worth.
         answers: What was said in this search, by service.
         k: How many images each service was asked for.
     """
@@ -39,35 +33,38 @@ class Belief:
         self, calibration: Calibration, answers: Mapping[str, Answer], *, k: int
     ) -> None:
         self.asked = frozenset(answers)
+        self.evidence = calibration.evidence
         self._calibration = calibration
+        self._copying = [n for n, own in self.evidence.items() if own.proves_copies]
         self._backgrounds = {
             name: usual.beside(answers[name].background if name in answers else None)
-            for name, usual in calibration.usual.items()
+            for name in self.evidence
+            if (usual := calibration.usual(name)) is not None
         }
         self._silence = {
-            name: calibration.curves[name].silence
+            name: calibration.curve(name).silence
             for name, answer in answers.items()
-            if name in COPYING and len(answer.matches) < k and not answer.note
+            if name in self._copying and len(answer.matches) < k and not answer.note
         }
 
-    def copy(self, evidence: Evidence) -> float:
+    def copy(self, measures: Measures) -> float:
         """Return the probability that an image is a copy, 0 to 1."""
         said = [
-            self._said(name, evidence)
-            if name in evidence
+            self._said(name, measures)
+            if name in measures
             else self._silence.get(name, 0.0)
-            for name in COPYING
+            for name in self._copying
         ]
         return _probability(_COPIES + math.fsum(said))
 
-    def likeness(self, name: str, evidence: Evidence) -> float:
+    def likeness(self, name: str, measures: Measures) -> float:
         """Return the probability that an image is like the query, 0 to 1."""
-        return _probability(_LIKE + self._said(name, evidence))
+        return _probability(_LIKE + self._said(name, measures))
 
-    def _said(self, name: str, evidence: Evidence) -> float:
-        distance = evidence[name]["distance"]
-        x = read(SCALES[name], distance, self._backgrounds.get(name))
-        return self._calibration.curves[name](x)
+    def _said(self, name: str, measures: Measures) -> float:
+        scale, distance = self.evidence[name].scale, measures[name]["distance"]
+        x = read(scale, distance, self._backgrounds.get(name))
+        return self._calibration.curve(name)(x)
 
 
 def _probability(log_odds: float) -> float:

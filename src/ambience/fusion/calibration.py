@@ -1,77 +1,42 @@
-"""What services' distances are worth as evidence: fitted, kept in a file, read."""
+"""What services' distances are worth as evidence: as shipped, or learned and kept."""
 
-import math
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ambience.core.errors import CorruptDataError
-from ambience.core.matches import Background
-from ambience.fusion.curves import SCALES, Curve, Scale
-
-SHIPPED = "shipped.json"
-
-_USUAL_COUNT = 20  # images that the usual background counts as, beside a query's own
+from ambience.fusion.curves import Curve, Usual
+from ambience.fusion.evidence import Evidence
 
 
-class Usual(BaseModel):
-    """The background that is usual, for libraries too small to have one of their own.
+class Learned(BaseModel):
+    """The curves that a library taught, each of which stands by itself.
 
-    Attributes:
-        mean: Of the distances between any two images.
-        deviation: Their standard deviation.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    mean: float = Field(ge=0, allow_inf_nan=False)
-    deviation: float = Field(gt=0, allow_inf_nan=False)
-
-    def beside(self, own: Background | None) -> Background:
-        """Return the background of a query, this one counted as twenty images of it."""
-        usual = Background(self.mean, self.deviation, _USUAL_COUNT)
-        if own is None or own.count == 0:
-            return usual
-        count = own.count + usual.count
-        mean = (own.count * own.mean + usual.count * usual.mean) / count
-        squares = sum(
-            part.count * (part.deviation**2 + (part.mean - mean) ** 2)
-            for part in (own, usual)
-        )
-        return Background(mean, math.sqrt(squares / count), count)
-
-
-class Calibration(BaseModel):
-    """The curves of all services, as they were fitted once.
+    Services come and go: a curve of one that is not there is kept, and one that is new
+    is read as it is shipped until something is learned of it.
 
     Attributes:
         version: Of the rules that they follow.
-        images: In the library that they were fitted to; 0 if that was none of the
-            user's own.
+        images: In the library that they were fitted to; 0 if nothing was learned.
         accepted: Whether somebody put it in use who was told what it finds and loses;
-            of a library's own, one that was not accepted is not used.
+            one that was not accepted is not used.
         curves: By service.
         usual: By service, where distances are read against a background.
+        evidence_versions: By service, of the evidence that it was learned from; 1 where
+            there is no entry.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
-    images: int = Field(ge=0)
+    images: int = Field(default=0, ge=0)
     accepted: bool = False
-    curves: Mapping[str, Curve]
-    usual: Mapping[str, Usual]
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        background = [n for n, s in SCALES.items() if s is Scale.BACKGROUND]
-        if set(self.curves) != set(SCALES) or set(self.usual) != set(background):
-            raise ValueError(f"it should say something of {', '.join(SCALES)}")
-        return self
+    curves: Mapping[str, Curve] = Field(default_factory=dict)
+    usual: Mapping[str, Usual] = Field(default_factory=dict)
+    evidence_versions: Mapping[str, int] = Field(default_factory=dict)
 
     def save(self, file: Path) -> None:
         """Write everything, in one step.
@@ -85,16 +50,50 @@ class Calibration(BaseModel):
         draft.replace(file)
 
 
-def loaded(file: Path) -> Calibration:
-    """Return what `Calibration.save` wrote, or what is shipped if there is no file.
+NOTHING_LEARNED = Learned()
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How to read the distances of all services.
+
+    Attributes:
+        evidence: What each service declares, by name. The answers of a service that
+            declares nothing are not merged.
+        learned: What a library taught, which goes before what is declared.
+    """
+
+    evidence: Mapping[str, Evidence]
+    learned: Learned = NOTHING_LEARNED
+
+    def curve(self, name: str) -> Curve:
+        """Return the curve of a service."""
+        declared = self.evidence[name].curve
+        return self.learned.curves.get(name, declared) if self._fits(name) else declared
+
+    def usual(self, name: str) -> Usual | None:
+        """Return the usual background of a service, if it is read against one."""
+        declared = self.evidence[name].usual
+        if declared is None or not self._fits(name):
+            return declared
+        return self.learned.usual.get(name, declared)
+
+    def _fits(self, name: str) -> bool:
+        """Whether what was learned of a service was learned of what it measures now."""
+        version = self.learned.evidence_versions.get(name, 1)
+        return version == self.evidence[name].version
+
+
+def loaded(file: Path) -> Learned:
+    """Return what `Learned.save` wrote; nothing learned if there is no file.
 
     Raises:
         CorruptDataError: If the file can't be read, or follows other rules.
     """
     try:
-        return Calibration.model_validate_json(file.read_text(encoding="utf-8"))
+        return Learned.model_validate_json(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return shipped()
+        return NOTHING_LEARNED
     except (OSError, ValueError) as error:
         reason = (
             error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
@@ -103,10 +102,3 @@ def loaded(file: Path) -> Calibration:
             f"the calibration {file} can't be used ({reason}): run "
             "`ambience train fusion` to make it anew"
         ) from error
-
-
-@cache
-def shipped() -> Calibration:
-    """Return what comes with ambience: fitted on public photographs and drawings."""
-    text = files("ambience.fusion").joinpath(SHIPPED).read_text(encoding="utf-8")
-    return Calibration.model_validate_json(text)

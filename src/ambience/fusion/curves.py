@@ -1,7 +1,6 @@
 """Turns a distance into evidence: how much likelier it is for a copy than by chance."""
 
 import math
-from collections.abc import Mapping
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,6 +9,7 @@ from ambience.core.matches import Background
 
 _LEAST = 1e-15  # of a probability: as near to 0 as one minus it is told from 1
 _DEVIATION = 1e-6  # where all images are equally far, none is nearer than usual
+_USUAL_COUNT = 20  # images that the usual background counts as, beside a query's own
 
 
 class Scale(StrEnum):
@@ -20,15 +20,35 @@ class Scale(StrEnum):
     BACKGROUND = "background"  # in deviations, from the mean of the query's background
 
 
-SCALES: Mapping[str, Scale] = {
-    "phash": Scale.DISTANCE,
-    "local_features": Scale.ODDS,
-    "color": Scale.BACKGROUND,
-}
-"""Of every service whose matches are merged."""
-
 WEAKEST = math.log(0.99 / 0.01)
 """On the scale of odds, from where on a service has named all that it could prove."""
+
+
+class Usual(BaseModel):
+    """The background that is usual, for libraries too small to have one of their own.
+
+    Attributes:
+        mean: Of the distances between any two images.
+        deviation: Their standard deviation.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mean: float = Field(ge=0, allow_inf_nan=False)
+    deviation: float = Field(gt=0, allow_inf_nan=False)
+
+    def beside(self, own: Background | None) -> Background:
+        """Return the background of a query, this one counted as twenty images of it."""
+        usual = Background(self.mean, self.deviation, _USUAL_COUNT)
+        if own is None or own.count == 0:
+            return usual
+        count = own.count + usual.count
+        mean = (own.count * own.mean + usual.count * usual.mean) / count
+        squares = sum(
+            part.count * (part.deviation**2 + (part.mean - mean) ** 2)
+            for part in (own, usual)
+        )
+        return Background(mean, math.sqrt(squares / count), count)
 
 
 class Curve(BaseModel):

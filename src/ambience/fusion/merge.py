@@ -2,21 +2,26 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
 
 from ambience.core.features import ImageId
-from ambience.core.matches import Answer, FusedMatch, Relation
+from ambience.core.matches import Answer, FusedMatch
 from ambience.fusion.belief import Belief
 from ambience.fusion.calibration import Calibration
-from ambience.fusion.relations import COPIES, MIN_SCORE, claim
+from ambience.fusion.evidence import Evidence, Measured, Measures
+from ambience.fusion.relations import FILE, MIN_SCORE, PIXELS, Claimed, claim, strength
 
 _SURE = 0.9  # at least nine in ten such claims are right
+
+_COMPARED = {
+    FILE: "the same file, byte for byte",
+    PIXELS: "the same pixels in another file",
+}
 
 
 def fuse(
     answers: Mapping[str, Answer],
     *,
-    facts: Mapping[ImageId, Mapping[str, Mapping[str, Any]]],
+    facts: Mapping[ImageId, Measures],
     calibration: Calibration,
     k: int,
     min_score: float = MIN_SCORE,
@@ -26,7 +31,7 @@ def fuse(
     Args:
         answers: By service name.
         facts: By image, what was found out by comparing files: ``file``, ``pixels``.
-        calibration: What distances are worth.
+        calibration: What services declare, and what their distances are worth.
         k: How many images each service was asked for.
         min_score: Claims less probable than this are left out.
 
@@ -34,26 +39,53 @@ def fuse(
         Copies first, then the others; of each, claims that are sure before those that
         are not, the strongest claim first, then by score. Ties by id.
     """
-    evidence: defaultdict[ImageId, dict[str, Mapping[str, Any]]] = defaultdict(dict)
+    measures: defaultdict[ImageId, dict[str, Measured]] = defaultdict(dict)
     for image_id, compared in facts.items():
-        evidence[image_id].update(compared)
+        measures[image_id].update(compared)
     for name, answer in answers.items():
         for match in answer.matches:
             measured = {"distance": match.distance, **match.details}
-            evidence[match.image_id][name] = measured
+            measures[match.image_id][name] = measured
     belief = Belief(calibration, answers, k=k)
-    fused: list[FusedMatch] = []
-    for image_id, known in evidence.items():
-        found = claim(known, belief, min_score=min_score)
-        if found is not None:
-            relation, score = found
-            fused.append(FusedMatch(image_id, score, relation, known))
-    return sorted(fused, key=_place)
+    found = (
+        fused_match(image_id, known, belief, min_score=min_score)
+        for image_id, known in measures.items()
+    )
+    return sorted((match for match in found if match is not None), key=_place)
+
+
+def fused_match(
+    image_id: ImageId,
+    measures: Measures,
+    belief: Belief,
+    *,
+    min_score: float = MIN_SCORE,
+) -> FusedMatch | None:
+    """Return an image with the claim that its evidence carries, if it carries one.
+
+    Args:
+        image_id: The image.
+        measures: What is known of it.
+        belief: In this search.
+        min_score: Claims less probable than this are not made.
+    """
+    claimed = claim(measures, belief, min_score=min_score)
+    if claimed is None:
+        return None
+    words = _words(claimed, measures, belief.evidence)
+    return FusedMatch(image_id, claimed.score, claimed.relation, measures, words)
+
+
+def _words(
+    claimed: Claimed, measures: Measures, evidence: Mapping[str, Evidence]
+) -> str:
+    """Return one line that names a claim and what it rests on."""
+    relation, _, by = claimed
+    return _COMPARED.get(by) or evidence[by].words(relation, measures[by])
 
 
 def _place(match: FusedMatch) -> tuple[bool, bool, int, float, int]:
-    strength = list(Relation).index(match.relation)
     unsure = match.score < _SURE
-    if unsure:  # what is said most strongly is no more likely to be true
-        strength = 0
-    return match.relation not in COPIES, unsure, strength, -match.score, match.image_id
+    # What is said most strongly is no more likely to be true.
+    place = 0 if unsure else strength(match.relation)
+    return not match.relation.is_copy, unsure, place, -match.score, match.image_id

@@ -4,109 +4,126 @@ From the strongest claim to the weakest, the first that fits:
 
 1. ``same_file``: the bytes of the query and of the image are equal.
 2. ``same_pixels``: both decode to the same pixels.
-3. What the perceptual hash says, if it is near: ``re_encoded`` as the hashes stand,
-   ``mirrored`` once the query is mirrored (and perhaps turned), ``rotated`` once it is
-   turned by quarters.
-4. What the geometry of local features says, if they fit anywhere:
+3. What a service says that compares images as wholes, if the image is so near that it
+   decides.
+4. What a service says that finds parts, if any fit. Where the image and the query fit
+   as wholes, it is ``re_encoded``; but ``edited`` if a service that compares wholes was
+   asked, too, as that one did not find them so near.
+5. What a service says of wholes that are farther away, where nothing fits.
+6. What a service says that finds likeness.
 
-   - ``mirrored``: the query fits on the image once it is mirrored, a part of it too;
-   - ``rotated``: it fits once it is turned, by any angle;
-   - ``crop``: nearly all of the query is in the image, but not all of the image;
-   - ``contains``: nearly all of the image is in the query, but the query shows more;
-   - ``edited``: the rest: they overlap in part; or as wholes, and yet the hash, asked,
-     does not find them alike;
-   - ``re_encoded``: they overlap as wholes, and the hash has not been asked.
-5. What a hash says that is farther away, where nothing fits.
-6. ``similar_colors``: the color histograms overlap.
-
-How sure a claim is, all evidence together says (`ambience.fusion.belief`); one that is
-more likely false than true is not made.
+Each service declares which relation its measure means (`ambience.fusion.evidence`). How
+sure a claim is, all evidence together says (`ambience.fusion.belief`); one that is more
+likely false than true is not made.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
 from ambience.core.matches import Relation
-from ambience.core.orientation import Orientation
-from ambience.fusion.belief import Belief, Evidence
+from ambience.fusion.belief import Belief
+from ambience.fusion.evidence import Measures, Proof
 
 MIN_SCORE = 0.5
 """Below, a claim is more likely false than true: it is not made."""
 
-COPIES = frozenset(Relation) - {Relation.SIMILAR_COLORS}
-"""The relations that say: this is the same picture, or a part of it."""
+FILE, PIXELS = "file", "pixels"
+"""What was found out by comparing files, besides what services measured."""
 
-_NEAR_BITS = 90  # recompressed, resized and recolored copies are within (stability.py)
-WHOLE = 0.95  # of an area: what is missing may be a measuring error
-_NEARLY = 0.9  # of the smaller of two, when the other shows more
-TURNED_DEGREES = 3.0  # less, nobody sees
+_STRENGTH = {relation: place for place, relation in enumerate(Relation)}
 
-Found = tuple[Relation, float]
+
+class Claimed(NamedTuple):
+    """A claim about one image.
+
+    Attributes:
+        relation: What the query is to it.
+        score: The probability that this is true.
+        by: The service whose measure says so, `FILE` or `PIXELS`.
+    """
+
+    relation: Relation
+    score: float
+    by: str
 
 
 def claim(
-    evidence: Evidence, belief: Belief, *, min_score: float = MIN_SCORE
-) -> Found | None:
+    measures: Measures, belief: Belief, *, min_score: float = MIN_SCORE
+) -> Claimed | None:
     """Return the strongest claim that evidence carries, with its probability.
 
     Args:
-        evidence: On one image.
+        measures: Of one image. Those of services that declare no evidence don't count.
         belief: In this search.
         min_score: Claims less probable than this are not made.
 
     Returns:
         ``None`` if it carries none.
     """
-    if "file" in evidence:
-        return Relation.SAME_FILE, 1.0
-    if "pixels" in evidence:
-        return Relation.SAME_PIXELS, 1.0
-    claims: list[Found] = []
-    if by_hash(evidence):
-        claims.append((_said_by_hash(evidence["phash"]), belief.copy(evidence)))
-    elif _fits(evidence):
-        hash_asked = "phash" in {*belief.asked, *evidence}
-        relation = _said_by_geometry(evidence["local_features"], hash_asked=hash_asked)
-        claims.append((relation, belief.copy(evidence)))
-    if "color" in evidence:
-        likeness = belief.likeness("color", evidence)
-        claims.append((Relation.SIMILAR_COLORS, likeness))
-    made = [found for found in claims if found[1] >= min_score]
-    # A copy that is more likely none does not hide what is likelier.
+    if FILE in measures:
+        return Claimed(Relation.SAME_FILE, 1.0, FILE)
+    if PIXELS in measures:
+        return Claimed(Relation.SAME_PIXELS, 1.0, PIXELS)
+    claims: list[Claimed] = []
+    copy = _copy(measures, belief)
+    if copy is not None:
+        relation, name = copy
+        claims.append(Claimed(relation, belief.copy(measures), name))
+    claims += [
+        Claimed(relation, belief.likeness(name, measures), name)
+        for relation, name in _said(Proof.LIKENESS, measures, belief)
+    ]
     return max(
-        made,
-        key=lambda found: (found[0] in COPIES and found[1] >= MIN_SCORE, found[1]),
+        (claimed for claimed in claims if claimed.score >= min_score),
+        key=_preference,
         default=None,
     )
 
 
-def by_hash(evidence: Evidence) -> bool:
-    """Tell whether it is the hash that says what a copy is, and not the geometry."""
-    return "phash" in evidence and (
-        evidence["phash"]["distance"] <= _NEAR_BITS or not _fits(evidence)
-    )
+def strength(relation: Relation) -> int:
+    """Return the place of a relation, the strongest first."""
+    return _STRENGTH[relation]
 
 
-def _fits(evidence: Evidence) -> bool:
-    """Tell whether geometry was found that fits; votes alone prove nothing."""
-    return "transform" in evidence.get("local_features", {})
+_Said = tuple[Relation, str]  # and by which service
 
 
-def _said_by_hash(phash: Mapping[str, Any]) -> Relation:
-    orientation = Orientation(phash["orientation"])
-    if orientation is Orientation.UPRIGHT:
-        return Relation.RE_ENCODED
-    return Relation.MIRRORED if orientation.mirrors else Relation.ROTATED
+def _copy(measures: Measures, belief: Belief) -> _Said | None:
+    """Return what a copy is called, were it one."""
+    wholes = _said(Proof.WHOLE, measures, belief)
+    near = [said for said in wholes if _decides(said[1], measures, belief)]
+    parts = _said(Proof.PART, measures, belief)
+    if near or not parts:
+        return min(near or wholes, key=_place, default=None)
+    relation, name = min(parts, key=_place)
+    if relation is Relation.RE_ENCODED and any(
+        own.proves is Proof.WHOLE and (other in belief.asked or other in measures)
+        for other, own in belief.evidence.items()
+    ):
+        relation = Relation.EDITED
+    return relation, name
 
 
-def _said_by_geometry(local: Mapping[str, Any], *, hash_asked: bool) -> Relation:
-    query, image = local["query_overlap"], local["image_overlap"]
-    if local["mirrored"]:
-        return Relation.MIRRORED
-    if abs(local["rotation_degrees"]) >= TURNED_DEGREES:
-        return Relation.ROTATED
-    if min(query, image) >= WHOLE:
-        return Relation.EDITED if hash_asked else Relation.RE_ENCODED
-    if max(query, image) < _NEARLY:
-        return Relation.EDITED
-    return Relation.CROP if query >= image else Relation.CONTAINS
+def _said(proof: Proof, measures: Measures, belief: Belief) -> list[_Said]:
+    """Return what services say whose matches are one kind of proof."""
+    said = [
+        (own.relation(measures[name]), name)
+        for name, own in belief.evidence.items()
+        if own.proves is proof and name in measures
+    ]
+    return [(relation, name) for relation, name in said if relation is not None]
+
+
+def _decides(name: str, measures: Measures, belief: Belief) -> bool:
+    within = belief.evidence[name].decides_within
+    return within is not None and measures[name]["distance"] <= within
+
+
+def _place(said: _Said) -> tuple[int, str]:
+    relation, name = said
+    return strength(relation), name
+
+
+def _preference(claimed: Claimed) -> tuple[bool, float, int]:
+    # A copy that is more likely none does not hide what is likelier.
+    is_copy = claimed.relation.is_copy and claimed.score >= MIN_SCORE
+    return is_copy, claimed.score, -strength(claimed.relation)

@@ -15,8 +15,7 @@ from ambience.gateway.routes.file_routes import file_routes
 from ambience.gateway.routes.image_routes import image_routes
 from ambience.gateway.routes.search_routes import search_routes
 from ambience.library.resources import Resources
-from ambience.remote.remote_backend import RemoteBackend
-from ambience.service.backend import Backend
+from ambience.service import AnyService
 from ambience.web.admission import DEFAULT_ADMISSION, Admission
 from ambience.web.app import create_app
 from ambience.web.forms import FormRoute
@@ -37,13 +36,11 @@ def create_gateway(
     """
     claim = parts.writer.claim
     proxies = {
-        backend.name: Proxy(backend, claim)
-        for backend in parts.backends
-        if isinstance(backend, RemoteBackend)
+        service.name: Proxy(service, claim) for service in parts.services if service.url
     }
 
-    def route_class(backend: Backend) -> type[APIRoute]:
-        proxy = proxies.get(backend.name)
+    def route_class(service: AnyService) -> type[APIRoute]:
+        proxy = proxies.get(service.name)
         return FormRoute if proxy is None else proxy.route_class()
 
     @asynccontextmanager
@@ -53,7 +50,7 @@ def create_gateway(
             await proxy.aclose()
 
     app = create_app(
-        parts.backends,
+        parts.services,
         limits=parts.limits,
         claim=claim,
         missed=parts.missed,
@@ -66,7 +63,7 @@ def create_gateway(
     app.include_router(search_routes(parts))
     if legacy is not None:
         of_services = legacy_service_routes(
-            parts.backends,
+            parts.services,
             limits=parts.limits,
             claim=claim,
             names=legacy,

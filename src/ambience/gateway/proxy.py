@@ -23,19 +23,18 @@ from starlette.types import Message, Receive, Scope, Send
 
 from ambience.core.errors import NotFoundError, UnavailableError
 from ambience.core.features import ImageId
-from ambience.remote.refusals import Answered
-from ambience.remote.remote_backend import STATUS_S, RemoteBackend
+from ambience.gateway.upload import Upload
+from ambience.remote.refusals import Address, Answered
 from ambience.remote.upstream import (
     Headers,
-    Upload,
     Upstream,
-    Whole,
     paused,
     whole,
 )
+from ambience.service import AnyService
 from ambience.web.addresses import API
 from ambience.web.problems import STATUS
-from ambience.web.schemas import JSON, ImageIdPath
+from ambience.web.schemas import ImageIdPath
 from ambience.web.service_routes import Claim
 
 _SHORT = 2**18  # bytes of a refusal or of a state at most
@@ -75,20 +74,21 @@ class Proxy:
     """Answers the routes of one service by asking the service.
 
     Args:
-        backend: Where it runs.
+        service: One that runs elsewhere.
         claim: Called with the id of an image before it is put, not after: an import
             could be given the id in between. One that is refused was claimed for
             nothing, and leaves a gap.
     """
 
-    def __init__(self, backend: RemoteBackend, claim: Claim) -> None:
-        self._address = backend.address
-        self._timeout_s = backend.timeout_s
+    def __init__(self, service: AnyService, claim: Claim) -> None:
+        self._url = httpx2.URL(service.url)
+        self._address = Address.of(service.name, self._url)
+        self._timeout_s = service.timeout_s
         self._claim = claim
-        self._url = backend.url
-        self._path = backend.url.raw_path.rstrip(b"/")
-        self._own = f"{API}/{backend.name}"
-        self._upstream = Upstream(backend.url)
+        self._path = self._url.raw_path.rstrip(b"/")
+        self._own = f"{API}/{service.name}"
+        self._status = service.status
+        self._upstream = Upstream(self._url)
 
     def route_class(self) -> type[APIRoute]:
         """Return the class of routes that pass on what they declare."""
@@ -111,7 +111,7 @@ class Proxy:
 
         async def handler(request: Request) -> Response:
             if is_status:
-                return JSONResponse(await self._status())
+                return JSONResponse(await run_in_threadpool(self._status))
             if request.method == "PUT":
                 await self._claimed(request)
             return _PassedAnswer(self, expected)
@@ -124,32 +124,6 @@ class Proxy:
         except ValidationError:
             return  # which the service says
         await run_in_threadpool(self._claim, self._address.name, ImageId(image_id))
-
-    async def _status(self) -> JSON:
-        """See `RemoteBackend.status`."""
-        try:
-            return await self._state()
-        except UnavailableError as error:
-            name = self._address.name
-            return {"name": name, "available": False, "reason": str(error)}
-
-    async def _state(self) -> JSON:
-        """Return what the service says of itself.
-
-        Raises:
-            UnavailableError: If it does not answer, or something else does.
-        """
-        limit_s = min(STATUS_S, self._timeout_s)
-        target = self._path + self._own.encode()
-        try:
-            with anyio.fail_after(limit_s):
-                async with self._upstream.exchange(
-                    "GET", target, self._sent([]), Whole()
-                ) as reply:
-                    answered = await _read(reply)
-        except (httpx2.HTTPError, OSError) as error:
-            raise self._address.silence(error, timeout_s=limit_s) from error
-        return self._address.state(answered)
 
     async def pass_on(
         self, scope: Scope, receive: Receive, send: Send, *, expected: int
@@ -207,7 +181,9 @@ class Proxy:
         if answered.detail is None or answered.status not in _PASSED:
             raise refusal
         if isinstance(refusal, NotFoundError):
-            await self._state()  # raises where it is the service that is not found
+            state = await run_in_threadpool(self._status)
+            if not state["available"]:  # it is the service that is not found
+                raise UnavailableError(state["reason"])
         headers = [
             (b"content-type", answered.media_type.encode()),
             (b"content-length", str(len(answered.body)).encode()),

@@ -6,7 +6,6 @@ from ambience.ingest.image_locks import Alone
 from ambience.ingest.importer import Failure, Importer, Progress, Report
 from ambience.ingest.incoming import Arrival
 from ambience.ingest.originals import Originals
-from ambience.ingest.sinks import Sink
 from ambience.ingest.writer import Writer
 
 __all__ = [
@@ -20,7 +19,6 @@ __all__ = [
     "Originals",
     "Progress",
     "Report",
-    "Sink",
     "Writer",
     "walk",
 ]

@@ -1,14 +1,16 @@
 """Keeps the threads of a process from changing the same images at once."""
 
 import threading
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from ambience.core.errors import BusyError
 from ambience.core.features import ImageId
 
 
 class Alone:
-    """Which images some thread is changing now.
+    """Which images some thread is changing now, and which a service is still writing.
 
     The journal does the same for processes; it lets a process go on with what it began
     itself, so threads need this first.
@@ -17,6 +19,7 @@ class Alone:
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._at_work: set[ImageId] = set()
+        self._written: defaultdict[str, set[ImageId]] = defaultdict(set)
 
     @contextmanager
     def __call__(self, ids: Sequence[ImageId]) -> Iterator[None]:
@@ -31,3 +34,27 @@ class Alone:
             with self._condition:
                 self._at_work.difference_update(ids)
                 self._condition.notify_all()
+
+    @contextmanager
+    def at_service(self, name: str, ids: Sequence[ImageId]) -> Iterator[None]:
+        """Write images at one service, or refuse while an earlier write has no end.
+
+        A write that hangs is given up by whoever waited for it, and may still happen:
+        what came after it would be overwritten. So nothing does, until it has ended.
+
+        Args:
+            name: Of the service.
+            ids: The images, which nobody else changes meanwhile: see `__call__`.
+
+        Raises:
+            BusyError: If there is such a write.
+        """
+        with self._condition:
+            if not self._written[name].isdisjoint(ids):
+                raise BusyError(f"{name} is not done with an earlier change")
+            self._written[name].update(ids)
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._written[name].difference_update(ids)

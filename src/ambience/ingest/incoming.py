@@ -17,7 +17,7 @@ class Prepared:
         byte_count: Of the file.
         info: What its header says.
         thumbnail: An encoded one.
-        extracted: By service name, what `Sink.extract` returned.
+        extracted: By service name, what `HoldsImages.extract` returned.
     """
 
     sha256: bytes

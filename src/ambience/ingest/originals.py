@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ambience.catalog import ImageRecord
+from ambience.core.durable import force_to_disk
 from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.ingest.regular_files import open_regular
 
@@ -91,7 +92,7 @@ class Originals:
         target = self.path(original)
         target.parent.mkdir(parents=True, exist_ok=True)
         trashed.replace(target)
-        _sync_folder(target.parent)
+        force_to_disk(target.parent)
 
     def thumbnail(self, sha256: bytes) -> bytes | None:
         """Return the thumbnail of a file with this content.
@@ -144,7 +145,7 @@ class Originals:
         except FileNotFoundError:  # kept already, by a change that was cut short
             if not target.exists():
                 raise
-        _sync_folder(target.parent)
+        force_to_disk(target.parent)
         return original
 
     def discard(self, original: str) -> str | None:
@@ -187,7 +188,7 @@ class Originals:
             partial.unlink(missing_ok=True)
             raise
         if sync:
-            _sync_folder(path.parent)
+            force_to_disk(path.parent)
 
 
 def image_id_in(name: str) -> ImageId | None:
@@ -211,14 +212,3 @@ def _is_whole_webp(data: bytes) -> bool:
 
 def _folder(image_id: ImageId) -> str:
     return f"{image_id // _PER_FOLDER:06d}"
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename in a folder survive power loss, where the system can."""
-    if os.name == "nt":  # folders can't be opened there; renames are journalled
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,7 +1,8 @@
 """Tells every service of a change, and says which of them could not follow."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from functools import partial
+from typing import TypeAlias
 
 from ambience.catalog import Reach
 from ambience.core.errors import (
@@ -13,6 +14,10 @@ from ambience.core.errors import (
 )
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
+from ambience.ingest.image_locks import Alone
+from ambience.service import AnyService
+from ambience.service.capabilities import HoldsImages
+from ambience.service.fan_out import FanOut
 
 AWAY = (BadInputError, BusyError, CorruptDataError, UnavailableError)
 """What a service may say that concerns it alone: others go on, and it is told later.
@@ -20,45 +25,41 @@ AWAY = (BadInputError, BusyError, CorruptDataError, UnavailableError)
 A disk that is full is not among them: it is everybody's, so the change is refused.
 """
 
+# A service that hangs is left out for ten times as long as it was waited for, so that
+# an import is held up by it for a tenth of its time at most. It gets later what it
+# missed.
+_PAUSES = 10
 
-class Sink(Protocol):
-    """A service as the writer sees it."""
-
-    @property
-    def name(self) -> str:
-        """The service's name."""
-        ...
-
-    def extract(self, image: ImageFile, /) -> object:
-        """Return what `put` needs to know of an image; from any thread."""
-        ...
-
-    def put(self, extracted: Mapping[ImageId, object], /) -> None:
-        """Add or replace images.
-
-        Raises:
-            UnavailableError: If the service can't do it now.
-        """
-        ...
-
-    def remove(self, ids: Sequence[ImageId], /) -> list[ImageId]:
-        """Forget images; return those that were known."""
-        ...
+_Tell: TypeAlias = Callable[[str, HoldsImages], list[ImageId]]
+"""Tells a service of a name; returns the images that it knew, where that is known."""
 
 
 class Sinks:
-    """All services that take part.
+    """All services that hold images, told at once, each within its own time limit.
+
+    A service that gives no answer in time counts as one that missed the change,
+    although a thread may still be at it: see `Alone.at_service`.
 
     Args:
-        sinks: Those; each is told in its turn.
+        services: All there are; those that hold no images are left out.
+        alone: Shared by all threads of this process that change images.
     """
 
-    def __init__(self, sinks: Sequence[Sink]) -> None:
-        self._sinks = sinks
+    def __init__(self, services: Sequence[AnyService], alone: Alone) -> None:
+        self._services = services
+        self._alone = alone
+        self._fan_out = FanOut[list[ImageId]](
+            {service.name: service.timeout_s for service in services},
+            pause_s=lambda waited_s: _PAUSES * waited_s,
+        )
+
+    def close(self) -> None:
+        """End the threads that tell services."""
+        self._fan_out.close()
 
     def extract(self, image: ImageFile) -> dict[str, object]:
         """Return what each service needs to know of an image, by its name."""
-        return {sink.name: sink.extract(image) for sink in self._sinks}
+        return {name: held.extract([image])[0] for name, held in self._held().items()}
 
     def put(
         self, extracted: Mapping[ImageId, Mapping[str, object]]
@@ -68,9 +69,15 @@ class Sinks:
         Args:
             extracted: By image, what `extract` returned.
         """
-        return self._tell(
-            lambda sink: sink.put({i: of[sink.name] for i, of in extracted.items()})
-        )
+
+        def put(name: str, held: HoldsImages) -> list[ImageId]:
+            if not all(name in of for of in extracted.values()):
+                raise UnavailableError(f"{name} could not hold images a moment ago")
+            held.put({image_id: of[name] for image_id, of in extracted.items()})
+            return []
+
+        _, away = self._tell(put, list(extracted))
+        return away
 
     def remove(self, ids: Sequence[ImageId]) -> tuple[bool, dict[str, AmbienceError]]:
         """Make every service forget images.
@@ -78,26 +85,47 @@ class Sinks:
         Returns:
             Whether one of them knew any, and why some could not be told.
         """
-        known: list[ImageId] = []
-        away = self._tell(lambda sink: known.extend(sink.remove(ids)))
-        return bool(known), away
+        known, away = self._tell(lambda _, held: held.remove(ids), ids)
+        return any(known.values()), away
 
     def reach(self, away: Mapping[str, AmbienceError]) -> Reach:
         """Return how far a change got, given who could not follow."""
         return Reach(
-            [sink.name for sink in self._sinks if sink.name not in away],
+            [name for name in self._held() if name not in away],
             {name: str(error) for name, error in away.items()},
         )
 
     def nobody(self, reason: str) -> Reach:
         """Return that no service may be taken to know a change, and why."""
-        return Reach(missed={sink.name: reason for sink in self._sinks})
+        return Reach(missed=dict.fromkeys(self._held(), reason))
 
-    def _tell(self, tell: Callable[[Sink], None]) -> dict[str, AmbienceError]:
+    def _held(self) -> dict[str, HoldsImages]:
+        """Return the services that hold images now, as that."""
+        return {
+            service.name: held
+            for service in self._services
+            if (held := service.ability(HoldsImages)) is not None
+        }
+
+    def _tell(
+        self, tell: _Tell, ids: Sequence[ImageId]
+    ) -> tuple[dict[str, list[ImageId]], dict[str, AmbienceError]]:
+        """Tell every service; return what each knew, and why others did not follow."""
+
+        def in_order(name: str, held: HoldsImages) -> list[ImageId]:
+            with self._alone.at_service(name, ids):
+                return tell(name, held)
+
+        heard = self._fan_out.ask(
+            {
+                name: partial(in_order, name, held)
+                for name, held in self._held().items()
+            },
+            bearable=(Exception,),  # all have ended, or had their time, before one ...
+        )
         away: dict[str, AmbienceError] = {}
-        for sink in self._sinks:
-            try:
-                tell(sink)
-            except AWAY as error:
-                away[sink.name] = error
-        return away
+        for name, error in heard.failed.items():
+            if not isinstance(error, AWAY):
+                raise error  # ... is raised, so that what is undone is not under way
+            away[name] = error
+        return {name: said.answer for name, said in heard.said.items()}, away

@@ -20,7 +20,8 @@ from ambience.ingest.image_locks import Alone
 from ambience.ingest.incoming import Arrival, Prepared
 from ambience.ingest.originals import Originals
 from ambience.ingest.regular_files import read_regular
-from ambience.ingest.sinks import Sink, Sinks
+from ambience.ingest.sinks import Sinks
+from ambience.service import AnyService
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class Writer:
         catalog: Knows the images.
         journal: Knows the changes under way.
         originals: Keeps our own files.
-        sinks: The services that take part.
+        services: All there are; those that hold images take part.
         limits: What an image may cost.
     """
 
@@ -51,7 +52,7 @@ class Writer:
         catalog: Catalog,
         journal: Journal,
         originals: Originals,
-        sinks: Sequence[Sink],
+        services: Sequence[AnyService],
         limits: Limits,
     ) -> None:
         self.catalog = catalog
@@ -59,8 +60,12 @@ class Writer:
         self.limits = limits
         self.alone = Alone()
         self._journal = journal
-        self._sinks = Sinks(sinks)
+        self._sinks = Sinks(services, self.alone)
         self._given_up: set[JournalEntry] = set()  # each is said once
+
+    def close(self) -> None:
+        """End the threads that tell services."""
+        self._sinks.close()
 
     def prepare(self, image: ImageFile) -> Prepared:
         """Decode a file once and take from it all that is needed; from any thread.

@@ -9,7 +9,6 @@ from typing import Any
 from ambience.catalog import ImageRecord
 from ambience.core.features import ImageId
 from ambience.core.matches import FusedMatch, Relation
-from ambience.fusion import summary
 from ambience.library.notebook import Figure, figures
 from ambience.search.reverse_search import ReverseSearch
 
@@ -98,7 +97,7 @@ class LibraryMatch:
     @property
     def summary(self) -> str:
         """The relation and its evidence in words."""
-        return summary(self.match)
+        return self.match.summary
 
     @property
     def path(self) -> Path | None:

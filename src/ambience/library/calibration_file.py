@@ -1,32 +1,57 @@
 """The library's own calibration: used if it was accepted, set aside otherwise."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
+from ambience import registry
 from ambience.core.errors import CorruptDataError
-from ambience.fusion import Calibration, loaded, shipped
+from ambience.core.settings import Settings
+from ambience.fusion import NOTHING_LEARNED, Calibration, Evidence, Learned, loaded
 
 CALIBRATION_FILE = "calibration.json"
 
 _log = logging.getLogger(__name__)
 
 
-def calibration_of(data: Path) -> Calibration:
-    """Return what was learned from a library, or what is shipped where that fails.
+def declared_evidence(settings: Settings) -> dict[str, Evidence]:
+    """Return what each enabled service declares of its matches, by name.
+
+    Raises:
+        NotFoundError: If there is no service of a name.
+        BadParameterError: If a service's settings are wrong.
+    """
+    declared = map(registry.load, registry.enabled(settings))
+    return {
+        one.name: one.evidence(one.check(settings.services.get(one.name, {})))
+        for one in declared
+        if one.evidence is not None
+    }
+
+
+def calibration_of(data: Path, evidence: Mapping[str, Evidence]) -> Calibration:
+    """Return how to read the distances of services in a library.
 
     Servers used to learn by themselves, and lost crops where a library held a burst of
     photographs. What they learned is renamed, and named in the log.
+
+    Args:
+        data: The data folder.
+        evidence: What services declare, which is used where nothing better was learned.
     """
-    file = data / CALIBRATION_FILE
+    return Calibration(evidence, _learned(data / CALIBRATION_FILE))
+
+
+def _learned(file: Path) -> Learned:
     try:
         found = loaded(file)
     except CorruptDataError as error:
         _log.warning("%s; until then the shipped one is used", error)
-        return shipped()
+        return NOTHING_LEARNED
     if found.accepted or not found.images:
         return found
     _set_aside(file)
-    return shipped()
+    return NOTHING_LEARNED
 
 
 def _set_aside(file: Path) -> None:

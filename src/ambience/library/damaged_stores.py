@@ -30,13 +30,13 @@ def set_damaged_aside(settings: Settings, data: Path) -> dict[str, Path]:
         By service, where its old features are.
     """
     aside: dict[str, Path] = {}
-    for name in settings.enabled:
+    for name in registry.enabled(settings):
         declared = registry.load(name)
         own = declared.check(settings.services.get(name, {}))
         if own.url:
             continue
         try:
-            declared.open(own, data).close()
+            declared.open_here(own, data).close()
         except CorruptDataError as error:
             _log.warning("%s", error)
             aside[name] = set_aside(declared.folder(data))

@@ -26,11 +26,9 @@ from ambience.library.answers import (
 from ambience.library.questions import image_file, question
 from ambience.library.system import System, fetcher_from
 from ambience.search.duplicates import DuplicateFinder
+from ambience.service import MAX_K
 
 _log = logging.getLogger(__name__)
-
-MAX_K = 1000
-"""Matches in one answer."""
 
 _PAGE = 1000  # images read from the catalog at once
 _NEAR_BITS = 64  # of 576: what the hash takes for the same picture
@@ -221,7 +219,7 @@ class Library:
         """
         parts = self.system.parts
         finder = DuplicateFinder(
-            parts.backends, parts.catalog, parts.searcher.calibration
+            parts.services, parts.catalog, parts.searcher.calibration
         )
         for group in finder.groups(radius=radius, turned=turned):
             yield DuplicateImages(self._image(group.keeper), self._found(group.others))

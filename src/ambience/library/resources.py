@@ -8,7 +8,7 @@ from ambience.imaging import Limits
 from ambience.ingest import Originals, Writer
 from ambience.ingest.fetching.fetcher import Fetcher
 from ambience.search.reverse_search import ReverseSearcher
-from ambience.service.backend import Backend
+from ambience.service import AnyService
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Resources:
     """Everything that searches in a library and changes to it need, opened.
 
     Attributes:
-        backends: The services.
+        services: All that are enabled, here or elsewhere.
         catalog: The images.
         writer: Changes images.
         originals: Our own files.
@@ -26,7 +26,7 @@ class Resources:
         missed: Says how many images each service missed and has to get.
     """
 
-    backends: Sequence[Backend]
+    services: Sequence[AnyService]
     catalog: Catalog
     writer: Writer
     originals: Originals

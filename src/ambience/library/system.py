@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -26,11 +26,13 @@ from ambience.core.settings import Settings
 from ambience.imaging import Limits
 from ambience.ingest import Alone, Importer, Originals, Writer
 from ambience.ingest.fetching.fetcher import Fetcher
-from ambience.library.calibration_file import calibration_of
+from ambience.library.calibration_file import calibration_of, declared_evidence
 from ambience.library.resources import Resources
-from ambience.remote.remote_backend import connect
+from ambience.remote.remote_service import connect
 from ambience.search.reverse_search import ReverseSearcher
-from ambience.service.backend import Backend, LocalBackend, UnavailableBackend
+from ambience.service import AnyService
+from ambience.service.capabilities import ChecksFeatures
+from ambience.service.unavailable_service import UnavailableService
 from ambience.sync import Comparison, Repairer, Upkeep
 
 _log = logging.getLogger(__name__)
@@ -100,9 +102,9 @@ def fetcher_from(settings: Settings, *, alone: bool) -> Fetcher | None:
     return Fetcher(limits=limits_from(settings), timeout_s=search.timeout_s)
 
 
-def open_backends(
+def open_services(
     settings: Settings, data: Path, names: Sequence[str] = ()
-) -> list[Backend]:
+) -> list[AnyService]:
     """Open services, here or elsewhere; one that can't be opened says why.
 
     Args:
@@ -115,62 +117,54 @@ def open_backends(
         BadParameterError: If a service's settings are wrong, or name one that is not
             there.
     """
-    for where, named in {
-        "enabled": settings.enabled,
-        "services": settings.services,
-    }.items():
-        if unknown := [name for name in named if name not in registry.BUILTIN]:
-            raise BadParameterError(
-                f"settings.{where}: there is no service {unknown[0]!r}: "
-                f"there are {', '.join(registry.BUILTIN)}"
-            )
-    backends: list[Backend] = []
-    for name in names or settings.enabled:
+    _check_names(settings)
+    services: list[AnyService] = []
+    for name in names or registry.enabled(settings):
         declared = registry.load(name)
         own = declared.check(settings.services.get(name, {}))
         if own.url and not names:
-            backends.append(
+            services.append(
                 connect(
                     name,
                     own.url,
                     timeout_s=own.timeout_s,
                     options=declared.options,
-                    reads_words=declared.reads_words,
+                    abilities=declared.abilities,
                 )
             )
             continue
         try:
-            service = declared.open(own, data, readonly=is_readonly(data))
-            backends.append(LocalBackend(service, timeout_s=own.timeout_s))
+            services.append(declared.open_here(own, data, readonly=is_readonly(data)))
         except (StoredDataError, UnavailableError) as error:
             _log.warning("%s is not available: %s", name, error)
-            backends.append(
-                UnavailableBackend(
-                    name,
-                    str(error),
-                    declared.options,
-                    reads_words=declared.reads_words,
+            services.append(
+                UnavailableService(
+                    name, str(error), declared.options, abilities=declared.abilities
                 )
             )
-    return backends
+    return services
 
 
-def _highest_ids(backends: Sequence[Backend], originals: Originals) -> list[ImageId]:
+def _check_names(settings: Settings) -> None:
+    for where, named in {
+        "enabled": settings.enabled,
+        "services": settings.services,
+    }.items():
+        if unknown := [name for name in named if name not in registry.names()]:
+            raise BadParameterError(
+                f"settings.{where}: there is no service {unknown[0]!r}: "
+                f"there are {', '.join(registry.names())}"
+            )
+
+
+def _highest_ids(services: Sequence[AnyService], originals: Originals) -> list[ImageId]:
     """Return the highest ids that services here and originals know, cheaply."""
-    highest = [
-        originals.highest_id(below=GIVEN_OUT_BELOW),
-        *(
-            backend.service.store.highest_id(below=GIVEN_OUT_BELOW)
-            for backend in backends
-            if isinstance(backend, LocalBackend)
-        ),
-    ]
+    highest = [originals.highest_id(below=GIVEN_OUT_BELOW)]
+    for service in services:
+        if not service.url and (checks := service.ability(ChecksFeatures)) is not None:
+            with suppress(UnavailableError):
+                highest.append(checks.highest_id(below=GIVEN_OUT_BELOW))
     return [image_id for image_id in highest if image_id is not None]
-
-
-def _is_here(backend: Backend) -> bool:
-    """Whether a service is this data folder's own."""
-    return isinstance(backend, LocalBackend | UnavailableBackend)
 
 
 @contextmanager
@@ -295,15 +289,15 @@ class System:
         database, journal = _opened(data)
         catalog = Catalog(database)
         originals = Originals(data)
-        backends = open_backends(settings, data)
+        services = open_services(settings, data)
         readonly = is_readonly(data)
         if not readonly:
-            catalog.pass_ids(_highest_ids(backends, originals))
+            catalog.pass_ids(_highest_ids(services, originals))
         writer = Writer(
             catalog=catalog,
             journal=journal,
             originals=originals,
-            sinks=backends,
+            services=services,
             limits=limits,
         )
         if mend and not readonly:
@@ -312,18 +306,18 @@ class System:
             database, journal, data=data, limits=limits, alone=writer.alone
         )
         parts = Resources(
-            backends=backends,
+            services=services,
             catalog=catalog,
             writer=writer,
             originals=originals,
             searcher=ReverseSearcher(
-                backends,
+                services,
                 catalog,
                 originals,
-                calibration=calibration_of(data),
+                calibration=calibration_of(data, declared_evidence(settings)),
                 limits=limits,
                 claims=repairs.claims,
-                elsewhere={b.name for b in backends if not _is_here(b)},
+                elsewhere={service.name for service in services if service.url},
             ),
             limits=limits,
             fetcher=fetcher,
@@ -332,7 +326,7 @@ class System:
         importer = Importer(writer, threads=settings.import_threads, data=data)
         upkeep = Upkeep(
             writer=writer,
-            services=backends,
+            services=services,
             missed=repairs.missed,
             comparison=repairs.comparison,
             repairer=repairs.repairer,
@@ -342,8 +336,9 @@ class System:
     def close(self) -> None:
         """Write what is to be written, and release everything."""
         self.parts.searcher.close()
-        for backend in self.parts.backends:
-            backend.close()
+        self.parts.writer.close()
+        for service in self.parts.services:
+            service.close()
         self.journal.close()
         self.database.close()
 

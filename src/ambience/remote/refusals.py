@@ -4,7 +4,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
+
+import httpx2
 
 from ambience.core.errors import (
     AmbienceError,
@@ -16,7 +18,8 @@ from ambience.core.errors import (
     UnavailableError,
     UnsupportedImageError,
 )
-from ambience.web.problems import MEDIA_TYPE
+from ambience.service.capabilities import Abilities, HoldsImages, abilities_named
+from ambience.web.wire import PROBLEM_TYPE
 
 # What a problem document of another process means here.
 _ERRORS: Mapping[int, type[AmbienceError]] = {
@@ -55,12 +58,29 @@ class Answered:
     @property
     def detail(self) -> str | None:
         """The sentence of a problem document, ``None`` if it is not one of ours."""
-        if self.media_type != MEDIA_TYPE:
+        if self.media_type != PROBLEM_TYPE:
             return None
         match self.json:
             case {"detail": str(detail)}:
                 return detail
         return None
+
+
+def abilities_in(state: Mapping[str, Any]) -> Abilities | None:
+    """Return what a service says it can do; ``None`` if it is too old to say so."""
+    match state:
+        case {"abilities": [*names]}:
+            return abilities_named(name for name in names if isinstance(name, str))
+    return None
+
+
+def _is_whole(parts: Mapping[str, Any]) -> bool:
+    """Whether a state has all that is read of one; that of images, if it holds any."""
+    abilities = abilities_in(parts)
+    match parts:
+        case {"count": int(), "index": {"lag": int()}}:
+            return True
+    return abilities is not None and HoldsImages not in abilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +95,11 @@ class Address:
     name: str
     url: str
 
+    @classmethod
+    def of(cls, name: str, url: httpx2.URL) -> Self:
+        """Return the address of a service; a password in it is nobody's affair."""
+        return cls(name, str(url.copy_with(userinfo=b"")))
+
     def state(self, answered: Answered) -> dict[str, Any]:
         """Return what a service says of itself.
 
@@ -86,12 +111,7 @@ class Address:
         match state := answered.json:
             case {"name": self.name, "available": False, "reason": str()}:
                 return dict(state)
-            case {
-                "name": self.name,
-                "available": True,
-                "count": int(),
-                "index": {"lag": int()},
-            }:
+            case {"name": self.name, "available": True} if _is_whole(state):
                 return dict(state)
         raise self.something_else(answered.status)
 

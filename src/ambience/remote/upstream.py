@@ -1,16 +1,14 @@
 """Carries requests to a service elsewhere, over connections kept for the next ones."""
 
-import asyncio
 import math
 import ssl
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
 import anyio
 import httpx2
-from starlette.requests import ClientDisconnect
-from starlette.types import Receive
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
@@ -21,10 +19,18 @@ _LIMITS = httpx2.Limits(
     keepalive_expiry=4.0,  # our servers close an idle connection after 5 s
 )
 _PIECE = 2**18  # bytes of a file on their way at once
-_AGAIN = 2**16  # bytes of an upload that are held, in case it must be sent once more
 
 
-class Whole(httpx2.AsyncByteStream):
+class Body(httpx2.AsyncByteStream, ABC):
+    """The body of a request."""
+
+    @property
+    @abstractmethod
+    def can_repeat(self) -> bool:
+        """Whether it can be iterated over once more."""
+
+
+class Whole(Body):
     """The body of a request that is all there; copied one piece at a time only.
 
     Args:
@@ -41,61 +47,6 @@ class Whole(httpx2.AsyncByteStream):
         for part in self._parts:
             for start in range(0, len(part), _PIECE):
                 yield part[start : start + _PIECE]
-
-
-class Upload(httpx2.AsyncByteStream):
-    """The body of a request, as it comes in.
-
-    Its beginning is held, so that a request which met a stale connection can be sent
-    once more; not more than that.
-
-    Args:
-        receive: Gives it.
-        limit: The service's time, which stands still while the client is waited for.
-    """
-
-    def __init__(self, receive: Receive, limit: anyio.CancelScope) -> None:
-        self._receive = receive
-        self._limit = limit
-        self._ended = asyncio.Event()
-        self._held: list[bytes] = []
-        self._size = 0
-
-    @property
-    def can_repeat(self) -> bool:
-        """Whether all that has come is held."""
-        return self._size <= _AGAIN
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield the pieces.
-
-        Raises:
-            ClientDisconnect: If the client is gone.
-        """
-        for piece in self._held:  # which a stale connection has lost
-            yield piece
-        while not self._ended.is_set():
-            with paused(self._limit):
-                message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            if not message.get("more_body", False):
-                self._ended.set()
-            piece = message.get("body", b"")
-            if piece:
-                self._size += len(piece)
-                if self.can_repeat:
-                    self._held.append(piece)
-                else:
-                    self._held.clear()
-                yield piece
-
-    async def watch(self) -> None:
-        """Cancel all within the limit if the client goes while it waits."""
-        await self._ended.wait()
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self._limit.cancel()
 
 
 class Upstream:
@@ -125,7 +76,7 @@ class Upstream:
 
     @asynccontextmanager
     async def exchange(
-        self, method: str, target: bytes, headers: Headers, body: Whole | Upload
+        self, method: str, target: bytes, headers: Headers, body: Body
     ) -> AsyncIterator[httpx2.Response]:
         """Send a request and give its answer, as soon as that begins.
 

@@ -9,9 +9,9 @@ from ambience.catalog import Catalog, ImageRecord
 from ambience.core.errors import UnavailableError
 from ambience.core.features import ImageId
 from ambience.core.matches import FusedMatch
-from ambience.fusion import Belief, Calibration, claim
-from ambience.service import RetrievalService
-from ambience.service.backend import Backend, LocalBackend
+from ambience.fusion import Belief, Calibration, fused_match
+from ambience.service import AnyService
+from ambience.service.capabilities import Groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +31,18 @@ class DuplicateFinder:
     """Groups the images of a library by perceptual hash and by content.
 
     Args:
-        backends: The services; ``phash`` has to be in this process.
+        services: All there are; one in this process has to group images.
         catalog: Knows the images.
         calibration: What distances are worth.
 
     Raises:
-        UnavailableError: If ``phash`` is not there.
+        UnavailableError: If none does.
     """
 
     def __init__(
-        self, backends: Iterable[Backend], catalog: Catalog, calibration: Calibration
+        self, services: Iterable[AnyService], catalog: Catalog, calibration: Calibration
     ) -> None:
-        self._phash = _phash(backends)
+        self._name, self._grouping = _grouping(services)
         self._catalog = catalog
         self._belief = Belief(calibration, {}, k=0)
 
@@ -53,7 +53,7 @@ class DuplicateFinder:
             radius: How many bits of the hash may differ between neighbors.
             turned: Also find mirrored and turned copies; takes eight times as long.
         """
-        near = self._phash.groups(radius=radius, turned=turned)
+        near = self._grouping.groups(radius=radius, turned=turned)
         equal = self._catalog.with_equal_content()
         groups = [self._group(ids) for ids in _joined([*near, *equal])]
         found = [group for group in groups if group is not None]
@@ -67,7 +67,7 @@ class DuplicateFinder:
         others = [record for record in records if record is not keeper]
         hashed = {
             match.image_id: {"distance": match.distance, **match.details}
-            for match in self._phash.compare(
+            for match in self._grouping.compare(
                 keeper.image_id, [record.image_id for record in others]
             )
         }
@@ -77,11 +77,10 @@ class DuplicateFinder:
             if record.sha256 == keeper.sha256:
                 evidence["file"] = {"sha256": record.sha256.hex()}
             if record.image_id in hashed:
-                evidence["phash"] = hashed[record.image_id]
-            claimed = claim(evidence, self._belief, min_score=0.0)
-            if claimed is not None:
-                relation, score = claimed
-                matches.append(FusedMatch(record.image_id, score, relation, evidence))
+                evidence[self._name] = hashed[record.image_id]
+            found = fused_match(record.image_id, evidence, self._belief, min_score=0.0)
+            if found is not None:
+                matches.append(found)
         matches.sort(key=lambda match: (-match.score, match.image_id))
         return DuplicateGroup(keeper, matches)
 
@@ -91,16 +90,15 @@ def _rank(record: ImageRecord) -> tuple[bool, int, int, int]:
     return record.missing, -height * width, -record.byte_count, record.image_id
 
 
-def _phash(backends: Iterable[Backend]) -> RetrievalService:
-    for backend in backends:
-        if backend.name == "phash":
-            if isinstance(backend, LocalBackend) and isinstance(
-                backend.service, RetrievalService
-            ):
-                return backend.service
-            reason = backend.status().get("reason", "it runs in another process")
-            raise UnavailableError(f"duplicates are found by phash: {reason}")
-    raise UnavailableError("duplicates are found by phash: add it to `enabled`")
+def _grouping(services: Iterable[AnyService]) -> tuple[str, Groups]:
+    for service in services:
+        found = service.ability(Groups)
+        if found is not None:
+            return service.name, found
+    raise UnavailableError(
+        "duplicates are found by a service in this process that groups images: add "
+        "phash to `enabled`, without a url"
+    )
 
 
 def _joined(groups: Iterable[Sequence[ImageId]]) -> list[list[ImageId]]:

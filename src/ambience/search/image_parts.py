@@ -10,9 +10,8 @@ from ambience.core.geometry import shift
 from ambience.core.matches import Answer, Match
 from ambience.core.region import Region
 from ambience.imaging import ImageFile, part
-from ambience.service import SearchRequest
-from ambience.service.backend import Backend
-from ambience.web.schemas import MAX_K
+from ambience.service import MAX_K, SearchRequest
+from ambience.service.capabilities import SearchesImages
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class ImagePart:
         _ = file.info  # decoded before any service's time runs
         return cls(file, region, of)
 
-    def search(self, backend: Backend, request: SearchRequest) -> Answer:
+    def search(self, service: SearchesImages, request: SearchRequest) -> Answer:
         """Return what a service finds, but for the image that this is a part of.
 
         It is asked with the part alone: what it says of shares of the query's area
@@ -53,7 +52,7 @@ class ImagePart:
         """
         # One more, as the image itself may be among them.
         k = None if request.k is None else min(request.k + 1, MAX_K)
-        answer = backend.search(self.file, replace(request, k=k))
+        answer = service.search(self.file, replace(request, k=k))
         others = [match for match in answer.matches if match.image_id != self.of]
         return replace(answer, matches=tuple(map(self._on_whole, others[: request.k])))
 

@@ -3,25 +3,36 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias, TypeVar
 
 from ambience.catalog import Catalog, Claims
-from ambience.core.errors import BadParameterError, NotFoundError
+from ambience.core.errors import (
+    BadParameterError,
+    BusyError,
+    NotFoundError,
+    StoredDataError,
+    UnavailableError,
+)
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, FusedMatch
-from ambience.fusion import COPIES, MIN_SCORE, Calibration, fuse
+from ambience.fusion import FILE, MIN_SCORE, PIXELS, Calibration, Measures, fuse
 from ambience.imaging import DEFAULT_LIMITS, ImageFile, Limits
 from ambience.ingest import Originals
 from ambience.ingest.image_files import ImageFiles
-from ambience.search.fan_out import Asker, ServiceAnswer
 from ambience.search.image_parts import ImagePart
 from ambience.search.questions import ById, ByImage, ByWords, Query
-from ambience.search.same_pixels import PixelComparison
-from ambience.service import SearchRequest
-from ambience.service.backend import Backend
+from ambience.search.same_pixels import PixelComparison, candidates
+from ambience.service import AnyService, SearchRequest, fan_out
+from ambience.service.capabilities import SearchesImages, SearchesText
 
+C = TypeVar("C")
+
+# What concerns one service only; the last: it has missed an image that others may know.
+_BEARABLE = (UnavailableError, StoredDataError, BusyError, NotFoundError)
 _MIN_K = 20  # asked of each service, so that a short list is not short of evidence
-_PROVING = ("phash", "local_features")  # what can prove a copy, the quick one first
+
+ServiceAnswer: TypeAlias = fan_out.ServiceAnswer[Answer]
+"""What one service found, and how long it took."""
 
 Ask: TypeAlias = Callable[[SearchRequest], Answer]
 """Asks one service about the query."""
@@ -49,7 +60,7 @@ class ReverseSearcher:
     """Finds an image's originals, copies and likes, with the reasons.
 
     Args:
-        backends: The services.
+        services: All there are; those that search are asked.
         catalog: Knows which files are equal.
         originals: Knows where files are.
         calibration: What distances are worth; may be replaced at any time.
@@ -62,7 +73,7 @@ class ReverseSearcher:
 
     def __init__(  # noqa: PLR0913 -- its parts, each passed in by name
         self,
-        backends: Sequence[Backend],
+        services: Sequence[AnyService],
         catalog: Catalog,
         originals: Originals,
         *,
@@ -72,18 +83,20 @@ class ReverseSearcher:
         elsewhere: Collection[str] = (),
     ) -> None:
         self.calibration = calibration
-        self._backends = {backend.name: backend for backend in backends}
+        self._services = {service.name: service for service in services}
         self._catalog = catalog
         self._files = ImageFiles(originals, limits=limits)
         self._limits = limits
         self._claims = claims
         self._elsewhere = elsewhere
         self._pixels = PixelComparison(catalog, self._files, limits=limits)
-        self._asker = Asker({backend.name: backend.timeout_s for backend in backends})
+        self._fan_out = fan_out.FanOut[Answer](
+            {service.name: service.timeout_s for service in services}
+        )
 
     def close(self) -> None:
         """End the threads that ask services."""
-        self._asker.close()
+        self._fan_out.close()
 
     def search(
         self,
@@ -110,7 +123,7 @@ class ReverseSearcher:
             CorruptDataError: If a region is given and our copy is damaged.
             BadInputError: If the image can't be decoded.
             BadParameterError: If the region is empty or not within the image, or
-                nobody reads words.
+                nobody searches with such a query.
         """
         chosen = self._chosen(services)
         opened = self._opened(query)
@@ -120,7 +133,7 @@ class ReverseSearcher:
         depth = max(k, _MIN_K)
         matches: list[FusedMatch] = []
         # The slow one that proves copies only where the quick one proves nothing.
-        rounds = [[name] for name in _PROVING] if copies_only else [list(asks)]
+        rounds = self._proving() if copies_only else [list(asks)]
         for names in rounds:
             asked = {name: asks[name] for name in names if name in asks}
             self._ask_all(asked, depth, said, unavailable)
@@ -132,12 +145,18 @@ class ReverseSearcher:
                 k=depth,
                 min_score=min_score,
             )
-            matches = [m for m in fused if m.relation in COPIES or not copies_only]
+            matches = [m for m in fused if m.relation.is_copy or not copies_only]
             if matches:
                 break
         if isinstance(opened, ById) and not said:
             self._check_known(opened.image_id, unavailable)
         return ReverseSearch(matches[:k], said, unavailable)
+
+    def _proving(self) -> list[list[str]]:
+        """Return which services can prove a copy, the quick ones first."""
+        proving = [n for n, e in self.calibration.evidence.items() if e.proves_copies]
+        quick = [n for n in proving if self.calibration.evidence[n].is_quick]
+        return [quick, [name for name in proving if name not in quick]]
 
     def _opened(self, query: Query) -> _Opened:
         """Return a query with its region cut out, once it is known to be an image."""
@@ -168,11 +187,12 @@ class ReverseSearcher:
     ) -> None:
         """Ask services at once; put down what each said, or why it could not."""
         request = SearchRequest(k=k)
-        heard = self._asker.ask(
-            {name: partial(ask, request) for name, ask in asks.items()}
+        heard = self._fan_out.ask(
+            {name: partial(ask, request) for name, ask in asks.items()},
+            bearable=_BEARABLE,
         )
         said.update(self._with_page(heard.said))
-        unavailable.update(heard.unavailable)
+        unavailable.update({name: str(why) for name, why in heard.failed.items()})
 
     def _with_page(self, said: Mapping[str, ServiceAnswer]) -> dict[str, ServiceAnswer]:
         """Leave out of answers what the catalog does not know, as after a loss of it.
@@ -199,24 +219,24 @@ class ReverseSearcher:
                 "; ".join([f"nobody here knows image {image_id}", *reasons])
             )
 
-    def _chosen(self, services: Sequence[str]) -> Mapping[str, Backend]:
+    def _chosen(self, services: Sequence[str]) -> Mapping[str, AnyService]:
         for name in services:
-            if name not in self._backends:
+            if name not in self._services:
                 raise NotFoundError(
                     f"there is no service {name!r}: there are "
-                    + ", ".join(self._backends)
+                    + ", ".join(self._services)
                 )
-        names = services or tuple(self._backends)
-        return {name: self._backends[name] for name in names}
+        names = services or tuple(self._services)
+        return {name: self._services[name] for name in names}
 
     def _facts(
         self, query: _Opened, answers: Mapping[str, Answer]
-    ) -> Mapping[ImageId, Mapping[str, Mapping[str, Any]]]:
+    ) -> Mapping[ImageId, Measures]:
         """Return what comparing bytes and pixels proves.
 
         The bytes of a file say nothing of a part of it; its pixels do.
         """
-        near = answers.get("phash", Answer())
+        near = candidates(answers, self.calibration.evidence)
         match query:
             case ByImage(file):
                 facts = self._with_content(file.sha256)
@@ -237,14 +257,12 @@ class ReverseSearcher:
             case ByWords():
                 return {}
         for found in equal:
-            facts.setdefault(found, {"pixels": {"equal": size[0] * size[1]}})
+            facts.setdefault(found, {PIXELS: {"equal": size[0] * size[1]}})
         return facts
 
-    def _with_content(
-        self, sha256: bytes
-    ) -> dict[ImageId, Mapping[str, Mapping[str, Any]]]:
+    def _with_content(self, sha256: bytes) -> dict[ImageId, Measures]:
         return {
-            record.image_id: {"file": {"sha256": sha256.hex()}}
+            record.image_id: {FILE: {"sha256": sha256.hex()}}
             for record in self._catalog.with_sha256(sha256)
         }
 
@@ -256,21 +274,24 @@ def _without(heard: ServiceAnswer, gone: Collection[ImageId]) -> ServiceAnswer:
 
 
 def _asks(
-    query: _Opened, backends: Mapping[str, Backend], *, copies_only: bool
+    query: _Opened, services: Mapping[str, AnyService], *, copies_only: bool
 ) -> Mapping[str, Ask]:
     """Return how each service is asked about a query.
 
     Raises:
-        BadParameterError: If it is words, and nobody reads them or copies are wanted.
+        BadParameterError: If nobody searches with such a query, or it is words and
+            copies are wanted.
     """
+    searching = _able(services, SearchesImages)
     match query:
         case ByImage(file):
-            return {name: partial(b.search, file) for name, b in backends.items()}
+            asks = {name: partial(one.search, file) for name, one in searching.items()}
         case ImagePart():
-            return {name: partial(query.search, b) for name, b in backends.items()}
+            asks = {name: partial(query.search, one) for name, one in searching.items()}
         case ById(image_id):
-            return {
-                name: partial(b.search_by_id, image_id) for name, b in backends.items()
+            asks = {
+                name: partial(one.search_by_id, image_id)
+                for name, one in searching.items()
             }
         case ByWords(text):
             if copies_only:
@@ -278,13 +299,25 @@ def _asks(
                     "words have no duplicates: search with an image, or for all matches"
                 )
             asks = {
-                name: partial(b.search_text, text)
-                for name, b in backends.items()
-                if b.reads_words
+                name: partial(one.search_text, text)
+                for name, one in _able(services, SearchesText).items()
             }
             if not asks:
                 raise BadParameterError(
                     "no service here searches by words: send an image to "
-                    + ", ".join(backends)
+                    + ", ".join(searching)
                 )
-            return asks
+    if not asks:
+        raise BadParameterError(
+            f"no service searches by image of {', '.join(services)}: choose others"
+        )
+    return asks
+
+
+def _able(services: Mapping[str, AnyService], kind: type[C]) -> dict[str, C]:
+    """Return those services that can do something, as that."""
+    return {
+        name: able
+        for name, service in services.items()
+        if (able := service.ability(kind)) is not None
+    }

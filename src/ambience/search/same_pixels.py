@@ -1,6 +1,6 @@
 """Finds out whether files with other bytes hold exactly the same pixels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -8,17 +8,39 @@ from ambience.catalog import Catalog, ImageRecord
 from ambience.core.errors import BadInputError, CorruptDataError, NotFoundError
 from ambience.core.features import ImageId
 from ambience.core.geometry import Size
-from ambience.core.matches import Answer
-from ambience.core.orientation import Orientation
+from ambience.core.matches import Answer, Relation
+from ambience.fusion import Evidence
 from ambience.imaging import ImageFile, Limits, full_pixels
 from ambience.ingest.image_files import ImageFiles
 
-# Equal pixels hash alike, but for a scaled decode of one and not of the other.
-_NEAR = 16
 # Comparing decodes both files in full: done for the nearest few, which is where
 # equal ones are.
 _CANDIDATES = 3
 _MAX_MEGAPIXELS = 64  # two of them decoded take 512 MB: larger ones are not compared
+
+
+def candidates(
+    answers: Mapping[str, Answer], evidence: Mapping[str, Evidence]
+) -> list[ImageId]:
+    """Return the images that may have the pixels of the query: as it is, and very near.
+
+    Args:
+        answers: What services found, by name.
+        evidence: What they declare of it.
+    """
+    near: dict[ImageId, None] = {}  # in order, each once
+    for name, answer in answers.items():
+        own = evidence.get(name)
+        if own is None or own.same_pixels_within is None:
+            continue
+        for match in answer.matches:
+            measured = {"distance": match.distance, **match.details}
+            if (
+                match.distance <= own.same_pixels_within
+                and own.relation(measured) is Relation.RE_ENCODED
+            ):
+                near[match.image_id] = None
+    return list(near)
 
 
 class PixelComparison:
@@ -35,12 +57,12 @@ class PixelComparison:
         self._files = files
         self._limits = limits
 
-    def equal(self, image: ImageFile, near: Answer) -> list[ImageId]:
+    def equal(self, image: ImageFile, near: Sequence[ImageId]) -> list[ImageId]:
         """Return the images with the pixels of the query.
 
         Args:
             image: The query.
-            near: What the perceptual hash found; only its nearest are compared.
+            near: See `candidates`; only the first few are compared.
         """
         candidates = self._candidates(image.info.size, image.sha256, near)
         if not candidates:
@@ -48,30 +70,28 @@ class PixelComparison:
         pixels = full_pixels(image.data, limits=image.limits)
         return self._holding(pixels, candidates)
 
-    def equal_to_known(self, image: ImageRecord, near: Answer) -> list[ImageId]:
+    def equal_to_known(
+        self, image: ImageRecord, near: Sequence[ImageId]
+    ) -> list[ImageId]:
         """Return the other images with the pixels of a known one.
 
         Args:
             image: The known one; without its file, nothing is compared.
-            near: What the perceptual hash found; only its nearest are compared.
+            near: See `candidates`; only the first few are compared.
         """
         candidates = self._candidates(image.size, image.sha256, near)
         pixels = self._pixels(image) if candidates else None
         return [] if pixels is None else self._holding(pixels, candidates)
 
-    def _candidates(self, size: Size, sha256: bytes, near: Answer) -> list[ImageRecord]:
+    def _candidates(
+        self, size: Size, sha256: bytes, near: Sequence[ImageId]
+    ) -> list[ImageRecord]:
         """Return the few images that may have the same pixels in another file."""
         if size[0] * size[1] > 1e6 * _MAX_MEGAPIXELS:
             return []
-        ids = [
-            match.image_id
-            for match in near.matches
-            if match.distance <= _NEAR
-            and match.details["orientation"] == Orientation.UPRIGHT
-        ]
         return [
             record
-            for record in self._catalog.find(ids)
+            for record in self._catalog.find(near)
             if record.size == size and record.sha256 != sha256
         ][:_CANDIDATES]
 

@@ -1,19 +1,22 @@
-"""A retrieval service: an extractor, a store and an index, kept in step."""
+"""Services: what one can do, what one is, and how one is declared."""
 
-from ambience.service.declaration import Parts, ServiceSpec
-from ambience.service.reads_words import ReadsWords
-from ambience.service.search_request import SearchRequest
+from ambience.service.any_service import AnyService, required
+from ambience.service.declaration import Declaration, Parts, ServiceSpec
+from ambience.service.search_request import MAX_K, SearchRequest
 from ambience.service.service import Service
 from ambience.service.status import ServiceStatus
-from ambience.service.vectors.vector_service import RetrievalService, one_feature
+from ambience.service.vectors.vector_service import VectorService, one_feature
 
 __all__ = [
+    "MAX_K",
+    "AnyService",
+    "Declaration",
     "Parts",
-    "ReadsWords",
-    "RetrievalService",
     "SearchRequest",
     "Service",
     "ServiceSpec",
     "ServiceStatus",
+    "VectorService",
     "one_feature",
+    "required",
 ]

@@ -1,19 +1,22 @@
 """What a service can do, each ability by itself: a service has those that it has.
 
-Whoever needs one asks a service for it by `Service.ability`, whether it runs in this
+Whoever needs one asks a service for it by `AnyService.ability`, whether it runs in this
 process or elsewhere.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
 from ambience.core.options import SearchOptions
 from ambience.engine.collection import Reading
-from ambience.imaging import ImageFile
 from ambience.service.search_request import SearchRequest
+
+if TYPE_CHECKING:
+    from ambience.imaging import ImageFile  # wakes libraries: see test_sleep.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class SearchesImages(Protocol):
         """What a search may be told."""
         ...
 
-    def search(self, image: ImageFile, request: SearchRequest, /) -> Answer:
+    def search(self, image: "ImageFile", request: SearchRequest, /) -> Answer:
         """Find the images most like one, nearest first.
 
         Raises:
@@ -75,7 +78,7 @@ class SearchesText(Protocol):
 class Annotates(Protocol):
     """Says something about an image."""
 
-    def annotate(self, images: Sequence[ImageFile], /) -> list[Annotation]:
+    def annotate(self, images: "Sequence[ImageFile]", /) -> list[Annotation]:
         """Return what there is to say about each image; nothing is kept."""
         ...
 
@@ -84,7 +87,7 @@ class Annotates(Protocol):
 class HoldsImages(Protocol):
     """Keeps something of every image."""
 
-    def extract(self, images: Sequence[ImageFile], /) -> list[object]:
+    def extract(self, images: "Sequence[ImageFile]", /) -> list[object]:
         """Return what `put` needs to know of each image."""
         ...
 
@@ -163,3 +166,35 @@ class Trainable(Protocol):
     def train(self) -> bool:
         """Fit the index to what there is now; return whether there was anything."""
         ...
+
+
+Abilities: TypeAlias = frozenset[type]
+"""Some of the protocols above."""
+
+RETRIEVAL: Final[Abilities] = frozenset(
+    {SearchesImages, HoldsImages, ChecksFeatures, Rebuilds}
+)
+"""What every service can do that keeps features of images."""
+
+_NAMES: Final[Mapping[str, type]] = MappingProxyType(
+    {
+        "searches_images": SearchesImages,
+        "searches_text": SearchesText,
+        "annotates": Annotates,
+        "holds_images": HoldsImages,
+        "checks_features": ChecksFeatures,
+        "groups": Groups,
+        "rebuilds": Rebuilds,
+        "trains": Trainable,
+    }
+)
+
+
+def names_of(abilities: Collection[type]) -> list[str]:
+    """Return how abilities are called in the status of a service."""
+    return [name for name, kind in _NAMES.items() if kind in abilities]
+
+
+def abilities_named(names: Iterable[str]) -> Abilities:
+    """Return the abilities of these names; those of a newer version are left out."""
+    return frozenset(_NAMES[name] for name in names if name in _NAMES)

@@ -7,6 +7,9 @@ from typing import Any
 from ambience.core.errors import BadParameterError
 from ambience.core.matches import Answer, Background, Match
 
+MAX_K = 1000
+"""Matches in one answer, over HTTP."""
+
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:

@@ -1,72 +1,87 @@
-"""What every service is: features that are kept, an index in step, and searches."""
+"""What every service is: an extractor, a collection of features, and searches."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, Generic
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
+from ambience.core.errors import NotFoundError
 from ambience.core.features import Extractor, Feature, Image, ImageId, Query
 from ambience.core.matches import Answer
 from ambience.core.options import SearchOptions, check_options
-from ambience.engine.embedded.index_follower import Following, IndexT
+from ambience.engine import Features, Reading
 from ambience.service.search_request import SearchRequest
 from ambience.service.status import ServiceStatus
 
+CollectionT = TypeVar("CollectionT", bound=Features)
 
-class Service(ABC, Generic[IndexT]):
-    """A running service, whatever its features are.
 
-    Every change is written to the store first; the index then reads it from there, as
-    it reads the changes of other processes on the same store. Searches run at once
-    with each other and with changes, and see every change that ended before they began.
+class Service(ABC, Generic[CollectionT]):
+    """A running service, whatever its features are and wherever they are kept.
+
+    Searches run at once with each other and with changes, and see every change that
+    ended before they began.
 
     Args:
         name: Of the service.
         extractor: Makes its features.
-        following: The index, and the store that it follows.
+        collection: Keeps them and finds the nearest; closed with the service.
     """
 
     options: type[SearchOptions] = SearchOptions
 
     def __init__(
-        self, name: str, extractor: Extractor, following: Following[IndexT]
+        self, name: str, extractor: Extractor, collection: CollectionT
     ) -> None:
         self.name = name
         self.extractor = extractor
-        self.store = following.store
-        self._following = following
+        self._collection = collection
 
     def close(self) -> None:
-        """Write a snapshot if anything changed since the last; release the files."""
-        self._following.close()
-        self.store.close()
+        """Save what shortens the next start, and release everything."""
+        self._collection.close()
 
     def status(self) -> ServiceStatus:
         """Return how the service is doing."""
-        return ServiceStatus(
-            count=len(self.store),
-            rows=len(self._following.index),
-            index=self._kind(),
-            lag=self._following.lag,
-            spec=self.store.spec.as_dict(),
-            store_id=self.store.store_id,
-            seq=self.store.last_seq(),
-        )
+        return ServiceStatus.of(self._collection.spec, self._collection.status())
 
     def add(self, images: Mapping[ImageId, Image]) -> None:
         """Extract and keep the features of images; adding an id again replaces it."""
         features = self.extractor.extract(list(images.values()))
-        self.add_features(dict(zip(images, features, strict=True)))
+        self.put(dict(zip(images, features, strict=True)))
 
-    def add_features(self, features: Mapping[ImageId, Feature]) -> None:
+    def put(self, features: Mapping[ImageId, Feature]) -> None:
         """Keep features that were extracted elsewhere; all of them, or none."""
-        self.store.put(features)
-        self._catch_up()
+        self._collection.put(features)
 
     def remove(self, ids: Sequence[ImageId]) -> list[ImageId]:
         """Forget images; return those that were known."""
-        known = self.store.remove(ids)
-        self._catch_up()
-        return known
+        return self._collection.remove(ids)
+
+    def ids(
+        self, *, after: ImageId | None = None, limit: int | None = None
+    ) -> list[ImageId]:
+        """Return the ids above ``after``, in order, at most ``limit`` of them."""
+        return self._collection.ids(after=after, limit=limit)
+
+    def highest_id(self, *, below: int) -> ImageId | None:
+        """Return the highest id below a bound that any image has or had here."""
+        return self._collection.highest_id(below=below)
+
+    def readings(self, *, after: ImageId | None = None) -> Iterator[Reading]:
+        """Read every feature, in order of ids, to find those that were damaged."""
+        return self._collection.readings(after=after)
+
+    def damaged(self, ids: Sequence[ImageId]) -> list[ImageId]:
+        """Return those of these images whose features are damaged."""
+        return self._collection.damaged(ids)
+
+    def remove_damaged(self, ids: Sequence[ImageId]) -> list[ImageId]:
+        """Remove those of these images whose features are damaged; return them."""
+        return self._collection.remove_damaged(ids)
+
+    def add_checksums(self, ids: Sequence[ImageId]) -> None:
+        """Give a checksum to those of these features that have none, as they are."""
+        self._collection.add_checksums(ids)
 
     def search(
         self,
@@ -97,16 +112,19 @@ class Service(ABC, Generic[IndexT]):
             BadParameterError: As for `search`.
         """
         checked = check_options(self.options, request.options)
-        query = self.extractor.query_from(self.store.get(image_id))
+        feature = self._collection.get([image_id]).get(image_id)
+        if feature is None:
+            raise NotFoundError(f"image {image_id} has no feature here")
+        query = self.extractor.query_from(feature)
         return self._answer(query, request, checked, without=image_id)
 
     def snapshot(self) -> None:
-        """Write the index to disk if it changed since the last time."""
-        self._following.snapshot()
+        """Save what shortens the next start, if anything changed."""
+        self._collection.snapshot()
 
-    @abstractmethod
     def rebuild(self) -> None:
-        """Fill a fresh index from the store and use it from then on."""
+        """Make the index anew from the features and use it from then on."""
+        self._collection.rebuild()
 
     @abstractmethod
     def _answer(
@@ -117,11 +135,3 @@ class Service(ABC, Generic[IndexT]):
         without: ImageId | None = None,
     ) -> Answer:
         """Return what is like a query, but for one image."""
-
-    def _kind(self) -> str:
-        """Return the kind of index."""
-        return type(self._following.index).__name__
-
-    def _catch_up(self) -> None:
-        """Bring the index up to date."""
-        self._following.catch_up()

@@ -1,28 +1,24 @@
 """How a service is doing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from ambience.core.features import FeatureSpec
+from ambience.engine import CollectionStatus
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceStatus:
-    """How a service is doing.
+class ServiceStatus(CollectionStatus):
+    """How a service is doing: its collection, and what it holds.
 
     Attributes:
-        count: Images stored.
-        rows: Rows that a search looks through.
-        index: Kind of index.
-        lag: Changes stored and not yet in the index.
         spec: The feature specification, as JSON values.
-        store_id: Of the store: another one, where it was lost and made anew.
-        seq: Of its newest change; less than before, where an old copy was put back.
     """
 
-    count: int
-    rows: int
-    index: str
-    lag: int
     spec: Mapping[str, Any]
-    store_id: str
-    seq: int
+
+    @classmethod
+    def of(cls, spec: FeatureSpec, status: CollectionStatus) -> Self:
+        """Return the status of a service whose features are kept in a collection."""
+        return cls(**asdict(status), spec=spec.as_dict())

@@ -1,14 +1,13 @@
 """Brings services up to date with the catalog, and the catalog with the files."""
 
 from ambience.sync.catch_up import Upkeep
-from ambience.sync.comparison import Comparison, Differences, Held
+from ambience.sync.comparison import Comparison, Differences
 from ambience.sync.repair import MadeUp, Repairer
 from ambience.sync.strays import StrayReport, Strays
 
 __all__ = [
     "Comparison",
     "Differences",
-    "Held",
     "MadeUp",
     "Repairer",
     "StrayReport",

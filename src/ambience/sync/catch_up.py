@@ -10,7 +10,9 @@ from ambience.catalog import Missed
 from ambience.core.errors import AmbienceError, UnavailableError
 from ambience.core.stoppable_thread import Background
 from ambience.ingest.writer import Writer
-from ambience.sync.comparison import Comparison, Held
+from ambience.service import AnyService
+from ambience.service.capabilities import HoldsImages
+from ambience.sync.comparison import Comparison
 from ambience.sync.repair import Repairer
 
 _EVERY_S = 5.0  # a service that is back is whole soon; to ask is one small request
@@ -28,7 +30,7 @@ class Upkeep:
 
     Args:
         writer: Ends changes that were cut short.
-        services: To be kept in step.
+        services: Those that hold images are kept in step.
         missed: What they missed.
         comparison: Finds what else they lack.
         repairer: Makes up for it.
@@ -39,7 +41,7 @@ class Upkeep:
         self,
         *,
         writer: Writer,
-        services: Sequence[Held],
+        services: Sequence[AnyService],
         missed: Missed,
         comparison: Comparison,
         repairer: Repairer,
@@ -83,10 +85,12 @@ class Upkeep:
         else:
             self._complaints.pop(what, None)
 
-    def _look_at(self, service: Held, stop: threading.Event) -> None:
+    def _look_at(self, service: AnyService, stop: threading.Event) -> None:
         status = service.status()
         if not status["available"]:
             self._stores.pop(service.name, None)
+            return
+        if service.ability(HoldsImages) is None:
             return
         store = status.get("store", {})
         before = self._stores.get(service.name)
@@ -98,7 +102,7 @@ class Upkeep:
         if self._missed.waiting(service.name, limit=1):
             self._make_up(service, stop)
 
-    def _make_up(self, service: Held, stop: threading.Event) -> None:
+    def _make_up(self, service: AnyService, stop: threading.Event) -> None:
         name = service.name
         if name not in self._in_vain:
             count = self._missed.counts()[name]

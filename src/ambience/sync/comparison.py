@@ -2,31 +2,15 @@
 
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from ambience.catalog import Catalog, Claims, Missed
 from ambience.core.features import MAX_IMAGE_ID, ImageId
-from ambience.ingest.sinks import Sink
+from ambience.service import AnyService, required
+from ambience.service.capabilities import HoldsImages
 
 _PAGE = 5000  # ids read at once: some 50 KB where a service runs elsewhere
-
-
-class Held(Sink, Protocol):
-    """A service that says what it has."""
-
-    def ids(self, *, after: ImageId | None = None, limit: int) -> list[ImageId]:
-        """Return which images it has, in order: those above one, so many at most.
-
-        Raises:
-            UnavailableError: If it can't say now.
-        """
-        ...
-
-    def status(self) -> Mapping[str, Any]:
-        """Return how it is doing: whether it is ``available``, else a ``reason``."""
-        ...
 
 
 @dataclass(slots=True)
@@ -64,11 +48,12 @@ class Comparison:
         self._missed = missed
         self._claims = claims
 
-    def differences(self, service: Held) -> Differences:
+    def differences(self, service: AnyService) -> Differences:
         """Count what differs, and change nothing.
 
         Raises:
-            UnavailableError: If the service can't say what it has.
+            BadParameterError: If the service holds no images.
+            UnavailableError: If it can't say which.
         """
         found = Differences()
         known = 0  # of those that are absent: to be so
@@ -90,11 +75,12 @@ class Comparison:
         found.outdated = max(0, self._missed.outdated(service.name) - known)
         return found
 
-    def unknown(self, service: Held) -> list[ImageId]:
+    def unknown(self, service: AnyService) -> list[ImageId]:
         """Return what a service holds that nothing explains, by id.
 
         Raises:
-            UnavailableError: If the service can't say what it has.
+            BadParameterError: If the service holds no images.
+            UnavailableError: If it can't say which.
         """
         return [
             image_id
@@ -103,7 +89,7 @@ class Comparison:
             for image_id in self._claims.unknown(service.name, ids)
         ]
 
-    def note_damaged(self, service: Held, ids: Sequence[ImageId]) -> None:
+    def note_damaged(self, service: AnyService, ids: Sequence[ImageId]) -> None:
         """Note that a service has to get images again, as their features are damaged.
 
         Images that are in no record it can't get again; deleted ones it forgets.
@@ -111,7 +97,7 @@ class Comparison:
         self._missed.note_absent(service.name, ids, "its feature there is damaged")
         self._missed.note_left_over(service.name, ids, "the service still had it")
 
-    def note(self, service: Held, *, stop: threading.Event) -> None:
+    def note(self, service: AnyService, *, stop: threading.Event) -> None:
         """Note what differs as missed, and let be tried again what was stuck.
 
         Args:
@@ -119,7 +105,8 @@ class Comparison:
             stop: Set it to end early.
 
         Raises:
-            UnavailableError: If the service can't say what it has.
+            BadParameterError: If the service holds no images.
+            UnavailableError: If it can't say which.
         """
         for absent, ids in self._pages(service, stop):
             if absent:
@@ -133,14 +120,14 @@ class Comparison:
         self._missed.retry(service.name)
 
     def _pages(
-        self, service: Held, stop: threading.Event
+        self, service: AnyService, stop: threading.Event
     ) -> Iterator[tuple[bool, Sequence[ImageId]]]:
         """Iterate over ids that one side lacks: whether it is the service, and some."""
         after, end = None, ImageId(0)
         while end < MAX_IMAGE_ID and not stop.is_set():
             # The catalog first: what it knows has been put to the services before.
             wanted = self._catalog.ids(after=after, limit=_PAGE)
-            there = service.ids(after=after, limit=_PAGE)
+            there = required(service, HoldsImages).ids(after=after, limit=_PAGE)
             # Compared as far as both were read: a page that is not full is the last.
             full = [ids[-1] for ids in (wanted, there) if len(ids) == _PAGE]
             after = end = min(full, default=ImageId(MAX_IMAGE_ID))
@@ -152,13 +139,13 @@ class Comparison:
                 yield False, sorted(extra)
 
 
-def _among(service: Held, ids: Sequence[ImageId], *, held: bool) -> list[ImageId]:
+def _among(service: AnyService, ids: Sequence[ImageId], *, held: bool) -> list[ImageId]:
     """Return those of a page of ids that a service has now, or has not."""
     if not ids:
         return []
     # Ids are never negative: before the first there is none to come after.
     after = ImageId(ids[0] - 1) if ids[0] else None
-    now = service.ids(after=after, limit=_PAGE)
+    now = required(service, HoldsImages).ids(after=after, limit=_PAGE)
     end = now[-1] if len(now) == _PAGE else MAX_IMAGE_ID
     there = set(now)
     return [i for i in ids if i <= end and (i in there) == held]

@@ -23,7 +23,8 @@ from ambience.ingest.image_locks import Alone
 from ambience.ingest.importer import Failure, Progress
 from ambience.ingest.originals import Originals
 from ambience.ingest.regular_files import read_regular
-from ambience.ingest.sinks import Sink
+from ambience.service import AnyService, required
+from ambience.service.capabilities import HoldsImages
 
 _PAGE = 500  # entries read at once
 # Images written together: they share a transaction, and nobody else may change them
@@ -70,7 +71,7 @@ class Repairer:
         missed: What is missed by whom.
         journal: Keeps other processes away from the images at work.
         originals: Knows the files.
-        alone: Keeps other threads away.
+        alone: Keeps other threads away, and from services that are still at a write.
         limits: What an image may cost.
     """
 
@@ -93,7 +94,7 @@ class Repairer:
 
     def make_up(
         self,
-        service: Sink,
+        service: AnyService,
         *,
         threads: int = 1,
         stop: threading.Event | None = None,
@@ -141,18 +142,20 @@ class Repairer:
                 file = next(files, None) or Path(f"image {entry.image_id}")
                 yield Failure(file, entry.reason)
 
-    def _remove(self, service: Sink, ids: Sequence[ImageId], made: MadeUp) -> None:
+    def _remove(
+        self, service: AnyService, ids: Sequence[ImageId], made: MadeUp
+    ) -> None:
         with self._at_work(service, ids) as begun:
             known = {record.image_id for record in self._catalog.find(begun)}
             gone = [image_id for image_id in begun if image_id not in known]
             if gone:
-                service.remove(gone)
+                self._remove_at(service, gone)
             self._missed.settle(service.name, gone, begun=begun)
         made.removed += len(gone)
 
     def _put(
         self,
-        service: Sink,
+        service: AnyService,
         records: Sequence[ImageRecord],
         made: MadeUp,
         threads: int,
@@ -184,7 +187,7 @@ class Repairer:
             yield
         self._write(service, batch, made)
 
-    def _extract(self, service: Sink, record: ImageRecord) -> _Ready:
+    def _extract(self, service: AnyService, record: ImageRecord) -> _Ready:
         file = self._originals.file_of(record)
         if file is None:
             raise NotFoundError("the image was not kept: send it again")
@@ -192,9 +195,12 @@ class Repairer:
         image = ImageFile(data, limits=self._limits)
         if image.sha256 != record.sha256:
             raise BadInputError("the file has changed: import its folder again")
-        return _Ready(record, service.extract(image), len(image.data))
+        (extracted,) = required(service, HoldsImages).extract([image])
+        return _Ready(record, extracted, len(image.data))
 
-    def _write(self, service: Sink, batch: Sequence[_Ready], made: MadeUp) -> None:
+    def _write(
+        self, service: AnyService, batch: Sequence[_Ready], made: MadeUp
+    ) -> None:
         try:
             with self._at_work(service, [r.record.image_id for r in batch]) as begun:
                 now = {r.image_id: r.sha256 for r in self._catalog.find(begun)}
@@ -204,7 +210,8 @@ class Repairer:
                     if now.get(ready.record.image_id) == ready.record.sha256
                 }
                 if same:
-                    service.put(same)
+                    with self._alone.at_service(service.name, list(same)):
+                        required(service, HoldsImages).put(same)
                 self._missed.settle(service.name, list(same), begun=begun)
             made.put += len(same)
         except BadInputError as error:
@@ -215,17 +222,17 @@ class Repairer:
                 self._write(service, [ready], made)
 
     def _forget(
-        self, service: Sink, record: ImageRecord, error: Exception, made: MadeUp
+        self, service: AnyService, record: ImageRecord, error: Exception, made: MadeUp
     ) -> None:
         """Rather leave a service with nothing than with what an image was before."""
         with self._at_work(service, [record.image_id]) as begun:
             if self._catalog.find(begun) == [record]:
-                service.remove(begun)
+                self._remove_at(service, begun)
             self._missed.settle(service.name, [], begun=begun)
         self._stick(service, record, error, made)
 
     def _stick(
-        self, service: Sink, record: ImageRecord, error: Exception, made: MadeUp
+        self, service: AnyService, record: ImageRecord, error: Exception, made: MadeUp
     ) -> None:
         match error:
             case FileNotFoundError():
@@ -237,9 +244,13 @@ class Repairer:
         self._missed.stick(service.name, record, reason)
         made.stuck += 1
 
+    def _remove_at(self, service: AnyService, ids: Sequence[ImageId]) -> None:
+        with self._alone.at_service(service.name, ids):
+            required(service, HoldsImages).remove(ids)
+
     @contextmanager
     def _at_work(
-        self, service: Sink, ids: Sequence[ImageId]
+        self, service: AnyService, ids: Sequence[ImageId]
     ) -> Iterator[list[ImageId]]:
         """Keep everybody else from changing images; give those that are ours."""
         with self._alone(ids):

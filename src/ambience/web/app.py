@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 
 from ambience import __version__
 from ambience.imaging import Limits, shared_pool
-from ambience.service.backend import Backend
+from ambience.service import AnyService
 from ambience.web.admission import DEFAULT_ADMISSION, Admission
 from ambience.web.client_gone import ClientGone
 from ambience.web.documents import documents
@@ -29,18 +29,18 @@ _AS_JSON: JSON = {"application/json": {"schema": {"type": "object"}}}
 
 
 def create_app(  # noqa: PLR0913 -- each is told by name
-    backends: Sequence[Backend],
+    services: Sequence[AnyService],
     *,
     limits: Limits,
     claim: Claim = lambda _, __: None,
     missed: Callable[[], Mapping[str, int]] | None = None,
-    route_class: Callable[[Backend], type[APIRoute]] = lambda _: FormRoute,
+    route_class: Callable[[AnyService], type[APIRoute]] = lambda _: FormRoute,
     admission: Admission = DEFAULT_ADMISSION,
 ) -> FastAPI:
     """Serve each service under ``/api/{its name}``, with health and metrics.
 
     Args:
-        backends: The services.
+        services: Which.
         limits: What images may cost.
         claim: See `Claim`; nobody gives out ids where services run alone.
         route_class: Returns the class of a service's routes.
@@ -59,16 +59,16 @@ def create_app(  # noqa: PLR0913 -- each is told by name
     )
     handle_problems(app)
     document_problems(app)
-    metrics = Metrics(backends, missed)
+    metrics = Metrics(services, missed)
     app.add_middleware(MeasureRequests, metrics=metrics)
     app.add_middleware(UploadLimit, max_bytes=limits.max_bytes)
     app.add_middleware(ClientGone)
     app.add_middleware(AnswerHead)
     app.add_middleware(KnownOrigins, allowed=admission.allowed_origins)
     app.add_middleware(OwnPagesOnly)  # the outermost: refusals are answers, too
-    for backend in backends:
+    for service in services:
         routes = service_routes(
-            backend, limits, claim=claim, route_class=route_class(backend)
+            service, limits, claim=claim, route_class=route_class(service)
         )
         app.include_router(routes)
 
@@ -93,7 +93,7 @@ def create_app(  # noqa: PLR0913 -- each is told by name
     def readyz() -> JSONResponse:
         """Say which services answer; 503 when none does, or nothing is decoded."""
         trouble = shared_pool().trouble(limits.max_decode_s)
-        states = [backend.status() for backend in backends]
+        states = [service.status() for service in services]
         ready = trouble is None and any(state["available"] for state in states)
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         body = {

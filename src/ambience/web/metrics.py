@@ -8,7 +8,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ambience.service.backend import Backend
+from ambience.service import AnyService
+from ambience.service.capabilities import HoldsImages
 
 Counts = Callable[[], Mapping[str, int]] | None
 
@@ -17,13 +18,13 @@ class Metrics:
     """The numbers of one application.
 
     Args:
-        backends: Services whose sizes are reported.
+        services: Those whose sizes are reported.
         missed: Says how many images each missed, where that is known.
     """
 
-    def __init__(self, backends: Sequence[Backend], missed: Counts = None) -> None:
+    def __init__(self, services: Sequence[AnyService], missed: Counts = None) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(_Services(backends, missed))
+        self.registry.register(_Services(services, missed))
         self.requests = Counter(
             "ambience_requests",
             "Requests answered.",
@@ -76,8 +77,8 @@ class MeasureRequests:
 class _Services(Collector):
     """Reads the state of services whenever the numbers are asked for."""
 
-    def __init__(self, backends: Sequence[Backend], missed: Counts) -> None:
-        self._backends = backends
+    def __init__(self, services: Sequence[AnyService], missed: Counts) -> None:
+        self._services = services
         self._missed = missed
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -90,12 +91,12 @@ class _Services(Collector):
         lag = GaugeMetricFamily(
             "ambience_index_lag", "Changes not yet in the index.", labels=["service"]
         )
-        for backend in self._backends:
-            status = backend.status()
-            available.add_metric([backend.name], float(status["available"]))
-            if status["available"]:
-                images.add_metric([backend.name], status["count"])
-                lag.add_metric([backend.name], status["index"]["lag"])
+        for service in self._services:
+            status = service.status()
+            available.add_metric([service.name], float(status["available"]))
+            if "count" in status:  # it holds images
+                images.add_metric([service.name], status["count"])
+                lag.add_metric([service.name], status["index"]["lag"])
         yield from (available, images, lag)
         if self._missed is not None:
             counts = self._missed()
@@ -104,6 +105,7 @@ class _Services(Collector):
                 "Images that it missed while it was down, and has to get.",
                 labels=["service"],
             )
-            for backend in self._backends:
-                missed.add_metric([backend.name], counts.get(backend.name, 0))
+            for service in self._services:
+                if service.ability(HoldsImages) is not None:
+                    missed.add_metric([service.name], counts.get(service.name, 0))
             yield missed

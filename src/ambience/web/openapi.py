@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from ambience.web.problems import MEDIA_TYPE, Problem
+from ambience.web.problems import Problem
+from ambience.web.wire import PROBLEM_TYPE
 
 JSON = dict[str, Any]
 
@@ -80,7 +81,7 @@ def _completed(document: JSON) -> JSON:
                 responses[refused] = {"description": meaning}
             for status, response in responses.items():
                 if int(status) >= HTTPStatus.BAD_REQUEST:
-                    response.setdefault("content", {}).setdefault(MEDIA_TYPE, content)
+                    response.setdefault("content", {}).setdefault(PROBLEM_TYPE, content)
             operation["responses"] = dict(sorted(responses.items()))
     return document
 

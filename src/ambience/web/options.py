@@ -1,54 +1,61 @@
-"""A service's own search options, behind the question mark or in a form."""
+"""What a search is asked for, behind the question mark or in a form."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from inspect import Parameter, Signature
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 from fastapi import Form, Query
 
 from ambience.core.options import SearchOptions, check_options
-
-Told: TypeAlias = Mapping[str, Any]
-"""The options that a request gives, by name, checked."""
+from ambience.service import SearchRequest
+from ambience.web.schemas import KForm, KQuery, RadiusForm, RadiusQuery
 
 _IN_FORM = "form_"
 
 
 def asked(
     options: type[SearchOptions], *, form: bool = False
-) -> Callable[..., dict[str, Any]]:
-    """Return a dependency that reads a service's options from a request.
+) -> Callable[..., SearchRequest]:
+    """Return a dependency that reads how a service is to search from a request.
 
     FastAPI reads what a function takes from its signature, which is made here from the
-    fields of the options.
+    fields of the options. The dependency raises `BadParameterError` unless exactly one
+    of ``k`` and ``radius`` is given.
 
     Args:
-        options: The class of the options.
-        form: Whether they may stand in a form, too, which comes first then.
+        options: The class of the service's own options.
+        form: Whether all may stand in a form, too, which comes first then.
     """
 
-    def told(**given: Any) -> dict[str, Any]:
+    def request(
+        k: int | None = None, radius: float | None = None, **given: Any
+    ) -> SearchRequest:
+        form_k, form_radius = given.pop("form_k", None), given.pop("form_radius", None)
         found = {
             name.removeprefix(_IN_FORM): value
             for name, value in given.items()
             if value is not None
         }
-        return check_options(options, found).model_dump(exclude_unset=True)
+        return SearchRequest(
+            k=form_k if k is None else k,
+            radius=form_radius if radius is None else radius,
+            options=check_options(options, found).model_dump(exclude_unset=True),
+        )
 
-    parameters = []
+    places: list[tuple[str, Any]] = [("k", KQuery), ("radius", RadiusQuery)]
+    if form:
+        places += [("form_k", KForm), ("form_radius", RadiusForm)]
     for name, field in options.model_fields.items():
-        places: list[tuple[str, Any]] = [(name, Query(description=field.description))]
+        kind = field.rebuild_annotation() | None
+        where = Query(description=field.description)
+        places.append((name, Annotated[kind, where]))
         if form:
             again = Form(alias=name, description="The same, in the form.")
-            places.append((_IN_FORM + name, again))
-        parameters += [
-            Parameter(
-                place,
-                Parameter.KEYWORD_ONLY,
-                default=None,
-                annotation=Annotated[field.rebuild_annotation() | None, where],
-            )
-            for place, where in places
+            places.append((_IN_FORM + name, Annotated[kind, again]))
+    request.__signature__ = Signature(  # type: ignore[attr-defined]
+        [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+            for name, annotation in places
         ]
-    told.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    return told
+    )
+    return request

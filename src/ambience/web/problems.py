@@ -17,8 +17,7 @@ from starlette.routing import Match
 from ambience.core import errors
 from ambience.core.shortage import NO_DESCRIPTORS, is_shortage
 from ambience.web.addresses import API
-
-MEDIA_TYPE = "application/problem+json"
+from ambience.web.wire import PROBLEM_TYPE
 
 STATUS: dict[type[errors.AmbienceError], int] = {
     errors.NotAnImageError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -74,7 +73,7 @@ def problem(status: int, detail: str) -> JSONResponse:
     """Return a problem document."""
     title = HTTPStatus(status).phrase
     body = Problem(title=title, status=status, detail=detail)
-    return JSONResponse(body.model_dump(), status_code=status, media_type=MEDIA_TYPE)
+    return JSONResponse(body.model_dump(), status_code=status, media_type=PROBLEM_TYPE)
 
 
 def handle_problems(app: FastAPI) -> None:

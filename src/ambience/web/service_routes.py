@@ -1,6 +1,6 @@
-"""The routes that every service has, alone and behind the gateway alike."""
+"""The routes that a service has by what it can do, alone and behind the gateway."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated
@@ -12,28 +12,28 @@ from ambience.core.errors import BadParameterError, NotFoundError
 from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.core.matches import Answer
 from ambience.core.numbers import WHOLE
+from ambience.core.options import SearchOptions
 from ambience.imaging import ImageFile, Limits
-from ambience.service import SearchRequest
-from ambience.service.backend import Backend
+from ambience.service import MAX_K, AnyService, SearchRequest, required
+from ambience.service.capabilities import (
+    Annotates,
+    HoldsImages,
+    SearchesImages,
+    SearchesText,
+)
 from ambience.web.addresses import API
 from ambience.web.forms import FormRoute, only_fields
 from ambience.web.openapi import problems
-from ambience.web.options import Told, asked
-from ambience.web.schemas import (
-    JSON,
-    MAX_K,
-    MAX_PAGE,
-    Depth,
+from ambience.web.options import asked
+from ambience.web.schemas import JSON, MAX_PAGE, AllWords, ImageIdPath, Words
+from ambience.web.uploads import ImageData, ImageDataIfAny
+from ambience.web.wire import (
+    AnnotationAnswer,
     HeldImages,
-    ImageIdPath,
-    KQuery,
-    RadiusQuery,
     SearchAnswer,
-    Words,
-    exactly_one,
+    annotation_answer,
     search_answer,
 )
-from ambience.web.uploads import ImageData, ImageDataIfAny
 
 Claim = Callable[[str, ImageId], None]
 """Called with a service's name and an id that a caller chose for it alone, before the
@@ -41,44 +41,51 @@ image is put: nobody else is given that id later, and what is put stays."""
 
 
 def service_routes(
-    backend: Backend,
+    service: AnyService,
     limits: Limits,
     *,
     claim: Claim,
     route_class: type[APIRoute] = FormRoute,
 ) -> APIRouter:
-    """Return the routes of one service, under ``/api/{its name}``.
+    """Return the routes of one service, under ``/api/{its name}``: what it can do.
 
     Handlers are plain functions: they run in a thread pool, as all of them compute or
     wait for a disk.
 
     Args:
-        backend: The service.
+        service: Which.
         limits: What images may cost.
         claim: See `Claim`.
         route_class: Of the routes; it may answer by itself what is only declared here.
     """
     router = APIRouter(
-        prefix=f"{API}/{backend.name}",
-        tags=[backend.name],
+        prefix=f"{API}/{service.name}",
+        tags=[service.name],
         responses=problems(HTTPStatus.INSUFFICIENT_STORAGE),
         route_class=route_class,
     )
 
-    _add_changes(router, backend, limits, claim)
-    _add_searches(router, backend, limits)
+    @router.get("")
+    def status() -> JSON:
+        """Say what the service makes, how much it holds, or why it can't answer."""
+        return dict(service.status())
+
+    if service.ability(HoldsImages) is not None:
+        _add_changes(router, service, limits, claim)
+    searches = service.ability(SearchesImages)
+    if searches is not None:
+        _add_similar(router, service, searches)
+    if searches is not None or service.ability(SearchesText) is not None:
+        _add_search(router, service, limits)
+    if service.ability(Annotates) is not None:
+        _add_annotate(router, service, limits)
     return router
 
 
 def _add_changes(
-    router: APIRouter, backend: Backend, limits: Limits, claim: Claim
+    router: APIRouter, service: AnyService, limits: Limits, claim: Claim
 ) -> None:
-    """Add what tells of, lists, puts and removes what a service has."""
-
-    @router.get("")
-    def status() -> JSON:
-        """Say what the service makes, how much it holds, or why it can't answer."""
-        return dict(backend.status())
+    """Add what lists, puts and removes what a service has."""
 
     @router.get("/images")
     def held(
@@ -91,7 +98,7 @@ def _add_changes(
     ) -> HeldImages:
         """List the ids of the images that this service has, in order."""
         known = None if after is None else ImageId(after)
-        ids = backend.ids(after=known, limit=limit)
+        ids = required(service, HoldsImages).ids(after=known, limit=limit)
         return HeldImages(image_ids=ids, after=ids[-1] if len(ids) == limit else None)
 
     @router.put(
@@ -102,10 +109,10 @@ def _add_changes(
     )
     def put(image_id: ImageIdPath, image: ImageData) -> None:
         """Add an image to this service alone, or replace it."""
-        file = ImageFile(image, limits=limits)
-        extracted = backend.extract(file)
-        claim(backend.name, ImageId(image_id))
-        backend.put({ImageId(image_id): extracted})
+        holder = required(service, HoldsImages)
+        (extracted,) = holder.extract([ImageFile(image, limits=limits)])
+        claim(service.name, ImageId(image_id))
+        holder.put({ImageId(image_id): extracted})
 
     @router.delete(
         "/images/{image_id}",
@@ -114,64 +121,85 @@ def _add_changes(
     )
     def delete(image_id: ImageIdPath) -> None:
         """Remove an image from this service alone."""
-        if not backend.remove([ImageId(image_id)]):
-            raise NotFoundError(f"{backend.name} has no image {image_id}")
+        if not required(service, HoldsImages).remove([ImageId(image_id)]):
+            raise NotFoundError(f"{service.name} has no image {image_id}")
 
 
-def _add_searches(router: APIRouter, backend: Backend, limits: Limits) -> None:
-    """Add the searches, by id, by image, and by words where a service reads them."""
+def _add_similar(
+    router: APIRouter, service: AnyService, searches: SearchesImages
+) -> None:
+    """Add the search by id."""
 
     @router.get("/images/{image_id}/similar", responses=problems(HTTPStatus.NOT_FOUND))
     def similar(
         image_id: ImageIdPath,
-        told: Annotated[Told, Depends(asked(backend.options))],
-        k: KQuery = None,
-        radius: RadiusQuery = None,
+        request: Annotated[SearchRequest, Depends(asked(searches.options))],
     ) -> SearchAnswer:
         """Find images like a known one, which itself is left out."""
-        exactly_one(k, radius)
-        answer = backend.search_by_id(
-            ImageId(image_id), SearchRequest(k=k, radius=radius, options=told)
-        )
-        return _nearest(answer)
+        found = required(service, SearchesImages).search_by_id
+        return _nearest(found(ImageId(image_id), request))
+
+
+def _add_search(router: APIRouter, service: AnyService, limits: Limits) -> None:
+    """Add the search by image, by words, or by either."""
+    searches, reads = service.ability(SearchesImages), service.ability(SearchesText)
+    options = SearchOptions if searches is None else searches.options
+    request_of = Depends(asked(options, form=True))
 
     def search(
-        image: ImageData,
-        depth: Annotated[Depth, Depends()],
-        told: Annotated[Told, Depends(asked(backend.options, form=True))],
+        image: ImageData, request: Annotated[SearchRequest, request_of]
     ) -> SearchAnswer:
         """Find images like the one sent: the nearest k, or all within a radius."""
         file = ImageFile(image, limits=limits)
-        answer = backend.search(
-            file, SearchRequest(k=depth.k, radius=depth.radius, options=told)
-        )
-        return _nearest(answer)
+        return _nearest(required(service, SearchesImages).search(file, request))
+
+    def search_text(
+        text: AllWords, request: Annotated[SearchRequest, request_of]
+    ) -> SearchAnswer:
+        """Find the images that words describe."""
+        return _nearest(required(service, SearchesText).search_text(text, request))
 
     def search_either_way(
-        depth: Annotated[Depth, Depends()],
-        told: Annotated[Told, Depends(asked(backend.options, form=True))],
+        request: Annotated[SearchRequest, request_of],
         image: ImageDataIfAny,
         text: Words = None,
     ) -> SearchAnswer:
         """Find images like the one sent, or those that words describe."""
         if text is not None and image is None:
-            answer = backend.search_text(
-                text, SearchRequest(k=depth.k, radius=depth.radius, options=told)
-            )
-            return _nearest(answer)
+            return search_text(text, request)
         if image is None or text is not None:
             raise BadParameterError("give exactly one of image and text")
-        return search(image, depth, told)
+        return search(image, request)
 
-    asks = ("image", "text") if backend.reads_words else ("image",)
+    takes: Sequence[str] = ("image", "text")
+    answers: Callable[..., SearchAnswer] = search_either_way
+    if reads is None:
+        takes, answers = ("image",), search
+    elif searches is None:
+        takes, answers = ("text",), search_text
     router.add_api_route(
         "/search",
-        search_either_way if backend.reads_words else search,
+        answers,
         methods=["POST"],
         responses=problems(HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
-        dependencies=[only_fields(*asks, "k", "radius", *backend.options.model_fields)],
+        dependencies=[only_fields(*takes, "k", "radius", *options.model_fields)],
         name="search",
     )
+
+
+def _add_annotate(router: APIRouter, service: AnyService, limits: Limits) -> None:
+    """Add what a service says about an image."""
+
+    @router.post(
+        "/annotate",
+        responses=problems(HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+        dependencies=[only_fields("image")],
+    )
+    def annotate(image: ImageData) -> AnnotationAnswer:
+        """Say something about the image sent; nothing of it is kept."""
+        file = ImageFile(image, limits=limits)
+        (said,) = required(service, Annotates).annotate([file])
+        return annotation_answer(said)
 
 
 def _nearest(answer: Answer) -> SearchAnswer:

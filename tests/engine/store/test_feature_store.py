@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambience.core.errors import CorruptDataError, NotFoundError, SpecMismatchError
+from ambience.core.errors import CorruptDataError, SpecMismatchError
 from ambience.core.features import Feature, FeatureSpec, ImageId, Metric
 from ambience.engine.embedded.store import FeatureStore, layout
 
@@ -39,17 +39,16 @@ def store(path: Path) -> Iterator[FeatureStore]:
 
 def test_what_was_put_is_got(store: FeatureStore) -> None:
     store.put({ImageId(7): feature(3, rows=2, quality=0.4)})
-    got = store.get(ImageId(7))
+    got = store.get([ImageId(7)])[ImageId(7)]
     np.testing.assert_array_equal(got.rows, feature(3, rows=2).rows)
     assert got.quality == pytest.approx(0.4, abs=1 / 255)
-    assert 7 in store
-    assert 8 not in store
-    assert "7" not in store
 
 
-def test_an_unknown_image_is_an_error(store: FeatureStore) -> None:
-    with pytest.raises(NotFoundError, match="image 7"):
-        store.get(ImageId(7))
+def test_absent_images_are_left_out(store: FeatureStore) -> None:
+    put(store, i1=1, i2=2, i3=3)
+    store.remove([ImageId(2)])
+    got = store.get([ImageId(i) for i in (3, 9, 2, 1)])
+    assert {i: feature.rows[0, 0] for i, feature in got.items()} == {3: 3, 1: 1}
 
 
 def test_everything_is_there_after_a_restart(path: Path) -> None:
@@ -128,7 +127,7 @@ def test_the_map_grows_while_others_read(path: Path) -> None:
         def read() -> None:
             try:
                 while not stop.wait(0.001):
-                    assert store.get(ImageId(1)).rows[0, 0] == 1
+                    assert store.get([ImageId(1)])[ImageId(1)].rows[0, 0] == 1
             except BaseException as error:  # noqa: BLE001 -- shown below
                 errors.append(error)
 
@@ -160,10 +159,10 @@ def test_another_process_shares_the_store(store: FeatureStore, path: Path) -> No
         "store.close()\n"
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=True)
-    assert store.get(ImageId(299_999)).rows[0, 0] == 5
+    assert store.get([ImageId(299_999)])[ImageId(299_999)].rows[0, 0] == 5
     assert len(store) == 300_000
     put(store, i1=6)
-    assert store.get(ImageId(1)).rows[0, 0] == 6
+    assert store.get([ImageId(1)])[ImageId(1)].rows[0, 0] == 6
 
 
 @given(st.integers(0, 2**53 - 1))

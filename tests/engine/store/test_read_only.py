@@ -23,7 +23,10 @@ def test_it_is_read_and_stays_as_it_is(path: Path) -> None:
     before = path.read_bytes()
     with FeatureStore(path, SPEC, readonly=True) as store:
         assert (store.ids(), len(store), store.last_seq()) == ([7, 8], 2, 2)
-        assert store.get(ImageId(8)).rows.tolist() == feature(4).rows.tolist()
+        assert (
+            store.get([ImageId(8)])[ImageId(8)].rows.tolist()
+            == feature(4).rows.tolist()
+        )
         assert [batch.ids for batch in store.changes(0)] == [[7, 8]]
         for change in (
             lambda: store.put({ImageId(9): feature(1)}),

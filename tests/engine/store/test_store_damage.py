@@ -13,7 +13,7 @@ import lmdb
 import numpy as np
 import pytest
 
-from ambience.core.errors import CorruptDataError, NotFoundError
+from ambience.core.errors import CorruptDataError
 from ambience.core.features import Feature, FeatureSpec, ImageId, Metric
 from ambience.engine.embedded.store import FeatureStore, layout, verification
 
@@ -35,10 +35,10 @@ spec = FeatureSpec(dim=136, dtype="uint8", metric=Metric.L2)
 for path in map(Path, sys.argv[1:]):
     try:
         with FeatureStore(path, spec) as store:
-            damaged = [i for part in store.read_all() for i in part.damaged]
+            damaged = [i for part in store.readings() for i in part.damaged]
             list(store.changes(0))
             for image_id in store.ids():
-                image_id in store
+                store.get([image_id])
             store.remove(store.ids())
         print(f"{len(damaged)} damaged", flush=True)
     except CorruptDataError as error:
@@ -175,7 +175,7 @@ def test_a_store_is_walked_while_others_write(path: Path) -> None:
                 before = store.last_seq()
                 for _ in range(30):
                     store.verify()
-                    assert not any(part.damaged for part in store.read_all())
+                    assert not any(part.damaged for part in store.readings())
                 assert store.last_seq() > before
         finally:
             busy.kill()
@@ -188,20 +188,18 @@ def test_changed_bytes_of_a_feature_are_noticed(
         store.put({ImageId(i): feature(i, rows=1) for i in (1, 2, 3)})
     flip(path, bytes([2]) * SPEC.dim, at=50)
     with FeatureStore(path, SPEC) as store:
-        (reading,) = store.read_all()
+        (reading,) = store.readings()
         assert (reading.ids, reading.damaged) == ([1, 2, 3], [2])
-        assert 2 not in store
-        with pytest.raises(NotFoundError, match="image 2"):
-            store.get(ImageId(2))
+        assert list(store.get([ImageId(i) for i in (1, 2, 3)])) == [1, 3]
         (changes,) = store.changes(0)
         assert (changes.ids, changes.row_ids.tolist()) == ([1, 2, 3], [1, 3])
         assert "that of image 2: run `ambience check --repair`" in caplog.text
         store.put({ImageId(2): feature(7, rows=1)})
-        (reading,) = store.read_all()
+        (reading,) = store.readings()
         assert reading.damaged == []
         (changes,) = store.changes(0)
         assert changes.ids == [1, 3, 2]
-        assert store.get(ImageId(2)).rows[0, 0] == 7
+        assert store.get([ImageId(2)])[ImageId(2)].rows[0, 0] == 7
 
 
 def test_a_feature_with_a_damaged_number_is_replaced_without_a_trace(
@@ -217,7 +215,7 @@ def test_a_feature_with_a_damaged_number_is_replaced_without_a_trace(
         (changes,) = store.changes(0)
         assert changes.ids == [4, 6, 5]
         assert len(store) == 3
-        assert not any(part.damaged for part in store.read_all())
+        assert not any(part.damaged for part in store.readings())
 
 
 def test_features_from_before_there_were_checksums_are_read(path: Path) -> None:
@@ -230,9 +228,9 @@ def test_features_from_before_there_were_checksums_are_read(path: Path) -> None:
                 value = feature(i, rows=2).rows.tobytes() + old.pack(102, i)
                 txn.put(layout.key(i), value, db=db)
     with FeatureStore(path, SPEC) as store:
-        assert store.get(ImageId(1)).rows[1, 0] == 1
-        assert store.get(ImageId(1)).quality == pytest.approx(0.4)
-        (reading,) = store.read_all()
+        assert store.get([ImageId(1)])[ImageId(1)].rows[1, 0] == 1
+        assert store.get([ImageId(1)])[ImageId(1)].quality == pytest.approx(0.4)
+        (reading,) = store.readings()
         assert (reading.damaged, reading.without_checksum) == ([], 2)
         owners, rows = store.rows_of([ImageId(i) for i in (1, 2, 3)])
         assert owners.tolist() == [1, 1, 2, 2, 3, 3]
@@ -241,12 +239,12 @@ def test_features_from_before_there_were_checksums_are_read(path: Path) -> None:
         (changes,) = store.changes(0)
         assert changes.ids == [1, 3, 2]
         store.add_checksums(store.ids())
-        (reading,) = store.read_all()
+        (reading,) = store.readings()
         assert (reading.damaged, reading.without_checksum) == ([], 0)
-        assert store.get(ImageId(1)).quality == pytest.approx(0.4)
+        assert store.get([ImageId(1)])[ImageId(1)].quality == pytest.approx(0.4)
     flip(path, feature(1, rows=2).rows.tobytes(), at=10)
     with FeatureStore(path, SPEC) as store:
-        (reading,) = store.read_all()
+        (reading,) = store.readings()
         assert reading.damaged == [1]
 
 

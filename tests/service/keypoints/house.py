@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ambience import registry
 from ambience.core.features import Image, ImageId
 from ambience.core.matches import Answer
-from ambience.service import SearchRequest
-from ambience.service.keypoints import MultiVectorService
+from ambience.service import SearchRequest, ServiceSpec
+from ambience.service.keypoints import KeypointService
 from tests.drawing import drawn_image
 
 SIZE = (48, 64)
@@ -42,18 +42,19 @@ def mirrored(seed: int) -> Image:
 
 
 @contextmanager
-def opened(data: Path, **settings: object) -> Iterator[MultiVectorService]:
+def opened(data: Path, **settings: object) -> Iterator[KeypointService]:
     # However busy the machine is, unless a test is about that.
     checked = SERVICE.check({"time_budget_s": 600, **settings})
+    assert isinstance(SERVICE, ServiceSpec)
     service = SERVICE.open(checked, data)
-    assert isinstance(service, MultiVectorService)
+    assert isinstance(service, KeypointService)
     try:
         yield service
     finally:
         service.close()
 
 
-def add(service: MultiVectorService, seeds: Iterable[int]) -> None:
+def add(service: KeypointService, seeds: Iterable[int]) -> None:
     service.add({ImageId(seed): image(seed) for seed in seeds})
 
 
@@ -61,5 +62,5 @@ def ids(answer: Answer) -> list[int]:
     return [match.image_id for match in answer.matches]
 
 
-def nearest(service: MultiVectorService, query: Image) -> int:
+def nearest(service: KeypointService, query: Image) -> int:
     return service.search(query, SearchRequest(k=1)).matches[0].image_id

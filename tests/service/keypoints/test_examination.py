@@ -5,12 +5,12 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from ambience.core.features import ImageId
-from ambience.core.keypoints import Keypoints
+from ambience.core.features import Feature, ImageId
+from ambience.core.keypoints import Keypoints, pack
 from ambience.core.orientation import Orientation
-from ambience.engine.embedded.descriptors.votes import Candidate
 from ambience.service.keypoints import Placement
 from ambience.service.keypoints.examination import _AT_LEAST, _PATIENCE, Examination
+from ambience.service.keypoints.votes import Candidate
 
 FAR = 1_000.0  # seconds: no time is short
 QUERY_WIDTH = 100
@@ -62,7 +62,11 @@ def examined(verifier: Told, gone: Iterable[int] = ()) -> Examination:
     return Examination(
         verifier,
         {name: keypoints(number) for number, name in enumerate(versions)},
-        lambda image_id: None if image_id in absent else keypoints(image_id),
+        lambda ids: {
+            image_id: Feature(pack(keypoints(image_id)))
+            for image_id in ids
+            if image_id not in absent
+        },
     )
 
 

@@ -13,7 +13,8 @@ from ambience.core.features import Image, ImageId
 from ambience.core.geometry import mapped
 from ambience.core.keypoints import unpack
 from ambience.service import SearchRequest
-from ambience.service.keypoints import MultiVectorService
+from ambience.service.keypoints import KeypointService
+from tests.engine.embedded_parts import collection_of, store_of
 from tests.service.keypoints.house import (
     BLANK,
     COUNT,
@@ -30,7 +31,7 @@ from tests.service.keypoints.house import (
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MultiVectorService]:
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeypointService]:
     """A service that tests only search."""
     with opened(tmp_path_factory.mktemp("data")) as service:
         add(service, IDS)
@@ -38,7 +39,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MultiVectorServ
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[MultiVectorService]:
+def service(tmp_path: Path) -> Iterator[KeypointService]:
     with opened(tmp_path) as service:
         add(service, range(4))
         yield service
@@ -46,7 +47,7 @@ def service(tmp_path: Path) -> Iterator[MultiVectorService]:
 
 @pytest.mark.parametrize("query_of", [image, crop, mirrored])
 def test_an_image_a_part_and_its_mirror_image_find_it(
-    filled: MultiVectorService, query_of: Callable[[int], Image]
+    filled: KeypointService, query_of: Callable[[int], Image]
 ) -> None:
     for seed in (0, COUNT - 1):
         match = filled.search(query_of(seed), SearchRequest(k=3)).matches[0]
@@ -55,7 +56,7 @@ def test_an_image_a_part_and_its_mirror_image_find_it(
         assert match.details["mirrored"] == (query_of is mirrored)
 
 
-def test_a_match_says_where_it_is(filled: MultiVectorService) -> None:
+def test_a_match_says_where_it_is(filled: KeypointService) -> None:
     (match, *_) = filled.search(crop(3), SearchRequest(k=1)).matches
     told = match.details
     assert told["query_overlap"] == pytest.approx(1, abs=0.02)
@@ -66,7 +67,7 @@ def test_a_match_says_where_it_is(filled: MultiVectorService) -> None:
     assert json.loads(json.dumps(told)) == told
 
 
-def test_points_are_answered_on_demand(filled: MultiVectorService) -> None:
+def test_points_are_answered_on_demand(filled: KeypointService) -> None:
     (match, *_) = filled.search(
         crop(3), SearchRequest(k=1, options={"points": True})
     ).matches
@@ -79,7 +80,7 @@ def test_points_are_answered_on_demand(filled: MultiVectorService) -> None:
 
 
 def test_matches_are_nearest_first_and_no_more_than_asked(
-    filled: MultiVectorService,
+    filled: KeypointService,
 ) -> None:
     everything = filled.search(crop(1), SearchRequest(radius=1))
     distances = [match.distance for match in everything.matches]
@@ -90,7 +91,7 @@ def test_matches_are_nearest_first_and_no_more_than_asked(
     assert filled.search(crop(1), SearchRequest(k=1)).matches == everything.matches[:1]
 
 
-def test_a_search_by_id_leaves_the_image_out(service: MultiVectorService) -> None:
+def test_a_search_by_id_leaves_the_image_out(service: KeypointService) -> None:
     assert ids(service.search_by_id(ImageId(1), SearchRequest(radius=0.5))) == []
     service.add({ImageId(11): crop(1), ImageId(12): mirrored(1)})
     assert sorted(ids(service.search_by_id(ImageId(1), SearchRequest(radius=0.5)))) == [
@@ -104,14 +105,14 @@ def test_a_search_by_id_leaves_the_image_out(service: MultiVectorService) -> Non
         service.search_by_id(ImageId(99), SearchRequest(k=1))
 
 
-def test_adding_again_replaces(service: MultiVectorService) -> None:
+def test_adding_again_replaces(service: KeypointService) -> None:
     service.add({ImageId(1): image(50)})
     assert service.status().count == 4
     assert nearest(service, crop(50)) == 1
     assert ids(service.search(image(1), SearchRequest(radius=0.5))) == []
 
 
-def test_what_is_removed_is_not_found(service: MultiVectorService) -> None:
+def test_what_is_removed_is_not_found(service: KeypointService) -> None:
     assert service.remove([ImageId(2), ImageId(99)]) == [2]
     assert service.status().count == 3
     assert ids(service.search(image(2), SearchRequest(radius=0.5))) == []
@@ -121,31 +122,33 @@ def test_what_is_removed_is_not_found(service: MultiVectorService) -> None:
     assert service.remove([ImageId(2)]) == []
 
 
-def test_equal_images_are_all_found(service: MultiVectorService) -> None:
+def test_equal_images_are_all_found(service: KeypointService) -> None:
     service.add({ImageId(30): image(3), ImageId(20): image(3)})
     assert ids(service.search(image(3), SearchRequest(radius=0.5))) == [3, 20, 30]
 
 
-def test_changes_of_another_process_are_seen(service: MultiVectorService) -> None:
+def test_changes_of_another_process_are_seen(service: KeypointService) -> None:
     # LMDB refuses two handles in one process, so the other one writes to ours.
     (feature,) = service.extractor.extract([image(70)])
-    service.store.put({ImageId(70): feature})
+    store = store_of(service)
+    store.put({ImageId(70): feature})
     assert service.status().lag == 1
     assert nearest(service, crop(70)) == 70
     assert service.status().lag == 0
-    service.store.remove([ImageId(70)])
+    store.remove([ImageId(70)])
     assert ids(service.search(crop(70), SearchRequest(radius=0.5))) == []
 
 
-def test_the_status_counts_images_and_keypoints(service: MultiVectorService) -> None:
-    rows = sum(len(unpack(service.store.get(i).rows)) for i in IDS[:4])
+def test_the_status_counts_images_and_keypoints(service: KeypointService) -> None:
+    stored = collection_of(service).get(IDS[:4])
+    rows = sum(len(unpack(feature.rows)) for feature in stored.values())
     status = service.status()
     assert (status.count, status.rows, status.lag) == (4, rows, 0)
     assert status.index == "exact"
     assert status.spec["model"] == "rootsift"
 
 
-def test_a_blank_image_is_stored_and_never_found(service: MultiVectorService) -> None:
+def test_a_blank_image_is_stored_and_never_found(service: KeypointService) -> None:
     before = service.status().rows
     service.add({ImageId(100): BLANK, ImageId(1): BLANK})
     assert service.status().count == 5
@@ -170,7 +173,7 @@ def test_an_empty_service_finds_nothing(tmp_path: Path) -> None:
         assert not service.train()
 
 
-def test_votes_are_answered_without_proof(filled: MultiVectorService) -> None:
+def test_votes_are_answered_without_proof(filled: KeypointService) -> None:
     answer = filled.search(mirrored(4), SearchRequest(k=5, options={"verify": "false"}))
     assert len(answer.matches) == 5
     assert len(set(ids(answer))) == 5
@@ -188,7 +191,7 @@ def test_votes_are_answered_without_proof(filled: MultiVectorService) -> None:
     assert far.matches == (first,)
 
 
-def test_only_so_many_candidates_are_looked_at(service: MultiVectorService) -> None:
+def test_only_so_many_candidates_are_looked_at(service: KeypointService) -> None:
     service.add({ImageId(10 + n): image(3) for n in range(4)})
     every = service.search(image(3), SearchRequest(radius=0.5))
     assert len(every.matches) == 5
@@ -232,7 +235,7 @@ def test_a_search_out_of_time_answers_what_it_has(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_threads_change_nothing(
-    tmp_path: Path, filled: MultiVectorService, threads: int
+    tmp_path: Path, filled: KeypointService, threads: int
 ) -> None:
     with opened(tmp_path, threads=threads) as service:
         add(service, IDS)
@@ -253,7 +256,7 @@ def test_threads_change_nothing(
     ],
 )
 def test_wrong_options_are_named(
-    filled: MultiVectorService, options: dict[str, Any], named: str
+    filled: KeypointService, options: dict[str, Any], named: str
 ) -> None:
     with pytest.raises(BadParameterError, match=named):
         filled.search(image(0), SearchRequest(k=1, options=options))
@@ -269,5 +272,5 @@ def test_wrong_settings_are_refused(tmp_path: Path, settings: dict[str, Any]) ->
         pass
 
 
-def test_sizes_are_those_of_the_images(filled: MultiVectorService) -> None:
-    assert unpack(filled.store.get(ImageId(0)).rows).size == SIZE
+def test_sizes_are_those_of_the_images(filled: KeypointService) -> None:
+    assert unpack(collection_of(filled).get([ImageId(0)])[ImageId(0)].rows).size == SIZE

@@ -11,13 +11,14 @@ import pytest
 from ambience.core.features import ImageId
 from ambience.core.matches import Match
 from ambience.engine.embedded.descriptors import descriptor_index as descriptors_module
+from ambience.engine.embedded.descriptors import training as training_module
 from ambience.engine.embedded.descriptors.quantizer import (
     Quantizer,
     TrainingStoppedError,
 )
 from ambience.service import SearchRequest
-from ambience.service.keypoints import MultiVectorService
-from ambience.service.keypoints import training as training_module
+from ambience.service.keypoints import KeypointService
+from tests.engine.embedded_parts import forget_changes, trainer_of
 from tests.service.keypoints.house import (
     BLANK,
     COUNT,
@@ -35,21 +36,21 @@ QUERIES = [crop(0), mirrored(4)]
 FEW = 1_500  # descriptors: four of these images have fewer, nine have more
 
 
-def answers(service: MultiVectorService) -> list[tuple[Match, ...]]:
+def answers(service: KeypointService) -> list[tuple[Match, ...]]:
     """Return what is surely found: weak candidates depend on how votes are counted."""
     return [
         service.search(query, SearchRequest(radius=0.5)).matches for query in QUERIES
     ]
 
 
-def wait_for_training(service: MultiVectorService) -> None:
-    thread = service._trainer._thread  # noqa: SLF001 -- to wait for it
+def wait_for_training(service: KeypointService) -> None:
+    thread = trainer_of(service)._thread  # noqa: SLF001 -- to wait for it
     if thread is not None:
         thread.join()
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[MultiVectorService]:
+def service(tmp_path: Path) -> Iterator[KeypointService]:
     with opened(tmp_path) as service:
         add(service, IDS)
         yield service
@@ -71,7 +72,7 @@ def reopened(folder: Path, *, seeds: list[ImageId] = IDS) -> Iterator[None]:
 
 
 def test_a_trained_index_finds_what_the_exact_one_does(
-    service: MultiVectorService,
+    service: KeypointService,
 ) -> None:
     exact = answers(service)
     assert [found[0].image_id for found in exact] == [0, 4]
@@ -83,7 +84,7 @@ def test_a_trained_index_finds_what_the_exact_one_does(
     assert answers(service) == exact
 
 
-def test_training_again_changes_no_answer(service: MultiVectorService) -> None:
+def test_training_again_changes_no_answer(service: KeypointService) -> None:
     assert service.train()
     before, kind = answers(service), service.status().index
     assert service.train()
@@ -91,7 +92,7 @@ def test_training_again_changes_no_answer(service: MultiVectorService) -> None:
     assert service.status().index == kind
 
 
-def test_a_trained_index_follows_changes(service: MultiVectorService) -> None:
+def test_a_trained_index_follows_changes(service: KeypointService) -> None:
     assert service.train()
     rows = service.status().rows
     service.add({ImageId(50): image(50), ImageId(3): image(51), ImageId(5): BLANK})
@@ -104,7 +105,7 @@ def test_a_trained_index_follows_changes(service: MultiVectorService) -> None:
     assert nearest(service, crop(7)) == 7
 
 
-def test_nprobe_is_how_far_a_search_looks(service: MultiVectorService) -> None:
+def test_nprobe_is_how_far_a_search_looks(service: KeypointService) -> None:
     assert service.train()
     near, far, everywhere = (
         service.search(
@@ -117,7 +118,7 @@ def test_nprobe_is_how_far_a_search_looks(service: MultiVectorService) -> None:
     assert far == everywhere  # there are no more lists
 
 
-def test_a_rebuilt_index_answers_as_before(service: MultiVectorService) -> None:
+def test_a_rebuilt_index_answers_as_before(service: KeypointService) -> None:
     before = answers(service)
     service.rebuild()
     assert answers(service) == before
@@ -158,8 +159,7 @@ def test_what_came_after_the_snapshot_is_replayed(
         service.add({ImageId(1): image(50), ImageId(60): image(60)})
         service.remove([ImageId(3)])
         rows = service.status().rows
-        following = service._following  # noqa: SLF001 -- as if it was killed now
-        following._saved_seq = following._seq  # noqa: SLF001
+        forget_changes(service)
     with opened(tmp_path) as service:
         assert service.status().rows == rows
         assert service.status().index.startswith("IVF" if trained else "exact")
@@ -187,9 +187,9 @@ def test_an_index_is_trained_by_itself_once_it_is_large(tmp_path: Path) -> None:
         wait_for_training(service)
         assert service.status().index.startswith("IVF")
         assert [nearest(service, crop(seed)) for seed in (1, 8)] == [1, 8]
-        first = service._trainer._thread  # noqa: SLF001
+        first = trainer_of(service)._thread  # noqa: SLF001
         add(service, [20])
-        assert service._trainer._thread is first  # noqa: SLF001 -- not four times yet
+        assert trainer_of(service)._thread is first  # noqa: SLF001 -- not four times yet
 
 
 @pytest.mark.usefixtures("due_early")
@@ -243,14 +243,14 @@ def test_closing_gives_up_a_training(
             assert began.wait(60)
             assert service.status().index == "exact, training"
             assert nearest(service, crop(6)) == 6
-        assert not service._trainer.active  # noqa: SLF001
+        assert not trainer_of(service).active
     with opened(tmp_path) as service:
         wait_for_training(service)
         assert service.status().index.startswith("IVF")
         assert nearest(service, crop(6)) == 6
 
 
-def test_nobody_notices_that_an_index_is_trained(service: MultiVectorService) -> None:
+def test_nobody_notices_that_an_index_is_trained(service: KeypointService) -> None:
     failures: list[BaseException] = []
     kinds: set[str] = set()
 

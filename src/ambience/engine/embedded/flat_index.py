@@ -3,26 +3,27 @@
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ambience.core.features import FeatureSpec, ImageId, Rows
-from ambience.engine.embedded.changes import ByReplacing
-from ambience.engine.embedded.distances import distances
-from ambience.engine.embedded.index import Neighbor
-from ambience.engine.embedded.neighbors import nearest_images
-from ambience.engine.embedded.row_buffer import GrowingRows, View
+from ambience.engine.collection import Neighbor
+from ambience.engine.embedded.row_buffer import RowBuffer
+from ambience.engine.neighbors import compared, nearest_images
 
 
-class FlatIndex(ByReplacing):
-    """Compares a query with every row, for every metric."""
+class FlatIndex:
+    """Compares a query with every row, by any metric.
+
+    Args:
+        spec: Of its rows.
+    """
 
     def __init__(self, spec: FeatureSpec) -> None:
-        super().__init__(spec)
+        self._spec = spec
         self._lock = Lock()  # one change at a time; searches need none
-        self._rows = GrowingRows(spec)
+        self._rows = RowBuffer(spec)
         self._view = self._rows.view()
 
     def __len__(self) -> int:
@@ -39,20 +40,23 @@ class FlatIndex(ByReplacing):
                 self._rows.compact()
             self._view = self._rows.view()
 
-    def search(self, rows: Rows, *, k: int) -> list[Neighbor]:
+    def nearest(self, rows: Rows, *, k: int) -> list[Neighbor]:
         """Return the ``k`` nearest images."""
         view = self._view
-        raw, versions = self._distances(rows, view)
-        ids = np.tile(view.ids, len(rows))
-        return nearest_images(ids, raw, versions, k=k, scale=self._spec.scale)
+        found = compared(self._spec, rows, view.ids, view.rows)
+        return nearest_images(*found, k=k, scale=self._spec.scale)
 
     def within(self, rows: Rows, *, radius: float) -> list[Neighbor]:
         """Return every image at most ``radius`` away."""
-        view = self._view
-        raw, versions = self._distances(rows, view)
-        near = raw / self._spec.scale <= radius
-        ids = np.tile(view.ids, len(rows))[near]
-        return nearest_images(ids, raw[near], versions[near], scale=self._spec.scale)
+        view, scale = self._view, self._spec.scale
+        ids, raw, versions = compared(self._spec, rows, view.ids, view.rows)
+        near = raw / scale <= radius
+        return nearest_images(ids[near], raw[near], versions[near], scale=scale)
+
+    def image_ids(self) -> NDArray[np.int64]:
+        """Return which images can be found, sorted, each once."""
+        ids = np.unique(self._view.ids)
+        return ids[ids >= 0]
 
     def living(self) -> tuple[list[ImageId], Rows]:
         """Return what can be found: an id for each row, and the rows."""
@@ -69,11 +73,3 @@ class FlatIndex(ByReplacing):
         with self._lock:
             self._rows.load(folder)
             self._view = self._rows.view()
-
-    def _distances(
-        self, queries: Rows, view: View
-    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        metric = self._spec.metric
-        raw = [distances(metric, query, view.rows) for query in queries]
-        versions = np.repeat(np.arange(len(queries), dtype=np.int64), len(view.ids))
-        return np.concatenate([np.empty(0, dtype=np.int64), *raw]), versions

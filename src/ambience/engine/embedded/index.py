@@ -1,30 +1,15 @@
-"""Indexes: where the rows nearest to a query are found. A rebuildable cache."""
+"""What an index of the embedded engine can do. Every index is a rebuildable cache."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from ambience.core.features import ImageId, Rows
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbor:
-    """One image near a query.
-
-    Attributes:
-        image_id: The image.
-        distance: Of its nearest row, in the unit of the spec (divided by its scale).
-        version: Which of the query's rows was that near; the first, on a tie.
-    """
-
-    image_id: ImageId
-    distance: float
-    version: int
+from ambience.engine.collection import Neighbor, Turned
 
 
 class Index(Protocol):
-    """What can be made from the store's changes, written to disk and read again.
+    """An index that is made from the store's changes, saved, and loaded again.
 
     Any number of threads may call anything at once. A search sees every change that
     had returned before it began.
@@ -32,6 +17,11 @@ class Index(Protocol):
 
     def __len__(self) -> int:
         """Return how many rows can be found."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """What people are told about it, in a word or two."""
         ...
 
     def replace(
@@ -42,18 +32,21 @@ class Index(Protocol):
         Args:
             gone: Images of which every row is removed; an unknown id is no error.
             ids: Whose row each of ``rows`` is, ``n`` of them; the rows of an image
-                stand together.
+                stand together. Nothing else is replaced: an image that may be there
+                already belongs in ``gone``, too.
             rows: Shape ``(n, dim)``, the dtype of the spec.
+
+        Raises:
+            BadInputError: When the rows have another shape or dtype.
         """
         ...
 
     def save(self, folder: Path) -> None:
         """Write the index into an existing folder, without blocking searches.
 
-        The image written may be fuzzy: a change that comes during the save may be in
-        it or not. That does no harm, as the reader replays every change after the
-        sequence number recorded *before* the save began, as remove and add, and these
-        may be repeated.
+        A change that comes during the save may be in what is written, or not. That
+        does no harm: whoever reads it replays every change after the sequence number
+        that was recorded *before* the save began, and a change may be replayed twice.
         """
         ...
 
@@ -67,35 +60,24 @@ class Index(Protocol):
 
 
 class VectorIndex(Index, Protocol):
-    """Finds the nearest rows."""
+    """An index that finds the nearest rows; see `ambience.engine.Collection`."""
 
-    def add(self, ids: Sequence[ImageId], rows: Rows) -> None:
-        """Add one row for each id; several for an image where its id stands repeatedly.
-
-        Nothing is replaced: remove an id before adding it anew.
-
-        Args:
-            ids: Image ids, ``n`` of them.
-            rows: Shape ``(n, dim)``, the dtype of the spec.
-        """
-        ...
-
-    def remove(self, ids: Sequence[ImageId]) -> None:
-        """Remove every row of these images; an unknown id is no error."""
-        ...
-
-    def search(self, rows: Rows, *, k: int) -> list[Neighbor]:
-        """Return the ``k`` nearest images, fewer where there are fewer.
-
-        Args:
-            rows: One query in ``q`` versions, shape ``(q, dim)``.
-            k: At least 1.
-
-        Returns:
-            Each image once, sorted by ``(distance, image_id)``.
-        """
+    def nearest(self, rows: Rows, *, k: int) -> list[Neighbor]:
+        """Return the ``k`` nearest images, by ``(distance, image_id)``."""
         ...
 
     def within(self, rows: Rows, *, radius: float) -> list[Neighbor]:
-        """Return every image at most ``radius`` away, sorted as `search` does."""
+        """Return every image at most ``radius`` away, sorted as `nearest` does."""
+        ...
+
+    def groups(
+        self, *, radius: float, turned: Turned | None = None, threads: int = 1
+    ) -> list[list[ImageId]]:
+        """Return the groups of images that chains of near ones connect.
+
+        Args:
+            radius: How far apart neighbors in a chain may be.
+            turned: To compare rows with turned versions of others, too.
+            threads: At work at once.
+        """
         ...

@@ -23,20 +23,20 @@ _SNAPSHOT_SHARE = 0.05
 
 IndexT = TypeVar("IndexT", bound=Index)
 Wanted = Callable[[Changes], NDArray[np.bool_]]
-"""Tells which of the rows that changed belong in the index, shape ``(n,)``."""
+"""Tells which of the changed rows belong in the index, shape ``(n,)``."""
 
 
-class Following(Generic[IndexT]):
-    """An index that reads every change from the store: our own, and other processes'.
+class IndexFollower(Generic[IndexT]):
+    """An index that reads every change from the store, those of other processes too.
 
     Args:
         name: Of the service.
         store: The truth.
         index: Empty; it becomes what the newest snapshot holds.
         snapshots: Where snapshots of the index are.
+        wanted: Which rows are searched.
         fresh: Returns the index to fill from the store when there is no snapshot;
             ``None``: the same.
-        wanted: Which rows are searched.
     """
 
     def __init__(  # noqa: PLR0913 -- its parts, each passed in by name
@@ -95,14 +95,14 @@ class Following(Generic[IndexT]):
     ) -> bool:
         """Fill a fresh index from the store and use it from then on.
 
-        Searches go on with the old one meanwhile, and changes go into it.
+        Meanwhile, searches go on with the old one, and it still follows changes.
 
         Args:
             index: Empty.
             stop: Asked now and then whether to leave everything as it was.
 
         Returns:
-            Whether it was not stopped.
+            Whether the fresh index is in use: not if it was stopped.
         """
         # The long part holds up nobody; what changed during it comes with the lock.
         seq = self._replay(index, since=0, stop=stop)
@@ -146,7 +146,7 @@ class Following(Generic[IndexT]):
         self, index: IndexT, *, since: int, stop: Callable[[], bool] = lambda: False
     ) -> int:
         """Apply what the store holds after ``since``; return how far that went."""
-        # An empty index has nothing to replace, until images change meanwhile.
+        # An empty index has nothing to replace, until images change in the meantime.
         new_until = 0 if len(index) else self.store.last_seq()
         for changes in self.store.changes(since):
             wanted = self._wanted(changes)

@@ -1,4 +1,4 @@
-"""Rows with their image ids, growing at the end, read without a lock."""
+"""Rows with their image ids, appended at the end and read without a lock."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,11 +36,11 @@ class View:
         np.save(folder / "ids.npy", self.ids, allow_pickle=False)
 
 
-class GrowingRows:
+class RowBuffer:
     """Appends rows and marks removed ones.
 
-    One thread may change it at a time; any number may use views meanwhile, which
-    stay valid, whatever happens to the rows they were taken from.
+    One thread may change it at a time. Any number may use views meanwhile; a view stays
+    valid whatever happens to the rows it was taken from.
     """
 
     def __init__(self, spec: FeatureSpec) -> None:
@@ -102,7 +102,7 @@ class GrowingRows:
         return self._dead > max(_MIN_DEAD, _DEAD_SHARE * self._count)
 
     def compact(self) -> None:
-        """Leave removed rows out, in new arrays; the others keep their order."""
+        """Drop removed rows, in new arrays; the others keep their order."""
         ids = self._ids[: self._count]
         living = ids >= 0
         self._rows, self._ids = self._rows[: self._count][living], ids[living]

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import shutil
 import time
 import uuid
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ambience.core.durable import force_to_disk
 from ambience.core.features import FeatureSpec
 from ambience.engine.embedded.index import Index
 
@@ -85,7 +85,7 @@ class Snapshots:
             files = {}
             for file in sorted(draft.iterdir()):
                 files[file.name] = _checksum(file)
-                _sync(file)
+                force_to_disk(file)
             meta = {
                 "format": _FORMAT,
                 "seq": seq,
@@ -94,9 +94,9 @@ class Snapshots:
                 "files": files,
             }
             _write_meta(draft, meta)
-            _sync(draft)
+            force_to_disk(draft)
             path = draft.rename(self._folder / f"{seq:020d}-{name}")
-            _sync(self._folder)
+            force_to_disk(self._folder)
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
@@ -147,7 +147,7 @@ def _write_meta(folder: Path, meta: dict[str, Any]) -> None:
     path = folder / _META
     signed = {"meta": meta, "crc32": zlib.crc32(text.encode())}
     path.write_text(json.dumps(signed, indent=1, sort_keys=True), encoding="utf-8")
-    _sync(path)
+    force_to_disk(path)
 
 
 def _read_meta(folder: Path) -> dict[str, Any]:
@@ -173,14 +173,3 @@ def _checksum(path: Path) -> dict[str, int]:
             crc = zlib.crc32(chunk, crc)
             size += len(chunk)
     return {"bytes": size, "crc32": crc}
-
-
-def _sync(path: Path) -> None:
-    """Force a file, or the names in a folder, to the disk."""
-    if path.is_dir() and os.name != "posix":
-        return  # elsewhere a folder can't be opened
-    number = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

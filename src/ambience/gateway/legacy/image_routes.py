@@ -41,11 +41,13 @@ from ambience.gateway.legacy.service_routes import (
     features_of,
     holds,
     reason_of,
+    retrieval,
 )
 from ambience.imaging import ImageFile
 from ambience.ingest import Arrival
 from ambience.library.resources import Resources
-from ambience.service.backend import Backend
+from ambience.service import AnyService, required
+from ambience.service.capabilities import HoldsImages, SearchesImages
 from ambience.web.schemas import JSON
 
 _SHOWN = 20  # images in each list of a reverse search
@@ -109,9 +111,11 @@ class _Routes:
     def __init__(self, parts: Resources, names: FileNames) -> None:
         self._parts = parts
         self._names = names
-        self._backends = sorted(
-            parts.backends,
-            key=lambda b: _ORDER.index(b.name) if b.name in _ORDER else len(_ORDER),
+        self._services = sorted(
+            retrieval(parts.services),
+            key=lambda one: (
+                _ORDER.index(one.name) if one.name in _ORDER else len(_ORDER)
+            ),
         )
 
     async def calculate(self, request: Request) -> Response:
@@ -154,24 +158,25 @@ class _Routes:
         self, file: ImageFile, names: tuple[str, ...]
     ) -> dict[str, list[JSON]]:
         """Return what each of some services finds, all asked at once."""
-        there = {b.name: b for b in self._backends}
+        there = {b.name: b for b in self._services}
         asked = [there[name] for name in names if name in there]
         found = await asyncio.gather(
-            *(run_in_threadpool(self._said, backend, file) for backend in asked)
+            *(run_in_threadpool(self._said, service, file) for service in asked)
         )
         return {b.name: one for b, one in zip(asked, found, strict=True)}
 
-    def _said(self, backend: Backend, file: ImageFile) -> list[JSON]:
+    def _said(self, service: AnyService, file: ImageFile) -> list[JSON]:
         """Return what a service finds; nothing, if it is out of order."""
         try:
+            searching = required(service, SearchesImages)
             found = matched(
-                backend.name,
-                backend.options,
-                Wanted.told(_ASKED[backend.name]),
-                partial(backend.search, file),
+                service.name,
+                searching.options,
+                Wanted.told(_ASKED[service.name]),
+                partial(searching.search, file),
             )
         except AmbienceError as error:
-            _log.info("%s finds nothing: %s", backend.name, error)
+            _log.info("%s finds nothing: %s", service.name, error)
             return []
         return self._names.put_on(found)
 
@@ -181,9 +186,9 @@ class _Routes:
         """Return what became of an image in each service."""
         base = str(request.base_url)
         said = []
-        for backend in self._backends:
-            reason = reasons.get(backend.name)
-            url = f"{base}{verb}_{features_of(backend.name)}"
+        for service in self._services:
+            reason = reasons.get(service.name)
+            url = f"{base}{verb}_{features_of(service.name)}"
             if reason is None:
                 said.append({"status": "fulfilled", "value": "", "url": url})
             else:
@@ -199,7 +204,7 @@ class _Routes:
             return self._put(image_id, file)
         except AmbienceError as error:
             _log.info("image %d is not added: %s", image_id, error)
-            return {b.name: _refused(b, "calculate") for b in parts.backends}
+            return {b.name: _refused(b, "calculate") for b in self._services}
 
     def _put(self, image_id: ImageId, file: ImageFile) -> dict[str, "_Reason"]:
         parts = self._parts
@@ -211,34 +216,35 @@ class _Routes:
             away = parts.writer.put([arrival])
             return {name: {"reason": why} for name, why in away.items()}
         if known and known[0].sha256 != file.sha256:
-            return {b.name: _EXISTS for b in parts.backends}
-        for backend in parts.backends:  # the rest of an image that is partly there
-            if backend.name not in reasons:
+            return {b.name: _EXISTS for b in self._services}
+        for service in self._services:  # the rest of an image that is partly there
+            if service.name not in reasons:
                 try:
-                    parts.writer.claim(backend.name, image_id)
-                    backend.put({image_id: backend.extract(file)})
+                    parts.writer.claim(service.name, image_id)
+                    holding = required(service, HoldsImages)
+                    holding.put({image_id: holding.extract([file])[0]})
                 except (StoredDataError, UnavailableError) as error:
-                    reasons[backend.name] = {"reason": str(error)}
+                    reasons[service.name] = {"reason": str(error)}
         return reasons
 
     def _not_addable(self, image_id: ImageId) -> Iterator[tuple[str, "_Reason"]]:
         """Yield the services that an image can't be added to, and why."""
-        for backend in self._backends:
+        for service in self._services:
             try:
-                if holds(backend, image_id):
-                    yield backend.name, _EXISTS
+                if holds(service, image_id):
+                    yield service.name, _EXISTS
             except (StoredDataError, UnavailableError) as error:
-                yield backend.name, {"reason": str(error)}
+                yield service.name, {"reason": str(error)}
 
     def _removed(self, image_id: ImageId) -> dict[str, "_Reason"]:
         """Remove an image; return by service why it was not removed."""
         reasons: dict[str, _Reason] = {}
-        for backend in self._backends:
+        for service in self._services:
             try:
-                if not holds(backend, image_id) and by_matches(backend.options):
-                    reasons[backend.name] = _refused(backend, "delete")
+                if not holds(service, image_id) and _counts(service):
+                    reasons[service.name] = _refused(service, "delete")
             except (StoredDataError, UnavailableError) as error:
-                reasons[backend.name] = {"reason": str(error)}
+                reasons[service.name] = {"reason": str(error)}
         try:
             self._parts.writer.delete(image_id)
         except NotFoundError:
@@ -250,8 +256,12 @@ _Reason = Mapping[str, Any]
 _EXISTS: _Reason = {"reason": _FAILED, "data": TAKEN}
 
 
-def _refused(backend: Backend, verb: str) -> _Reason:
-    return {"reason": _FAILED, "data": {"detail": reason_of(backend.name, verb)}}
+def _counts(service: AnyService) -> bool:
+    return by_matches(required(service, SearchesImages).options)
+
+
+def _refused(service: AnyService, verb: str) -> _Reason:
+    return {"reason": _FAILED, "data": {"detail": reason_of(service.name, verb)}}
 
 
 def _cut(fields: Mapping[str, str]) -> dict[str, str]:

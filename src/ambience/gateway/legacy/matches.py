@@ -9,9 +9,9 @@ from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
 from ambience.core.options import SearchOptions
 from ambience.gateway.legacy.requests import number, whole
-from ambience.service import SearchRequest
-from ambience.service.keypoints import MultiVectorOptions
-from ambience.web.schemas import JSON, MAX_K
+from ambience.service import MAX_K, SearchRequest
+from ambience.service.keypoints import KeypointOptions
+from ambience.web.schemas import JSON
 
 Search = Callable[[SearchRequest], Answer]
 
@@ -73,7 +73,7 @@ class Wanted:
 
 def by_matches(options: type[SearchOptions]) -> bool:
     """Tell by a service's options whether it compares keypoints, and counts them."""
-    return issubclass(options, MultiVectorOptions)
+    return issubclass(options, KeypointOptions)
 
 
 def matched(

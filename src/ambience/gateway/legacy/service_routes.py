@@ -36,7 +36,8 @@ from ambience.gateway.legacy.schemas import (
     LegacySearchByText,
 )
 from ambience.imaging import ImageFile, Limits
-from ambience.service.backend import Backend
+from ambience.service import AnyService, required
+from ambience.service.capabilities import HoldsImages, SearchesImages, SearchesText
 from ambience.web.service_routes import Claim
 
 TAKEN = "Image with the same id is already in the db"  # as its clients know it
@@ -51,7 +52,7 @@ _log = logging.getLogger(__name__)
 
 
 def legacy_service_routes(
-    backends: Sequence[Backend],
+    services: Sequence[AnyService],
     *,
     limits: Limits,
     names: FileNames,
@@ -61,7 +62,7 @@ def legacy_service_routes(
     """Return the original's routes of services.
 
     Args:
-        backends: The services.
+        services: The services; those that keep no images to search have none.
         limits: What images may cost.
         names: How images are called.
         claim: See `Claim`; nobody gives out ids where services run alone.
@@ -69,8 +70,17 @@ def legacy_service_routes(
     """
     return [
         route
-        for backend in backends
-        for route in _Routes(backend, limits, names, claim, at_gateway).all()
+        for service in retrieval(services)
+        for route in _Routes(service, limits, names, claim, at_gateway).all()
+    ]
+
+
+def retrieval(services: Sequence[AnyService]) -> list[AnyService]:
+    """Return the services that are as the original's: they keep images, and search."""
+    return [
+        service
+        for service in services
+        if service.ability(HoldsImages) and service.ability(SearchesImages)
     ]
 
 
@@ -100,13 +110,13 @@ class _Routes:
 
     def __init__(
         self,
-        backend: Backend,
+        service: AnyService,
         limits: Limits,
         names: FileNames,
         claim: Claim,
         at_gateway: bool,  # noqa: FBT001 -- named where it comes from
     ) -> None:
-        self._backend = backend
+        self._service = service
         self._limits = limits
         self._names = names
         self._claim = claim
@@ -114,9 +124,17 @@ class _Routes:
         # Of several with one id at once, one is taken; others needn't wait.
         self._adding = [threading.Lock() for _ in range(_LOCKS)]
 
+    @property
+    def _searching(self) -> SearchesImages:
+        return required(self._service, SearchesImages)
+
+    @property
+    def _holding(self) -> HoldsImages:
+        return required(self._service, HoldsImages)
+
     def all(self) -> list[LegacyRoute]:
         """Return them."""
-        name = self._backend.name
+        name = self._service.name
         features = features_of(name)
         similar = f"/{_SEARCHED_AS.get(name, name)}_get_similar_images_by"
         routes = [
@@ -149,7 +167,7 @@ class _Routes:
                 "Find images like a known one, which comes first where distances count",
             ),
         ]
-        if self._backend.reads_words:
+        if self._service.ability(SearchesText) is not None:
             routes.append(
                 LegacyRoute(
                     f"{similar}_text",
@@ -168,16 +186,16 @@ class _Routes:
                 image_id = image_id_in(fields)
                 return await self._answer(
                     partial(self._add, image_id, data),
-                    reason_of(self._backend.name, "calculate"),
+                    reason_of(self._service.name, "calculate"),
                 )
         except MissingError as error:
             if error.kind:  # it took any text, and failed at what is no number
-                return failed(reason_of(self._backend.name, "calculate"))
+                return failed(reason_of(self._service.name, "calculate"))
             return error.of_service()
 
     async def delete(self, request: Request) -> Response:
         """Remove an image."""
-        sentence = reason_of(self._backend.name, "delete")
+        sentence = reason_of(self._service.name, "delete")
         try:
             fields = await fields_of(request)
             name = fields.get("file_name") or None
@@ -190,11 +208,11 @@ class _Routes:
 
     async def by_image(self, request: Request, *, sentence: str) -> Response:
         """Find images like the one sent."""
-        sentence += _BY_IMAGE.get(self._backend.name, "")
+        sentence += _BY_IMAGE.get(self._service.name, "")
         try:
             async with form_of(request) as (fields, data):
                 file = ImageFile(data, limits=self._limits)
-                search = partial(self._backend.search, file)
+                search = partial(self._searching.search, file)
                 return await self._answer(
                     partial(self._found, fields, search), f"Error in {sentence}"
                 )
@@ -203,13 +221,13 @@ class _Routes:
 
     async def by_id(self, request: Request, *, sentence: str) -> Response:
         """Find images like a known one."""
-        sentence += _BY_ID.get(self._backend.name, "")
+        sentence += _BY_ID.get(self._service.name, "")
         try:
             fields = await fields_of(request)
             image_id = image_id_in(fields)
         except MissingError as error:
             return error.of_service()
-        search = partial(self._backend.search_by_id, image_id)
+        search = partial(self._searching.search_by_id, image_id)
         return await self._answer(
             partial(self._found, fields, search, image_id), f"Error in {sentence}"
         )
@@ -221,7 +239,7 @@ class _Routes:
             text = text_in(fields)
         except MissingError as error:
             return error.of_service()
-        search = partial(self._backend.search_text, text)
+        search = partial(required(self._service, SearchesText).search_text, text)
         return await self._answer(
             partial(self._found, fields, search), f"Error in {sentence}"
         )
@@ -240,13 +258,11 @@ class _Routes:
     def _found(
         self, fields: Mapping[str, Any], search: Search, known: ImageId | None = None
     ) -> Response:
-        backend = self._backend
+        name, options = self._service.name, self._searching.options
         try:
-            found = matched(
-                backend.name, backend.options, Wanted.told(fields), search, known=known
-            )
+            found = matched(name, options, Wanted.told(fields), search, known=known)
         except NotFoundError:
-            if not by_matches(backend.options):
+            if not by_matches(options):
                 raise
             found = []
         return as_json(self._names.put_on(found))
@@ -254,23 +270,23 @@ class _Routes:
     def _add(self, image_id: ImageId, data: bytes) -> Response:
         file = ImageFile(data, limits=self._limits)
         with self._adding[image_id % _LOCKS]:
-            if holds(self._backend, image_id):
+            if holds(self._service, image_id):
                 status = HTTPStatus.INTERNAL_SERVER_ERROR
                 return PlainTextResponse(TAKEN, status)
-            extracted = self._backend.extract(file)
-            self._claim(self._backend.name, image_id)
-            self._backend.put({image_id: extracted})
+            (extracted,) = self._holding.extract([file])
+            self._claim(self._service.name, image_id)
+            self._holding.put({image_id: extracted})
         return Response()
 
     def _remove(self, image_id: ImageId | None, name: object) -> Response:
         try:
             if image_id is None:
                 image_id = self._names.image_id(str(name))
-            known = self._backend.remove([image_id])
+            known = self._holding.remove([image_id])
         except NotFoundError:
             known = []
-        if not known and by_matches(self._backend.options):
-            return failed(reason_of(self._backend.name, "delete"))
+        if not known and by_matches(self._searching.options):
+            return failed(reason_of(self._service.name, "delete"))
         return Response()
 
 
@@ -286,7 +302,7 @@ def unreachable(error: UnavailableError) -> Response:
     return JSONResponse(said, status)
 
 
-def holds(backend: Backend, image_id: ImageId) -> bool:
+def holds(service: AnyService, image_id: ImageId) -> bool:
     """Tell whether a service has an image."""
     before = ImageId(image_id - 1) if image_id else None
-    return backend.ids(after=before, limit=1) == [image_id]
+    return required(service, HoldsImages).ids(after=before, limit=1) == [image_id]

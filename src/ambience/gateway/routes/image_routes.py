@@ -21,6 +21,7 @@ from ambience.gateway.routes.schemas import (
 from ambience.imaging import ImageFile
 from ambience.ingest import Arrival
 from ambience.library.resources import Resources
+from ambience.service.capabilities import HoldsImages
 from ambience.web.addresses import API
 from ambience.web.forms import FormRoute, only_fields
 from ambience.web.openapi import problems
@@ -86,8 +87,9 @@ def image_routes(parts: Resources) -> APIRouter:
         return PutAnswer(
             image_id=image_id,
             services={
-                backend.name: unavailable.get(backend.name, "stored")
-                for backend in parts.backends
+                service.name: unavailable.get(service.name, "stored")
+                for service in parts.services
+                if service.ability(HoldsImages) is not None
             },
         )
 

@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ambience.catalog import ImageRecord
 from ambience.core.matches import FusedMatch
-from ambience.fusion import summary
 from ambience.search.reverse_search import ReverseSearch
-from ambience.web.schemas import JSON, SearchAnswer, search_answer
+from ambience.web.schemas import JSON
+from ambience.web.wire import SearchAnswer, search_answer
 
 _EXAMPLE: JSON = {
     "matches": [
@@ -124,7 +124,7 @@ def claim_answer(match: FusedMatch) -> Claim:
         image_id=match.image_id,
         score=match.score,
         relation=match.relation,
-        summary=summary(match),
+        summary=match.summary,
         evidence={name: dict(found) for name, found in match.evidence.items()},
     )
 

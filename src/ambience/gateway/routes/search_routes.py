@@ -15,10 +15,11 @@ from ambience.gateway.routes.schemas import ReverseSearchAnswer, reverse_search_
 from ambience.imaging import ImageFile
 from ambience.library.resources import Resources
 from ambience.search.questions import ById, ByImage, ByWords, Query
+from ambience.service import MAX_K
 from ambience.web.addresses import API
 from ambience.web.forms import FormRoute, only_fields
 from ambience.web.openapi import problems
-from ambience.web.schemas import MAX_K, ImageUpload, Words
+from ambience.web.schemas import ImageUpload, Words
 from ambience.web.uploads import read
 
 _K = 20

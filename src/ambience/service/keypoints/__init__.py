@@ -1,14 +1,17 @@
-"""A retrieval service with many vectors an image: votes find it, geometry proves it."""
+"""A service with many vectors an image: votes find it, geometry proves it."""
 
-from ambience.service.keypoints.keypoint_service import MultiVectorService, many_vectors
-from ambience.service.keypoints.options import MultiVectorOptions, MultiVectorSettings
+from ambience.service.keypoints.keypoint_options import (
+    KeypointOptions,
+    KeypointSettings,
+)
+from ambience.service.keypoints.keypoint_service import KeypointService, many_keypoints
 from ambience.service.keypoints.placement import Placement, Verifier
 
 __all__ = [
-    "MultiVectorOptions",
-    "MultiVectorService",
-    "MultiVectorSettings",
+    "KeypointOptions",
+    "KeypointService",
+    "KeypointSettings",
     "Placement",
     "Verifier",
-    "many_vectors",
+    "many_keypoints",
 ]

@@ -5,16 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ambience.core.features import ImageId
-from ambience.core.keypoints import Keypoints
+from ambience.core.features import Feature, ImageId
+from ambience.core.keypoints import Keypoints, unpack
 from ambience.core.matches import Match
 from ambience.core.orientation import Orientation
-from ambience.engine.embedded.descriptors.votes import Candidate
 from ambience.service.keypoints.placement import Placement, Verifier
+from ambience.service.keypoints.votes import Candidate
 
 _PATIENCE = 24
-"""Candidates in a row that are none, after which a search ends: votes order them well,
-and of what a query shows, even small insets come sooner."""
+"""Candidates in a row that don't match, after which a search ends: votes order them
+well, and even small insets of what a query shows come sooner."""
 
 _SURE = 0.5  # a lower confidence is no claim: a right one may follow, with fewer votes
 
@@ -28,19 +28,19 @@ class Examination:
     Args:
         verifier: Compares keypoints.
         query: The keypoints of the query, in each version that is searched with.
-        keypoints_of: Reads those of an image; ``None`` if it is no longer there.
+        features_of: Reads the features of images; one that is gone is left out.
     """
 
     def __init__(
         self,
         verifier: Verifier[Any],
         query: Mapping[Orientation, Keypoints],
-        keypoints_of: Callable[[ImageId], Keypoints | None],
+        features_of: Callable[[Sequence[ImageId]], Mapping[ImageId, Feature]],
     ) -> None:
         self._verifier = verifier
         self._query = list(query.items())
         self._prepared = [verifier.prepared(own) for own in query.values()]
-        self._keypoints_of = keypoints_of
+        self._features_of = features_of
         self._found: dict[ImageId, Placement] = {}
 
     def look_at(
@@ -56,11 +56,11 @@ class Examination:
         Args:
             candidates: Most votes first.
             time_s: After so many seconds it ends, but for the first `_AT_LEAST`.
-            enough: Sure matches with which to end; ``None``: no end.
+            enough: How many sure matches are enough; ``None``: no number is.
             threads: How many are looked at at once.
 
         Returns:
-            Why some were left out, empty if they could not matter.
+            Why some were left out; empty if they could not have mattered.
         """
         end = time.monotonic() + time_s
         in_vain = 0
@@ -74,8 +74,10 @@ class Examination:
                     left = len(candidates) - start
                     return f"the time was up with {left} candidates left to look at"
                 some = candidates[start : start + threads]
+                stored = self._features_of([one.image_id for one in some])
+                features = [stored.get(one.image_id) for one in some]
                 for candidate, placement in zip(
-                    some, pool.map(self._placed, some), strict=True
+                    some, pool.map(self._placed, some, features), strict=True
                 ):
                     in_vain = 0 if placement else in_vain + 1
                     if placement is not None:
@@ -97,11 +99,12 @@ class Examination:
         """Return how many images match more likely than not."""
         return sum(found.confidence >= _SURE for found in self._found.values())
 
-    def _placed(self, candidate: Candidate) -> Placement | None:
-        keypoints = self._keypoints_of(candidate.image_id)
-        if keypoints is None:
+    def _placed(
+        self, candidate: Candidate, feature: Feature | None
+    ) -> Placement | None:
+        if feature is None:
             return None
-        image = self._verifier.prepared(keypoints)
+        image = self._verifier.prepared(unpack(feature.rows))
         placement = self._verifier.placed(self._prepared[candidate.version], image)
         orientation, query = self._query[candidate.version]
         if placement is not None and orientation.mirrors:

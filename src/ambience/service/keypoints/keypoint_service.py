@@ -1,27 +1,30 @@
 """Adds, removes and finds images by what is in them, and shows where they fit."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ambience.core.errors import NotFoundError
 from ambience.core.features import Extractor, ImageId, Query, Rows
-from ambience.core.keypoints import Keypoints, unpack, without_frames
+from ambience.core.keypoints import unpack, without_frames
 from ambience.core.matches import Answer, Match
 from ambience.core.orientation import Orientation
-from ambience.engine.embedded.descriptors.descriptor_index import DescriptorIndex
-from ambience.engine.embedded.descriptors.quantizer import Quantizer
-from ambience.engine.embedded.descriptors.votes import UNLIKE_SHARE, Candidate
-from ambience.engine.embedded.index_follower import Following
-from ambience.engine.embedded.snapshots import Snapshots
-from ambience.engine.embedded.store import FeatureStore
+from ambience.engine import DescriptorCollection
 from ambience.service.declaration import Parts
 from ambience.service.keypoints.examination import Examination
-from ambience.service.keypoints.options import MultiVectorOptions, MultiVectorSettings
+from ambience.service.keypoints.keypoint_options import (
+    KeypointOptions,
+    KeypointSettings,
+)
 from ambience.service.keypoints.placement import Verifier
-from ambience.service.keypoints.training import Trainer, first_index
+from ambience.service.keypoints.votes import (
+    NEIGHBORS,
+    UNLIKE_SHARE,
+    Ballots,
+    Candidate,
+    candidates,
+)
 from ambience.service.search_request import SearchRequest
 from ambience.service.service import Service
 
@@ -30,83 +33,43 @@ _VOTING = 800  # keypoints of a query that look for images; all of them prove ma
 _NOTHING = "there is too little in the image to compare: it is blank, or nearly so"
 
 
-class MultiVectorService(Service[DescriptorIndex]):
+class KeypointService(Service[DescriptorCollection]):
     """Many vectors an image: votes say which images to look at, geometry which match.
 
-    A distance is 1 minus the confidence of a match. The index compares everything with
-    everything while a library is small; a larger one is trained, by itself and in the
-    background, whenever it has become four times as large as at the last time.
+    A distance is 1 minus the confidence of a match.
 
     Args:
         name: Of the service.
         extractor: Makes the keypoints, as rows of `ambience.core.keypoints`.
-        store: Keeps them.
-        snapshots: Where snapshots of the index are.
+        collection: Keeps them.
         verifier: Tells where two images show the same.
         settings: How long and how far a search may go.
     """
 
-    options = MultiVectorOptions
+    options = KeypointOptions
 
-    def __init__(  # noqa: PLR0913 -- its parts, each passed in by name
+    def __init__(
         self,
         *,
         name: str,
         extractor: Extractor,
-        store: FeatureStore,
-        snapshots: Snapshots,
+        collection: DescriptorCollection,
         verifier: Verifier[Any],
-        settings: MultiVectorSettings,
+        settings: KeypointSettings,
     ) -> None:
-        threads = settings.threads or os.cpu_count() or 1
-
-        def make_index(quantizer: Quantizer | None = None) -> DescriptorIndex:
-            unlike = UNLIKE_SHARE * store.spec.scale
-            return DescriptorIndex(quantizer, unlike=unlike, threads=threads)
-
-        following = Following(
-            name,
-            store,
-            make_index(),
-            snapshots=snapshots,
-            wanted=lambda changes: without_frames(changes.rows),
-            fresh=lambda: first_index(store, make_index),
-        )
-        super().__init__(name, extractor, following)
+        super().__init__(name, extractor, collection)
         self._verifier = verifier
         self._settings = settings
-        self._threads = threads
-        self._make_index = make_index
-        self._trainer = Trainer(name, following, make_index)
-        self._trainer.train_if_due()
-
-    def close(self) -> None:
-        """Give up training, write a snapshot if anything changed, release the files."""
-        self._trainer.close()
-        super().close()
-
-    def rebuild(self) -> None:
-        """Fill the index anew from the store, trained as it was."""
-        self._following.rebuild(self._make_index(self._following.index.quantizer))
 
     def train(self) -> bool:
-        """Train the index with what there is now; return whether there was anything."""
-        self._following.catch_up()
-        return self._trainer.train()
-
-    def _kind(self) -> str:
-        kind = self._following.index.kind
-        return f"{kind}, training" if self._trainer.active else kind
-
-    def _catch_up(self) -> None:
-        super()._catch_up()
-        self._trainer.train_if_due()
+        """Fit the index to what there is now; return whether there was anything."""
+        return self._collection.train()
 
     def _answer(
         self,
         query: Query,
         request: SearchRequest,
-        options: MultiVectorOptions,
+        options: KeypointOptions,
         without: ImageId | None = None,
     ) -> Answer:
         rows = np.ascontiguousarray(query.rows)
@@ -118,49 +81,57 @@ class MultiVectorService(Service[DescriptorIndex]):
         keypoints = {name: unpack(own) for name, own in versions.items()}
         if not any(map(len, keypoints.values())):
             return Answer(note=_NOTHING)
-        self._catch_up()
-        voting = [_thinned(own[without_frames(own)]) for own in versions.values()]
-        found = self._following.index.votes(
-            np.concatenate(voting),
-            np.repeat(np.arange(len(voting)), [len(own) for own in voting]),
-            count=options.max_candidates or self._settings.max_candidates,
-            nprobe=options.nprobe,
-            threads=self._threads,
-        )
-        candidates = [candidate for candidate in found if candidate.image_id != without]
+        found = self._candidates(versions, options)
+        chosen = [candidate for candidate in found if candidate.image_id != without]
         if not options.verify:
-            return request.answer(_by_votes(candidates, list(keypoints)))
-        closely = Examination(self._verifier, keypoints, self._keypoints_of)
+            return request.answer(_by_votes(chosen, list(keypoints)))
+        closely = Examination(self._verifier, keypoints, self._collection.get)
         note = closely.look_at(
-            candidates,
+            chosen,
             time_s=self._settings.time_budget_s,
             enough=request.k,
-            threads=self._threads,
+            threads=_threads(self._settings),
         )
         return request.answer(closely.matches(points=options.points), note)
 
-    def _keypoints_of(self, image_id: ImageId) -> Keypoints | None:
-        """Return what is stored of an image, ``None`` if it has just gone."""
-        try:
-            return unpack(self.store.get(image_id).rows)
-        except NotFoundError:
-            return None
+    def _candidates(
+        self, versions: Mapping[Orientation, Rows], options: KeypointOptions
+    ) -> list[Candidate]:
+        """Return the images that have most votes, the first of them most."""
+        voting = [_thinned(own[without_frames(own)]) for own in versions.values()]
+        rows = np.concatenate(voting)
+        numbers = np.repeat(np.arange(len(voting)), [len(own) for own in voting])
+        near = self._collection.nearest(rows, k=NEIGHBORS, nprobe=options.nprobe)
+        return candidates(
+            Ballots.of(rows, numbers, near),
+            count=options.max_candidates or self._settings.max_candidates,
+            unlike=UNLIKE_SHARE * self._collection.spec.scale,
+        )
 
 
-def many_vectors(verifier: Verifier[Any]) -> Callable[[Parts[Any]], MultiVectorService]:
-    """Return how a service with many vectors an image is assembled."""
+def many_keypoints(verifier: Verifier[Any]) -> Callable[[Parts[Any]], KeypointService]:
+    """Return how a service with many keypoints an image is assembled.
 
-    def assemble(parts: Parts[Any]) -> MultiVectorService:
-        return MultiVectorService(
+    Args:
+        verifier: Tells where two images show the same.
+    """
+
+    def assemble(parts: Parts[Any]) -> KeypointService:
+        return KeypointService(
             name=parts.name,
             extractor=parts.extractor,
-            store=parts.store,
-            snapshots=parts.snapshots,
+            collection=parts.engine.descriptors(
+                parts.name, parts.extractor.spec, threads=_threads(parts.settings)
+            ),
             verifier=verifier,
             settings=parts.settings,
         )
 
     return assemble
+
+
+def _threads(settings: KeypointSettings) -> int:
+    return settings.threads or os.cpu_count() or 1
 
 
 def _thinned(rows: Rows) -> Rows:

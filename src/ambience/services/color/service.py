@@ -1,9 +1,9 @@
 """The color room, declared."""
 
 from ambience.core.settings import ServiceSettings
-from ambience.engine.embedded.reranked.l1_index import L1Index
 from ambience.service import ServiceSpec, one_feature
 from ambience.service.vectors.vector_options import VectorOptions
+from ambience.services.color.evidence import EVIDENCE
 from ambience.services.color.extract import ColorExtractor
 
 
@@ -16,9 +16,8 @@ SERVICE = ServiceSpec(
     finds="images with a similar palette, whatever they show",
     port=33335,
     settings=ColorSettings,
+    evidence=lambda _: EVIDENCE,
     make_extractor=lambda *_: ColorExtractor(),
     options=VectorOptions,
-    assemble=one_feature(
-        lambda store: L1Index(store.spec, store.rows_of), background=True
-    ),
+    assemble=one_feature(background=True),
 )

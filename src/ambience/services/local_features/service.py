@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Literal
 
 from ambience.service import ServiceSpec
+from ambience.service.capabilities import RETRIEVAL, Trainable
 from ambience.service.keypoints import (
-    MultiVectorOptions,
-    MultiVectorSettings,
-    many_vectors,
+    KeypointOptions,
+    KeypointSettings,
+    many_keypoints,
 )
+from ambience.services.local_features.evidence import EVIDENCE
 from ambience.services.local_features.extract import (
     Describer,
     LocalFeaturesExtractor,
@@ -21,7 +23,7 @@ WEIGHTS = "hardnet8.onnx"
 """The file of the network, in the folder of models."""
 
 
-class LocalFeaturesSettings(MultiVectorSettings):
+class LocalFeaturesSettings(KeypointSettings):
     """``[services.local_features]``.
 
     Attributes:
@@ -54,7 +56,9 @@ SERVICE = ServiceSpec(
     finds="crops, parts, turned and mirrored copies, and where they fit",
     port=33333,
     settings=LocalFeaturesSettings,
-    options=MultiVectorOptions,
+    abilities=RETRIEVAL | {Trainable},
+    options=KeypointOptions,
+    evidence=lambda _: EVIDENCE,
     make_extractor=make_extractor,
-    assemble=many_vectors(GeometryVerifier()),
+    assemble=many_keypoints(GeometryVerifier()),
 )

@@ -1,9 +1,10 @@
 """The phash room, declared."""
 
 from ambience.core.settings import ServiceSettings
-from ambience.engine.embedded.hamming.hamming_index import HammingIndex
 from ambience.service import ServiceSpec, one_feature
+from ambience.service.capabilities import RETRIEVAL, Groups
 from ambience.service.vectors.vector_options import VectorOptions
+from ambience.services.phash.evidence import EVIDENCE
 from ambience.services.phash.extract import PHashExtractor
 
 
@@ -20,9 +21,9 @@ SERVICE = ServiceSpec(
     finds="the same picture after recompression, resizing, small edits and turning",
     port=33336,
     settings=PHashSettings,
+    abilities=RETRIEVAL | {Groups},
+    evidence=lambda _: EVIDENCE,
     make_extractor=lambda *_: PHashExtractor(),
     options=VectorOptions,
-    assemble=one_feature(
-        lambda store: HammingIndex(store.spec), min_quality=MIN_QUALITY
-    ),
+    assemble=one_feature(min_quality=MIN_QUALITY),
 )

@@ -1,4 +1,4 @@
-"""Which image each group of descriptors belongs to, in 16 bytes an image."""
+"""Keeps which image each group of descriptors belongs to, in 16 bytes an image."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,30 +7,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ambience.core.features import FeatureSpec, ImageId, Metric
-from ambience.engine.embedded.row_buffer import REMOVED, GrowingRows
+from ambience.engine.embedded.row_buffer import REMOVED, RowBuffer
 
 _SIZES = FeatureSpec(dim=1, dtype="int64", metric=Metric.L1)  # how many descriptors
 
 
-class Owners:
-    """Groups, numbered as they come: the descriptors of an image, added together.
+class DescriptorGroups:
+    """Groups of descriptors, numbered in the order they came: one for each image added.
 
-    An image that is removed and added again is another group, and the number of the
-    one before stays: so a number can be kept beside a descriptor for good. One thread
-    may change it while no other uses it.
+    An image that is removed and added again becomes a new group, and the old number is
+    not used again, so a descriptor can keep the number of its group for good. One
+    thread may change it while no other uses it.
     """
 
     def __init__(self) -> None:
-        self._groups = GrowingRows(_SIZES)
+        self._groups = RowBuffer(_SIZES)
         self._living = 0
 
     def __len__(self) -> int:
-        """Return how many descriptors belong to an image that is not removed."""
+        """Return how many descriptors belong to images that were not removed."""
         return self._living
 
     @property
     def count(self) -> int:
-        """How many groups there ever were; their numbers are below this."""
+        """How many groups there have ever been; their numbers are below this."""
         return len(self._groups.view().ids)
 
     def append(self, ids: Sequence[ImageId]) -> NDArray[np.int64]:
@@ -52,7 +52,7 @@ class Owners:
         return numbers
 
     def mark_removed(self, ids: Sequence[ImageId]) -> None:
-        """Let no descriptor belong to these images any more; unknown ids do no harm."""
+        """Take the descriptors of these images from them; unknown ids do no harm."""
         if self._groups.mark_removed(ids):
             view = self._groups.view()
             self._living = int(view.rows[view.ids >= 0].sum())
@@ -77,7 +77,7 @@ class Owners:
         self._groups.view().save(folder)
 
     @classmethod
-    def loaded(cls, folder: Path) -> "Owners":
+    def loaded(cls, folder: Path) -> "DescriptorGroups":
         """Return what `save` wrote.
 
         Raises:

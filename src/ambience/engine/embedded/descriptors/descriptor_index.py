@@ -1,4 +1,4 @@
-"""The index of local descriptors: many rows an image, searched by votes."""
+"""The index of local descriptors: many rows an image, each found by itself."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,17 +10,12 @@ from numpy.typing import NDArray
 
 from ambience.core.errors import BadInputError, CorruptDataError
 from ambience.core.features import ImageId, Rows
-from ambience.core.keypoints import ROW
+from ambience.core.keypoints import ROW, coarse_poses
 from ambience.core.rwlock import ReadWriteLock
-from ambience.engine.embedded.descriptors.descriptor_groups import Owners
+from ambience.engine.collection import DescriptorNeighbors
+from ambience.engine.embedded.descriptors.descriptor_groups import DescriptorGroups
 from ambience.engine.embedded.descriptors.faiss_inverted import FlatCodes, InvertedCodes
 from ambience.engine.embedded.descriptors.quantizer import Quantizer, name_of
-from ambience.engine.embedded.descriptors.votes import (
-    UNLIKE_SHARE,
-    Candidate,
-    Found,
-    candidates,
-)
 
 CODES_FILE = "codes.faiss"
 SIZES_FILE = "sizes.npy"
@@ -34,25 +29,24 @@ _MIN_DEAD = 1024  # fewer are never worth a sweep
 _AT_ONCE = 64  # lists swept while searches wait: 5 ms with 1,000 descriptors in each
 _COMPARED = 2_048  # lists times nprobe, as long as lists are few
 _MIN_NPROBE = 2  # even one finds every image of 10,000; two keep more of its votes
-_COARSE = 8  # bits dropped of the angle and the scale of a row, which keep 8
 _CHUNK = 4_096  # descriptors encoded at once: 2 MB of them
 _LABEL = 16  # bits of a label below the number of the group: scale and angle
+_SCALE_AT = 8  # bits of a label below the scale: the angle
 
 
 class DescriptorIndex:
-    """Local descriptors, of which each finds its nearest and votes for their image.
+    """Local descriptors; finds the nearest of each of a query's, and whose they are.
 
     Exact until it is made anew with a quantizer. The rows of an image are a group; a
     descriptor is kept under a label that holds the number of its group, its scale and
-    its angle. Searches share a lock that a change has alone only while codes are
-    appended or left out; encoding, the long part, comes before.
+    its angle. Searches share a lock. A change holds it alone only while it appends or
+    drops codes; encoding, the long part, comes before.
     """
 
     def __init__(
         self,
         quantizer: Quantizer | None = None,
         *,
-        unlike: float = UNLIKE_SHARE * 512,
         threads: int = 1,
     ) -> None:
         """Start empty.
@@ -60,15 +54,12 @@ class DescriptorIndex:
         Args:
             quantizer: Compresses descriptors to 16 bytes; ``None`` to keep them as
                 they are and compare all.
-            unlike: See `votes.candidates`; the default is for descriptors of length
-                512.
-            threads: How many share the encoding of many rows.
+            threads: How many share a search, or the encoding of many rows.
         """
-        self._unlike = unlike
         self._threads = threads
         self._changing = Lock()  # one change at a time
         self._lock = ReadWriteLock()  # what follows belongs together
-        self._owners = Owners()
+        self._groups = DescriptorGroups()
         self._codes: FlatCodes | InvertedCodes
         if quantizer is None:
             self._codes, self._trained = FlatCodes(), 0
@@ -77,7 +68,7 @@ class DescriptorIndex:
             self._trained = max(1, quantizer.count)
 
     def __len__(self) -> int:
-        return len(self._owners)
+        return len(self._groups)
 
     @property
     def kind(self) -> str:
@@ -117,74 +108,48 @@ class DescriptorIndex:
                 with self._lock.write():
                     self._codes = codes
             encoded = self._encoded(codes, packed["descriptor"])
-            below = (packed["scale"] >> _COARSE).astype(np.int64) << _COARSE
-            below |= packed["angle"] >> _COARSE
+            angles, scales = coarse_poses(rows)
+            below = scales << _SCALE_AT | angles
             with self._lock.write():
-                self._owners.mark_removed(gone)
+                self._groups.mark_removed(gone)
                 if len(ids):
-                    groups = self._owners.append(ids)
+                    groups = self._groups.append(ids)
                     codes.append(np.concatenate(encoded), groups << _LABEL | below)
                 if isinstance(codes, FlatCodes):
                     self._take_out(codes)
             if isinstance(codes, InvertedCodes):
                 self._sweep(codes)
 
-    def votes(  # noqa: PLR0913 -- the subject, and options by name
-        self,
-        rows: Rows,
-        versions: NDArray[np.int64],
-        *,
-        count: int,
-        nprobe: int | None = None,
-        neighbors: int = 10,
-        threads: int = 1,
-    ) -> list[Candidate]:
-        """Return the images with most votes that agree in turn and scale.
-
-        See `votes.candidates` for the rule.
+    def nearest(
+        self, rows: Rows, *, k: int, nprobe: int | None = None
+    ) -> DescriptorNeighbors:
+        """Return the nearest descriptors of each of a query's.
 
         Args:
-            rows: Keypoints of a query in one or several versions, without frames,
-                shape ``(q, 136)``.
-            versions: Which of them each row is of, from 0, shape ``(q,)``.
-            count: At most so many are returned.
-            nprobe: Lists that each row looks into, where there are any; `None` for 2,
-                and more where there are fewer than 1,024 lists.
-            neighbors: Of each row, at least 1. Ten of 4,000,000 are enough: with 30,
-                unrelated images gather more votes.
-            threads: How many share the work.
-
-        Returns:
-            Each image once a version, sorted by ``(-votes, image_id, version)``.
+            rows: Keypoints without frames, shape ``(q, 136)``.
+            k: For each, at least 1.
+            nprobe: Lists that each looks into, where there are any; `None` for 2, and
+                more where there are fewer than 1,024 lists.
 
         Raises:
             BadInputError: When the rows have another shape or dtype.
         """
         packed = _unpacked(rows)
-        versions = np.asarray(versions, dtype=np.int64)
-        if versions.shape != packed.shape:
-            raise BadInputError(f"{len(packed)} rows of {len(versions)} versions")
-        if not len(packed) or count < 1:
-            return []
         with self._lock.read():
-            if not len(self._codes):
-                return []
-            squares, labels = self._nearest(
-                packed["descriptor"], neighbors, nprobe, threads
-            )
+            if len(packed) and len(self._codes):
+                squares, labels = self._nearest(packed["descriptor"], k, nprobe)
+            else:
+                squares = np.full((len(packed), k), np.inf, dtype=np.float32)
+                labels = np.full((len(packed), k), -1, dtype=np.int64)
             # the shift keeps the sign of -1
-            owners = self._owners.of(labels >> _LABEL)
+            owners = self._groups.of(labels >> _LABEL)
         squares[labels < 0] = np.inf
-        angles = (packed["angle"] >> _COARSE).astype(np.uint8)
-        scales = (packed["scale"] >> _COARSE).astype(np.int64)
-        found = Found(
+        return DescriptorNeighbors(
             distances=np.sqrt(np.maximum(squares, 0), dtype=np.float64),
             owners=owners,
-            turns=labels.astype(np.uint8) - angles[:, None],
-            scalings=(labels >> _COARSE & 0xFF) - scales[:, None],
-            versions=versions,
+            angles=labels.astype(np.uint8),
+            scales=labels >> _SCALE_AT & 0xFF,
         )
-        return candidates(found, count=count, unlike=self._unlike)
 
     def save(self, folder: Path) -> None:
         """Write `CODES_FILE`, `SIZES_FILE`, ``rows.npy`` and ``ids.npy``.
@@ -198,30 +163,26 @@ class DescriptorIndex:
             draft.replace(file)  # these codes may be mapped from there
             sizes = np.array([self._trained, file.stat().st_size], dtype=np.int64)
             np.save(folder / SIZES_FILE, sizes, allow_pickle=False)
-            self._owners.save(folder)
+            self._groups.save(folder)
 
     def load(self, folder: Path) -> None:
         """Become what `save` wrote; codes stay in the file until the first change."""
-        owners = Owners.loaded(folder)
+        groups = DescriptorGroups.loaded(folder)
         trained = _trained(folder)
         reader = InvertedCodes if trained else FlatCodes
         codes = reader.read(folder / CODES_FILE)
-        if not _belong(codes, owners):
+        if not _belong(codes, groups):
             message = f"the index snapshot in {folder} has codes of unknown images"
             raise CorruptDataError(message)
         with self._changing, self._lock.write():
-            self._owners, self._codes = owners, codes
+            self._groups, self._codes = groups, codes
             self._trained = trained
 
     def _nearest(
-        self,
-        descriptors: NDArray[np.uint8],
-        neighbors: int,
-        nprobe: int | None,
-        threads: int,
+        self, descriptors: NDArray[np.uint8], k: int, nprobe: int | None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return what `Codes.nearest` does, by several threads."""
-        codes = self._codes
+        codes, threads = self._codes, self._threads
         if nprobe is None:
             lists = codes.lists if isinstance(codes, InvertedCodes) else 1
             nprobe = max(_MIN_NPROBE, _COMPARED // lists)
@@ -229,7 +190,7 @@ class DescriptorIndex:
         def nearest(
             part: NDArray[np.uint8],
         ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-            return codes.nearest(part, k=neighbors, nprobe=nprobe)
+            return codes.nearest(part, k=k, nprobe=nprobe)
 
         if threads == 1 or len(descriptors) < threads:
             return nearest(descriptors)
@@ -255,16 +216,16 @@ class DescriptorIndex:
 
     def _take_out(self, codes: FlatCodes) -> None:
         """Take removed descriptors out of an exact index: it finds no others less."""
-        if len(codes) > len(self._owners):
+        if len(codes) > len(self._groups):
             labels = codes.labels()
-            codes.remove(labels[self._owners.of(labels >> _LABEL) < 0])
+            codes.remove(labels[self._groups.of(labels >> _LABEL) < 0])
 
     def _sweep(self, codes: InvertedCodes) -> None:
         """Leave removed descriptors out, once they are many, some lists at a time."""
-        dead = len(codes) - len(self._owners)
+        dead = len(codes) - len(self._groups)
         if dead <= max(_MIN_DEAD, _DEAD_SHARE * len(codes)):
             return
-        living = self._owners.living()
+        living = self._groups.living()
         for start in range(0, codes.lists, _AT_ONCE):
             with self._lock.write():
                 for number in range(start, min(start + _AT_ONCE, codes.lists)):
@@ -302,14 +263,14 @@ def _trained(folder: Path) -> int:
     return int(sizes[0])
 
 
-def _belong(codes: FlatCodes | InvertedCodes, owners: Owners) -> bool:
+def _belong(codes: FlatCodes | InvertedCodes, groups: DescriptorGroups) -> bool:
     """Tell whether every label has its group, and no group more than its labels."""
     lists = (
         [codes.labels()]
         if isinstance(codes, FlatCodes)
         else map(codes.labels, range(codes.lists))
     )
-    last = owners.count << _LABEL
-    return len(codes) >= len(owners) and all(
+    last = groups.count << _LABEL
+    return len(codes) >= len(groups) and all(
         labels.min(initial=0) >= 0 and labels.max(initial=-1) < last for labels in lists
     )

@@ -10,17 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ambience.core.features import FeatureSpec, ImageId, Rows
-from ambience.engine.embedded.changes import ByReplacing
+from ambience.engine.collection import Neighbor, Turned
 from ambience.engine.embedded.faiss_kernels import nearest_hamming, within_hamming
-from ambience.engine.embedded.hamming.near_pairs import (
-    NearPairFinder,
-    NearPairs,
-    Turned,
-)
+from ambience.engine.embedded.hamming.near_pairs import NearPairFinder, NearPairs
 from ambience.engine.embedded.hamming.segment_tables import SegmentTables
-from ambience.engine.embedded.index import Neighbor
-from ambience.engine.embedded.neighbors import nearest_images
-from ambience.engine.embedded.row_buffer import GrowingRows, View
+from ambience.engine.embedded.row_buffer import RowBuffer, View
+from ambience.engine.neighbors import nearest_images
 
 TABLE_SHARE = 1 / 9
 """Of a row's bits: up to this radius (64 of 576) the tables find at least 0.999 of
@@ -47,10 +42,10 @@ class _State:
     tables: SegmentTables | None
 
 
-class HammingIndex(ByReplacing):
+class HammingIndex:
     """Rows of bits in ``uint8``, compared by the number of differing bits.
 
-    `search` is exact. `within` is exact past `TABLE_SHARE`; up to it, it finds at
+    `nearest` is exact. `within` is exact past `TABLE_SHARE`; up to it, it finds at
     least 0.999 of what is there, and everything below ``dim / 2`` bits.
 
     A search takes no lock: it works on what was published last. Tables are built anew
@@ -60,13 +55,18 @@ class HammingIndex(ByReplacing):
     """
 
     def __init__(self, spec: FeatureSpec) -> None:
-        super().__init__(spec)
+        self._spec = spec
         self._lock = Lock()  # one change at a time
-        self._rows = GrowingRows(spec)
+        self._rows = RowBuffer(spec)
         self._state = _State(self._rows.view(), None)
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    @property
+    def kind(self) -> str:
+        """``hamming``, however many rows there are."""
+        return "hamming"
 
     def replace(
         self, gone: Sequence[ImageId], ids: Sequence[ImageId], rows: Rows
@@ -85,7 +85,7 @@ class HammingIndex(ByReplacing):
             if tail > _MIN_TAIL + len(view.ids) // _TAIL_SHARE:
                 self._state = _State(view, SegmentTables(view.rows))
 
-    def search(self, rows: Rows, *, k: int) -> list[Neighbor]:
+    def nearest(self, rows: Rows, *, k: int) -> list[Neighbor]:
         """Return the ``k`` nearest images, exactly."""
         view = self._state.view
         count = len(view.ids)

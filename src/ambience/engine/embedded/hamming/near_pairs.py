@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ambience.core.connected import Components
 from ambience.core.features import Rows
+from ambience.engine.collection import Turned
 from ambience.engine.embedded.hamming.bit_samples import BitSamples, plan
-from ambience.engine.embedded.hamming.connected import Groups
-
-Turned = Callable[[Rows], Iterable[Rows]]
-"""Returns all given rows turned or mirrored in one way, then in the next."""
 
 _SMALL = 2_048  # rows: so few are compared all with all
 _BLOCK = 1 << 16  # pairs compared at once: 9 MB of rows
@@ -99,7 +97,7 @@ class NearPairFinder:
         Each is sorted, and they are sorted by their first. Takes less time and memory
         than `pairs`, as what is in one group already isn't compared again.
         """
-        groups = Groups(len(self._ids))
+        groups = Components(len(self._ids))
         for first, second, _ in self._batches(keep=groups.apart):
             groups.connect(first, second)
         return [self._ids[group] for group in groups.found()]

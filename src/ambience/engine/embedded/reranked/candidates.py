@@ -12,7 +12,7 @@ from ambience.core.errors import CorruptDataError
 from ambience.core.features import FeatureSpec, ImageId, Metric
 from ambience.core.rwlock import ReadWriteLock
 from ambience.engine.embedded.faiss_kernels import RaBitQCodes
-from ambience.engine.embedded.row_buffer import GrowingRows
+from ambience.engine.embedded.row_buffer import RowBuffer
 
 CODES_FILE = "codes.npy"
 
@@ -20,11 +20,11 @@ CODES_FILE = "codes.npy"
 class Candidates:
     """Vectors in a bit a dimension, each with its image.
 
-    Searches share a lock that a change has alone only while codes are appended or
-    moved; encoding, the long part, comes before.
+    Searches share a lock. A change holds it alone only while it appends or moves codes;
+    encoding, the long part, comes before.
     """
 
-    def __init__(self, codes: RaBitQCodes, ids: GrowingRows) -> None:
+    def __init__(self, codes: RaBitQCodes, ids: RowBuffer) -> None:
         self._changing = Lock()  # one change at a time
         self._lock = ReadWriteLock()  # codes and ids belong together
         self._codes = codes
@@ -77,6 +77,11 @@ class Candidates:
                     self._codes.remove(dead)
                     self._ids.compact()
 
+    def image_ids(self) -> NDArray[np.int64]:
+        """Return which images can be found, sorted, each once."""
+        ids = np.unique(self._ids.view().ids)
+        return ids[ids >= 0]
+
     def near(self, vectors: NDArray[np.float32], *, count: int) -> NDArray[np.int64]:
         """Return the images of the ``count`` vectors that seem nearest to each query.
 
@@ -105,6 +110,6 @@ class Candidates:
         view.save(folder)
 
 
-def _no_ids() -> GrowingRows:
+def _no_ids() -> RowBuffer:
     """Return a place for ids: rows without columns."""
-    return GrowingRows(FeatureSpec(dim=0, dtype="uint8", metric=Metric.HAMMING))
+    return RowBuffer(FeatureSpec(dim=0, dtype="uint8", metric=Metric.HAMMING))

@@ -11,14 +11,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ambience.core.errors import (
-    NotFoundError,
-    SpecMismatchError,
-)
+from ambience.core.errors import SpecMismatchError
 from ambience.core.features import Feature, FeatureSpec, ImageId, Rows
+from ambience.engine.collection import Reading
 from ambience.engine.embedded.store import layout
 from ambience.engine.embedded.store.environment import Environment, Transaction
-from ambience.engine.embedded.store.readings import Changes, Reading
+from ambience.engine.embedded.store.readings import Changes
 
 _MAP_BYTES = 2**26  # a start; it doubles whenever it is full
 _BATCH = 4096  # changes read in one transaction while an index catches up
@@ -37,7 +35,7 @@ class FeatureStore:
     of a removed image stays as a mark, for indexes in other processes to hear of it.
 
     A feature whose bytes have changed on disk counts as one that is not there, until it
-    is put again; `read_all` finds it.
+    is put again; `readings` finds it.
 
     Args:
         path: The LMDB file.
@@ -94,13 +92,6 @@ class FeatureStore:
         with self._env.reading() as txn:
             return self._counter(txn, _COUNT)
 
-    def __contains__(self, image_id: object) -> bool:
-        if not isinstance(image_id, int):
-            return False
-        with self._env.reading() as txn:
-            value = self._value(txn, layout.key(image_id))
-        return value is not None and bool(layout.rows_part(value))
-
     def last_seq(self) -> int:
         """Return the sequence number of the newest change, 0 for a new store."""
         with self._env.reading() as txn:
@@ -116,19 +107,21 @@ class FeatureStore:
             lambda txn: self._apply(txn, dict.fromkeys(ids))  # None: removed
         )
 
-    def get(self, image_id: ImageId) -> Feature:
-        """Return one feature.
+    def get(self, ids: Sequence[ImageId]) -> dict[ImageId, Feature]:
+        """Return the features of images; absent images are left out.
 
-        Raises:
-            NotFoundError: If nothing is stored under ``image_id``, or what is has
-                changed on disk.
+        An image whose feature has changed on disk counts as absent.
         """
+        found: dict[ImageId, Feature] = {}
         with self._env.reading() as txn:
-            value = self._value(txn, layout.key(image_id))
-        feature = None if value is None else layout.unpack(value, spec=self.spec)
-        if feature is None:
-            raise NotFoundError(f"image {image_id} has no feature here")
-        return feature
+            for image_id in ids:
+                value = self._value(txn, layout.key(image_id))
+                if value is None:
+                    continue
+                feature = layout.unpack(value, spec=self.spec)
+                if feature is not None:
+                    found[image_id] = feature
+        return found
 
     def rows_of(
         self, ids: Sequence[ImageId] | NDArray[np.int64]
@@ -157,7 +150,7 @@ class FeatureStore:
     def ids(
         self, *, after: ImageId | None = None, limit: int | None = None
     ) -> list[ImageId]:
-        """Return the ids of images, in order: those above one, so many at most."""
+        """Return the ids above ``after``, in order, at most ``limit`` of them."""
         first = layout.key(0 if after is None else after + 1)
         # Views of the map: the features themselves are not read.
         with (
@@ -170,7 +163,7 @@ class FeatureStore:
             return list(islice(here, limit))
 
     def highest_id(self, *, below: int) -> ImageId | None:
-        """Return the highest id of an image, removed ones included, below a bound."""
+        """Return the highest id below a bound that any image has or had here."""
         with self._env.reading() as txn, txn.cursor(db=self._features) as cursor:
             past = cursor.set_range(layout.key(below))
             found = cursor.prev() if past else cursor.last()
@@ -185,7 +178,7 @@ class FeatureStore:
             yield batch
             since = batch.seq
 
-    def read_all(self, *, after: ImageId | None = None) -> Iterator[Reading]:
+    def readings(self, *, after: ImageId | None = None) -> Iterator[Reading]:
         """Read every feature, by id, and compare it with its checksum.
 
         Args:

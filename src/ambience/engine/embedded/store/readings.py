@@ -26,21 +26,3 @@ class Changes:
     row_ids: NDArray[np.int64]
     rows: Rows
     qualities: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What reading some features from end to end has shown.
-
-    Attributes:
-        last: The image that it got to.
-        ids: Those read, removed ones left out.
-        damaged: Those of which bytes have changed since they were written.
-        without_checksum: How many were written before there were checksums, so that
-            changed bytes would not be noticed.
-    """
-
-    last: ImageId
-    ids: Sequence[ImageId]
-    damaged: Sequence[ImageId]
-    without_checksum: int

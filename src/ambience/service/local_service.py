@@ -1,0 +1,119 @@
+"""A service in this process, with what it can do."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ambience.core.errors import StoredDataError
+from ambience.core.features import Feature, ImageId
+from ambience.core.matches import Answer
+from ambience.core.options import SearchOptions
+from ambience.service.capabilities import Abilities, names_of
+from ambience.service.search_request import SearchRequest
+from ambience.service.service import Service
+
+if TYPE_CHECKING:
+    from ambience.imaging import ImageFile  # wakes libraries: see test_sleep.py
+
+C = TypeVar("C")
+
+
+class LocalService:
+    """A service in this process.
+
+    Args:
+        name: Of the service.
+        abilities: What it can do, as its declaration says.
+        offers: The objects that can; the first that has an ability is asked for it.
+        details: Returns what its status says besides.
+        close: Releases what it holds.
+        timeout_s: How long it is waited for.
+
+    Raises:
+        TypeError: If nobody has one of the abilities.
+    """
+
+    url = ""
+
+    def __init__(  # noqa: PLR0913 -- each is told by name
+        self,
+        name: str,
+        abilities: Abilities,
+        offers: Sequence[object],
+        *,
+        details: Callable[[], Mapping[str, Any]],
+        close: Callable[[], None],
+        timeout_s: float,
+    ) -> None:
+        self.name = name
+        self.timeout_s = timeout_s
+        self.close = close
+        self._details = details
+        self._can: dict[type, Any] = {}
+        for kind in abilities:
+            able = [offered for offered in offers if isinstance(offered, kind)]
+            if not able:
+                raise TypeError(f"{name} is declared as {kind.__name__}, and is not")
+            self._can[kind] = able[0]
+
+    def status(self) -> Mapping[str, Any]:
+        """See `AnyService.status`."""
+        state = {"name": self.name, "abilities": names_of(self._can)}
+        try:
+            return {**state, "available": True, **self._details()}
+        except StoredDataError as error:
+            return {**state, "available": False, "reason": str(error)}
+
+    def ability(self, kind: type[C]) -> C | None:
+        """See `AnyService.ability`."""
+        able: C | None = self._can.get(kind)
+        return able
+
+
+class HeldFeatures:
+    """A service of features, given files of images instead of pixels.
+
+    Args:
+        service: Extracts, keeps and finds.
+    """
+
+    def __init__(self, service: Service[Any]) -> None:
+        self._service = service
+
+    @property
+    def options(self) -> type[SearchOptions]:
+        """See `SearchesImages.options`."""
+        return self._service.options
+
+    def details(self) -> Mapping[str, Any]:
+        """Return what the status of a service says that holds images."""
+        status = self._service.status()
+        return {
+            "count": status.count,
+            "index": {"kind": status.index, "rows": status.rows, "lag": status.lag},
+            "spec": dict(status.spec),
+            "store": {"id": status.store_id, "seq": status.seq},
+        }
+
+    def search(self, image: "ImageFile", request: SearchRequest) -> Answer:
+        """See `SearchesImages.search`."""
+        return self._service.search(image.image, request)
+
+    def search_by_id(self, image_id: ImageId, request: SearchRequest) -> Answer:
+        """See `SearchesImages.search_by_id`."""
+        return self._service.search_by_id(image_id, request)
+
+    def extract(self, images: "Sequence[ImageFile]") -> list[Feature]:
+        """See `HoldsImages.extract`."""
+        return self._service.extractor.extract([image.image for image in images])
+
+    def put(self, extracted: Mapping[ImageId, Any]) -> None:
+        """See `HoldsImages.put`."""
+        self._service.put(extracted)
+
+    def remove(self, ids: Sequence[ImageId]) -> list[ImageId]:
+        """See `HoldsImages.remove`."""
+        return self._service.remove(ids)
+
+    def ids(self, *, after: ImageId | None = None, limit: int) -> list[ImageId]:
+        """See `HoldsImages.ids`."""
+        return self._service.ids(after=after, limit=limit)

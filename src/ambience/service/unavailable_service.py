@@ -1,0 +1,66 @@
+"""A service that could not be opened; everything else works without it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn, TypeVar
+
+from ambience.core.errors import UnavailableError
+from ambience.core.options import SearchOptions
+from ambience.core.settings import TIMEOUT_S
+from ambience.imaging import ImageFile
+from ambience.service.capabilities import RETRIEVAL, Abilities, names_of
+
+C = TypeVar("C")
+
+
+class UnavailableService:
+    """A service with the abilities that it would have, none of which works now.
+
+    Args:
+        name: The service's name.
+        reason: Why, and what to do, in a sentence.
+        options: What a search may be told, once it is there.
+        abilities: What it can do, once it is there.
+    """
+
+    url = ""
+    timeout_s = TIMEOUT_S  # it answers at once
+
+    def __init__(
+        self,
+        name: str,
+        reason: str,
+        options: type[SearchOptions] = SearchOptions,
+        *,
+        abilities: Abilities = RETRIEVAL,
+    ) -> None:
+        self.name = name
+        self.options = options
+        self._abilities = abilities
+        self._reason = reason
+
+    def status(self) -> Mapping[str, Any]:
+        """See `AnyService.status`."""
+        return {
+            "name": self.name,
+            "abilities": names_of(self._abilities),
+            "available": False,
+            "reason": self._reason,
+        }
+
+    def ability(self, kind: type[C]) -> C | None:
+        """See `AnyService.ability`."""
+        return self if kind in self._abilities and isinstance(self, kind) else None
+
+    def close(self) -> None:
+        """See `AnyService.close`."""
+
+    def extract(self, images: Sequence[ImageFile]) -> list[None]:
+        """Return nothing of each image, so that the other services can go on."""
+        return [None] * len(images)
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise UnavailableError(self._reason)
+
+    search = search_by_id = search_text = annotate = _refuse
+    put = remove = ids = readings = damaged = remove_damaged = add_checksums = _refuse
+    highest_id = groups = compare = rebuild = train = _refuse

@@ -1,0 +1,58 @@
+"""What the distance of two perceptual hashes can prove, and how that is said."""
+
+from ambience.core.matches import Relation
+from ambience.core.orientation import Orientation
+from ambience.fusion import Curve, Evidence, Measured, Proof, Scale
+from ambience.services.phash.extract import BITS
+
+_NEAR_BITS = 90  # recompressed, resized and recolored copies are within (stability.py)
+_SAME_PIXELS_BITS = 16  # equal but for a scaled decode of one and not of the other
+
+_TURNED = {
+    Orientation.UPRIGHT: "as it stands",
+    Orientation.MIRRORED: "mirrored left to right",
+    Orientation.FLIPPED: "mirrored top to bottom",
+    Orientation.ROTATED_90: "turned by 90° counterclockwise",
+    Orientation.ROTATED_180: "turned upside down",
+    Orientation.ROTATED_270: "turned by 90° clockwise",
+    Orientation.TRANSPOSED: "mirrored and turned by 90° counterclockwise",
+    Orientation.TRANSVERSED: "mirrored and turned by 90° clockwise",
+}
+"""What was done to the image to make the query, given how the query is turned back."""
+
+
+def relation(measured: Measured) -> Relation:
+    """Return what a copy is called whose hash is this near once it is turned so."""
+    orientation = Orientation(measured["orientation"])
+    if orientation is Orientation.UPRIGHT:
+        return Relation.RE_ENCODED
+    return Relation.MIRRORED if orientation.mirrors else Relation.ROTATED
+
+
+def words(relation: Relation, measured: Measured) -> str:
+    """Return a claim with how many bits differ."""
+    how = (
+        "re-encoded"
+        if relation is Relation.RE_ENCODED
+        else _TURNED[Orientation(measured["orientation"])]
+    )
+    differing = round(measured["distance"])
+    if not differing:
+        return f"{how}, all {BITS} bits of the hash agree"
+    return f"{how}, {differing} of {BITS} bits differ"
+
+
+EVIDENCE = Evidence(
+    proves=Proof.WHOLE,
+    relations=frozenset({Relation.RE_ENCODED, Relation.MIRRORED, Relation.ROTATED}),
+    relation=relation,
+    words=words,
+    scale=Scale.DISTANCE,
+    # Fitted by scripts/fit_calibration.py.
+    curve=Curve(
+        seen=0.4023679149770665, middle=248.9210116639068, width=4.507936507936508
+    ),
+    decides_within=_NEAR_BITS,
+    same_pixels_within=_SAME_PIXELS_BITS,
+    is_quick=True,
+)
