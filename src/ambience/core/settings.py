@@ -33,8 +33,8 @@ class ServiceSettings(BaseModel):
     Attributes:
         url: Where the service runs, such as ``http://127.0.0.1:33336``. Empty: inside
             this process.
-        timeout_s: How long a search waits for its answer, and how long any request to
-            it may take when it runs elsewhere.
+        timeout_s: How long a search waits for its answer and a change for its word,
+            and how long any request to it may take when it runs elsewhere.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
