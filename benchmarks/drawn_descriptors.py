@@ -6,13 +6,11 @@ photograph does. That other one may be mirrored, a negative, or both: which are 
 strange to a query as photographs are. Each descriptor is blended from three real ones:
 that of the photograph, one of its ten nearest among all photographs but its own, and
 one of that one's ten nearest in turn. Every one of the 4 x 4 cells has its own shares
-of the three, which change smoothly across the patch, as where one thing covers another,
-and at random from cell to cell; histograms of gradients add up, and descriptors are
-their roots.
+of the three, which change smoothly across the patch and at random from cell to cell;
+histograms of gradients add up, and descriptors are their roots.
 
-Whether that is as hard as real photographs is measured each time by descriptors of
-photographs that took no part: how near the nearest of ``n`` strangers comes, how that
-shrinks as ``n`` doubles, and how many votes the best stranger gathers.
+Whether that is as hard as real photographs is measured each time by photographs that
+took no part: how near the nearest stranger comes, and how many votes the best gathers.
 """
 
 import time

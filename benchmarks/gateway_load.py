@@ -50,6 +50,16 @@ def post(path: str, image: bytes, **fields: str) -> bytes:
     return head.encode() + body
 
 
+def post_json(path: str, **fields: object) -> bytes:
+    """Return a request with JSON as it stands on the wire."""
+    body = json.dumps(fields).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {len(body)}\r\n"
+        "content-type: application/json\r\n\r\n"
+    )
+    return head.encode() + body
+
+
 def load(url: str, requests: Sequence[bytes], *, count: int, callers: int) -> Load:
     """Send requests in turn, each caller its own on a connection that is kept.
 

@@ -7,10 +7,9 @@ Photographs of the folder are in every library, with images drawn around them as
 sample of the photographs, and as many others are strangers: not in the library,
 searched as they are. Neither takes part in what is drawn.
 
-A library goes the product's way: features in a store on disk, an index trained on a
-sample of them and filled from the store, a snapshot, a service started from that. Each
-of these has a process of its own, so that memory is what it alone took. Found is what
-is among the 20 nearest matches at a distance of at most 0.5.
+A library goes the product's way: a store on disk, an index trained on a sample of it,
+a snapshot, a service started from that. Each has a process of its own, so that memory
+is what it alone took. Found is what is among the 20 nearest matches within 0.5.
 
 Times are medians, on a shared machine only ratios hold. Files were written just before,
 so they are read from memory. What a million images cost is extrapolated: each cost is

@@ -209,17 +209,14 @@ def test_clients_of_the_original_are_answered_alike(client: TestClient) -> None:
     ]
     assert statuses == [200, 500]
     all_of_it = client.post("/calculate_all_image_features", **form).json()
-    assert {one["service"]: one["status"] for one in all_of_it} == {
-        "local_features": "fulfilled",
-        "color": "fulfilled",
-        "phash": "rejected",
-    }
+    became = [one["status"] for one in all_of_it]
+    assert became == ["fulfilled", "rejected", "fulfilled"]  # phash has it already
     path = "/phash_get_similar_images_by_"
     itself = [{"image_id": 7, "distance": 0}]
     by_image = client.post(
         f"{path}image_buffer", files={"image": IMAGE}, data={"distance_threshold": "9"}
     )
-    by_id = client.post(f"{path}id", json={"image_id": 7, "k": 5})
+    by_id = client.post(f"{path}id", json={"image_id": 7, "k": 1})
     assert by_image.json() == by_id.json() == itself
     body = client.post("/reverse_search", files={"image": IMAGE}).json()
     assert body["phash_res"] == itself
@@ -227,7 +224,8 @@ def test_clients_of_the_original_are_answered_alike(client: TestClient) -> None:
     assert {one["status"] for one in gone} == {"fulfilled"}
     for image_id in (7, 8):
         answer = client.post(f"{path}id", json={"image_id": image_id, "k": 5})
-        assert answer.status_code == 404
+        sentence = "Error in phash_get_similar_images_by_id_handler"
+        assert (answer.status_code, answer.json()) == (500, {"detail": sentence})
 
 
 def test_a_service_at_a_wrong_address_is_listed(lost: TestClient) -> None:

@@ -1,6 +1,5 @@
-"""Programs written for the original find its routes, parameters and answers."""
+"""Programs written for the original find its routes, answered as it answered them."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -9,34 +8,18 @@ import pytest
 from starlette.testclient import TestClient
 
 from ambience import registry
-from ambience.gateway.app import create_gateway
-from ambience.gateway.legacy.schemas import FileNames
 from ambience.library.system import System
 from tests.drawing import drawn_image, encode
-from tests.library import opened_system
 
 TAKEN = "Image with the same id is already in the db"
 PIXELS = drawn_image(70, (300, 400))
 SCENE, CROP = encode(PIXELS), encode(PIXELS[40:220, 90:330])
+MIRRORED, TURNED = encode(PIXELS[:, ::-1]), encode(PIXELS[::-1, ::-1])
 OTHER = encode(drawn_image(71, (300, 400)))
+STRANGER = encode(drawn_image(77, (60, 80)))
+NO_IMAGE = b"just text"
 BY_DISTANCE = ("phash", "color")
-
-
-@pytest.fixture
-def legacy(system: System) -> Iterator[TestClient]:
-    names = FileNames(system.parts.catalog)
-    with TestClient(create_gateway(system.parts, legacy=names)) as client:
-        yield client
-
-
-@pytest.fixture
-def away(tmp_path: Path) -> Iterator[TestClient]:
-    """A gateway whose color runs where nobody answers."""
-    services = {"color": {"url": "http://127.0.0.1:9"}}
-    with opened_system(tmp_path / "away", services=services) as system:
-        names = FileNames(system.parts.catalog)
-        with TestClient(create_gateway(system.parts, legacy=names)) as client:
-            yield client
+FARTHEST = 3.4028234663852886e38
 
 
 def features(service: str) -> str:
@@ -59,6 +42,12 @@ def by_image(client: TestClient, service: str, image: bytes, **form: Any) -> Any
 def by_id(client: TestClient, service: str, image_id: object, **given: Any) -> Any:
     path = f"/{service}_get_similar_images_by_id"
     return client.post(path, json={"image_id": image_id, **given})
+
+
+def reverse(client: TestClient, image: bytes, **form: Any) -> Any:
+    answer = client.post("/reverse_search", files={"image": image}, data=form)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
 
 
 def ours(client: TestClient, service: str, image: bytes, **form: Any) -> Any:
@@ -92,21 +81,164 @@ def test_without_the_setting_there_are_none(
 ) -> None:
     for path in routes(legacy):
         assert client.post(path).status_code == 404, path
-    body = client.post("/api/reverse_search", files={"image": SCENE}).json()
-    assert set(body) == {"matches", "services", "unavailable"}
 
 
 def test_every_route_and_parameter_is_documented(
     root: Path, legacy: TestClient
 ) -> None:
     page = (root / "docs" / "legacy.md").read_text(encoding="utf-8")
-    document = legacy.get("/openapi.json").json()
+    paths = legacy.get("/openapi.json").json()["paths"]
     assert [p for p in routes(legacy) if f"{p}`" not in page] == []
-    for name in ("LegacySearchById", "LegacyGone", "LegacyMatch", "LegacyOutcome"):
-        fields = document["components"]["schemas"][name]["properties"]
-        assert [
-            f for f in fields if f"`{f}`" not in page and f'"{f}"' not in page
-        ] == []
+    fields = {
+        field
+        for path in routes(legacy)
+        for content in paths[path]["post"]["requestBody"]["content"].values()
+        for field in content["schema"]["properties"]
+    }
+    assert {"k", "image", "use_ransac", "find_duplicate"} < fields
+    assert [field for field in fields if f"`{field}`" not in page] == []
+
+
+SERVICE_ERRORS: list[tuple[str, dict[str, Any], int, Any]] = [
+    (
+        "/calculate_phash_features",
+        {"files": {"image": NO_IMAGE}, "data": {"image_id": "9"}},
+        500,
+        {"detail": "Can't calculate phash features"},
+    ),
+    (
+        "/calculate_color_features",
+        {"files": {"image": SCENE}, "data": {"image_id": "nine"}},
+        500,
+        {"detail": "Can't calculate color features"},
+    ),
+    (
+        "/calculate_local_features",
+        {"files": {"image": NO_IMAGE}, "data": {"image_id": "9"}},
+        500,
+        {"detail": "Can't calculate local features"},
+    ),
+    ("/delete_phash_features", {"json": {"image_id": 999}}, 200, None),
+    ("/delete_color_features", {"json": {"image_id": "999"}}, 200, None),
+    ("/delete_color_features", {"json": {"file_name": "no.jpg"}}, 200, None),
+    (
+        "/delete_local_features",
+        {"json": {"image_id": 999}},
+        500,
+        {"detail": "Can't delete local features"},
+    ),
+    (
+        "/delete_phash_features",
+        {"json": {}},
+        500,
+        {"detail": "Can't delete phash features"},
+    ),
+    (
+        "/phash_get_similar_images_by_id",
+        {"json": {"image_id": 999, "k": 1}},
+        500,
+        {"detail": "Error in phash_get_similar_images_by_id_handler"},
+    ),
+    (
+        "/color_get_similar_images_by_id",
+        {"json": {"image_id": 999, "k": 1}},
+        500,
+        {"detail": "Error in color_get_similar_images_by_id"},
+    ),
+    ("/local_features_get_similar_images_by_id", {"json": {"image_id": 999}}, 200, []),
+    *(
+        (
+            "/color_get_similar_images_by_id",
+            {"json": {"image_id": 1, **told}},
+            500,
+            {"detail": "Error in color_get_similar_images_by_id"},
+        )
+        for told in (
+            {},
+            {"k": 1, "distance_threshold": 5},
+            {"k": 0},
+            {"k": "many"},
+            {"k": -1},
+            {"distance_threshold": "near"},
+        )
+    ),
+    (
+        "/phash_get_similar_images_by_image_buffer",
+        {"files": {"image": SCENE}},
+        500,
+        {"detail": "Error in phash_get_similar_images_by_image_buffer"},
+    ),
+    (
+        "/color_get_similar_images_by_image_buffer",
+        {"files": {"image": NO_IMAGE}, "data": {"k": "1"}},
+        500,
+        {"detail": "Error in color_get_similar_images_by_image_buffer"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "request_", "status", "body"), SERVICE_ERRORS)
+def test_a_service_answers_what_it_can_not_do_as_the_original(
+    legacy: TestClient, path: str, request_: dict[str, Any], status: int, body: object
+) -> None:
+    answer = legacy.post(path, **request_)
+    assert answer.status_code == status
+    assert answer.content == b"" if body is None else answer.json() == body
+
+
+@pytest.mark.parametrize(
+    ("path", "request_", "field"),
+    [
+        ("/phash_get_similar_images_by_id", {"json": {"k": 1}}, "image_id"),
+        ("/color_get_similar_images_by_id", {"json": {"image_id": "x"}}, "image_id"),
+        ("/delete_color_features", {"content": b"image_id=7"}, "body"),
+        ("/calculate_phash_features", {"files": {"image": SCENE}}, "image_id"),
+        ("/calculate_phash_features", {"data": {"image_id": "7"}}, "image"),
+        ("/phash_get_similar_images_by_image_buffer", {"data": {"k": "7"}}, "image"),
+    ],
+)
+def test_a_service_names_the_field_that_it_lacks(
+    legacy: TestClient, path: str, request_: dict[str, Any], field: str
+) -> None:
+    answer = legacy.post(path, **request_)
+    assert answer.status_code == 422
+    (detail,) = answer.json()["detail"]
+    assert detail["loc"] == ["body", field]
+
+
+@pytest.mark.parametrize(
+    ("path", "request_"),
+    [
+        ("/calculate_all_image_features", {"files": {"image": SCENE}}),
+        ("/calculate_all_image_features", {"data": {"image_id": "7"}}),
+        ("/delete_all_image_features", {"json": {}}),
+        ("/delete_all_image_features", {"json": {"image_id": "seven"}}),
+        ("/reverse_search", {"data": {"find_duplicate": "1"}}),
+    ],
+)
+def test_the_gateway_answers_400_where_a_field_is_missing(
+    legacy: TestClient, path: str, request_: dict[str, Any]
+) -> None:
+    answer = legacy.post(path, **request_)
+    body = answer.json()
+    assert (answer.status_code, body["statusCode"]) == (400, 400)
+    assert body["error"] == "Bad Request"
+    assert set(body) == {"statusCode", "error", "message"}
+
+
+def test_a_service_that_is_down_is_a_500_of_the_gateway(away: TestClient) -> None:
+    for answer in (
+        calculate(away, "color_features", 9, SCENE),
+        by_id(away, "color", 9, k=1),
+        away.post("/delete_color_features", json={"image_id": 9}),
+    ):
+        body = answer.json()
+        assert (answer.status_code, body["statusCode"]) == (500, 500)
+        assert (body["code"], body["error"]) == (
+            "ECONNREFUSED",
+            "Internal Server Error",
+        )
+        assert "color does not answer at" in body["message"]
 
 
 @pytest.mark.parametrize("service", registry.BUILTIN)
@@ -143,55 +275,69 @@ def test_what_is_deleted_is_gone(legacy: TestClient, service: str) -> None:
     calculate(legacy, features(service), 1000, SCENE)
     answer = legacy.post(f"/delete_{features(service)}", json={"image_id": "1000"})
     assert (answer.status_code, answer.content) == (200, b"")
-    again = legacy.post(f"/delete_{features(service)}", json={"image_id": 1000})
-    assert again.status_code == (200 if service in BY_DISTANCE else 404)
     assert legacy.get(f"/api/{service}/images/1000/similar?k=1").status_code == 404
 
 
-@pytest.mark.parametrize(("service", "unit"), [("phash", 1), ("color", 1e7)])
 def test_distances_are_in_the_units_of_the_original(
-    legacy: TestClient, folder: Path, service: str, unit: float
+    legacy: TestClient, folder: Path
 ) -> None:
     image = (folder / "3.png").read_bytes()
-    found = by_image(legacy, service, image, k="4")
-    assert found == [
-        {"image_id": m["image_id"], "distance": m["distance"] * unit}
-        for m in ours(legacy, service, image, k=4)
-    ]
-    assert [type(m["distance"]) for m in found[:1]] == [int]
-    farthest = found[-1]["distance"]
-    nearer = [match for match in found if match["distance"] < farthest]
-    assert by_image(legacy, service, image, distance_threshold=farthest) == nearer
-    assert by_image(legacy, service, image, distance_threshold=0) == []
+    for service, unit, kind in (("phash", 1, int), ("color", 1e7, float)):
+        found = by_image(legacy, service, image, k="4")
+        assert [match["distance"] for match in found] == sorted(
+            match["distance"] for match in found
+        )
+        assert found[0]["distance"] == 0
+        assert [type(m["distance"]) for m in found] == [kind] * 4
+        farthest = found[-1]["distance"]
+        nearer = [match for match in found if match["distance"] < farthest]
+        assert by_image(legacy, service, image, distance_threshold=farthest) == nearer
+        assert by_image(legacy, service, image, distance_threshold=0) == []
+        if service == "color":
+            mine = ours(legacy, service, image, k=4, metric="l1")
+            assert [m["distance"] * unit for m in mine] == [
+                m["distance"] for m in found
+            ]
 
 
 @pytest.mark.parametrize("service", BY_DISTANCE)
 def test_a_known_image_comes_first_and_counts(legacy: TestClient, service: str) -> None:
     found = by_id(legacy, service, 1, k=3).json()
     assert found[0] == {"image_id": 1, "distance": 0}
-    others = legacy.get(f"/api/{service}/images/1/similar?k=2").json()["matches"]
-    assert [m["image_id"] for m in found[1:]] == [m["image_id"] for m in others]
     assert by_id(legacy, service, 1, k=1).json() == found[:1]
     assert by_id(legacy, service, 1, distance_threshold=1).json() == found[:1]
+    assert by_id(legacy, service, "1", k="3").json() == found
 
 
-def test_numbers_in_json_may_be_text(legacy: TestClient) -> None:
-    for told in ({"k": 2}, {"distance_threshold": 300}):
-        text = {name: str(number) for name, number in told.items()}
-        answer = by_id(legacy, "phash", "1", **text)
-        assert answer.json() == by_id(legacy, "phash", 1, **told).json() != []
+def test_hashes_are_searched_for_as_they_are_and_mirrored(legacy: TestClient) -> None:
+    calculate(legacy, "phash_features", 1000, SCENE)
+    near = [
+        by_image(legacy, "phash", image, distance_threshold=64)
+        for image in (SCENE, MIRRORED, TURNED)
+    ]
+    assert [[m["image_id"] for m in found] for found in near] == [[1000], [1000], []]
+    calculate(legacy, "phash_features", 1001, MIRRORED)  # by id, only as it is
+    found = by_id(legacy, "phash", 1000, distance_threshold=64).json()
+    assert found == [{"image_id": 1000, "distance": 0}]
 
 
-@pytest.mark.parametrize(
-    ("form", "counted"),
-    [
-        ({"use_smnn_matching": "1", "use_ransac": "1"}, "inliers"),
-        ({"use_smnn_matching": "1", "use_ransac": "0"}, "matches"),
-    ],
-)
-def test_matches_of_local_features_are_those_that_are_proved(
-    legacy: TestClient, form: dict[str, str], counted: str
+def test_where_too_few_images_are_known_nobody_fills_the_answer_up(
+    legacy: TestClient,
 ) -> None:
+    nobody = {"image_id": -1, "distance": FARTHEST}
+    assert by_image(legacy, "color", SCENE, k=9)[6:] == [nobody] * 3
+    assert by_id(legacy, "color", 1, k=8).json()[6:] == [nobody] * 2
+    hashes = by_image(legacy, "phash", SCENE, k=9)
+    assert len(hashes) == 7
+    assert hashes[6] == {"image_id": -1, "distance": 2**31 - 1}
+    assert len(by_image(legacy, "color", SCENE, k=10**9)) == 1000  # at most
+
+
+@pytest.mark.parametrize("counted", ["inliers", "matches"])
+def test_matches_of_local_features_are_those_that_are_proved(
+    legacy: TestClient, counted: str
+) -> None:
+    form = {"use_smnn_matching": "1", "use_ransac": str(int(counted == "inliers"))}
     calculate(legacy, "local_features", 1000, SCENE)
     calculate(legacy, "local_features", 1001, OTHER)
     (match,) = ours(legacy, "local_features", CROP, k=5)
@@ -212,148 +358,16 @@ def test_without_matching_votes_are_counted(legacy: TestClient) -> None:
     assert counts == sorted(counts, reverse=True)
     assert counts[-1] >= 1
     assert by_image(legacy, "local_features", CROP, k=1) == found[:1]
-    assert by_id(legacy, "local_features", 9999).json() == []
     assert 1000 not in {
         match["image_id"] for match in by_id(legacy, "local_features", 1000).json()
     }
 
 
-def test_what_has_no_effect_is_taken(legacy: TestClient) -> None:
+def test_what_has_no_effect_or_is_not_known_is_taken(legacy: TestClient) -> None:
     idle = {
-        "aqe_n": "2", "aqe_alpha": "1.5", "k_clusters": "15",
+        "aqe_n": "2", "aqe_alpha": "1.5", "k_clusters": "15", "limit": "5",
         "matching_threshold": "0.8", "smnn_match_threshold": "0.8",
     }  # fmt: skip
     for name in registry.BUILTIN:
         found = by_image(legacy, name, SCENE, k=2)
         assert by_image(legacy, name, SCENE, k=2, **idle) == found
-        assert by_image(legacy, name, SCENE, k=10**9)  # of 1000 at most
-
-
-WRONG: list[tuple[dict[str, str], str]] = [
-    ({}, "exactly one of k and distance_threshold"),
-    ({"k": "1", "distance_threshold": "5"}, "exactly one of"),
-    ({"k": "0"}, "k: "),
-    ({"k": "many"}, "k: "),
-    ({"distance_threshold": "-1"}, "distance_threshold: "),
-    ({"distance_threshold": "nan"}, "distance_threshold: "),
-    ({"k": "1", "use_ransac": "perhaps"}, "use_ransac: "),
-    ({"k": "1", "smnn_match_threshold": "2"}, "smnn_match_threshold: "),
-    ({"k": "1", "aqe_n": "x"}, "aqe_n: "),
-    ({"k": "1", "limit": "5"}, "limit"),
-]
-
-
-def test_a_wrong_value_is_refused_with_a_sentence(legacy: TestClient) -> None:
-    path = "/phash_get_similar_images_by_image_buffer"
-    for told, words in WRONG:
-        for answer in (
-            legacy.post(path, files={"image": SCENE}, data=told),
-            by_id(legacy, "phash", 1, **told),
-        ):
-            assert answer.status_code == 422, told
-            assert words in answer.json()["detail"]
-    answer = legacy.post(
-        "/delete_phash_features",
-        content="image_id=7",
-        headers={"content-type": "application/json"},
-    )
-    assert answer.status_code == 422
-    assert answer.json()["detail"].startswith("the body is not JSON: ")
-
-
-def test_what_can_not_be_done_is_said(legacy: TestClient, away: TestClient) -> None:
-    answers = [
-        (calculate(legacy, "color_features", 9, b"just text"), 415),
-        (calculate(legacy, "all_image_features", 9, b"just text"), 415),
-        (calculate(legacy, "color_features", -1, SCENE), 422),
-        (by_id(legacy, "phash", 9999, k=1), 404),
-        (legacy.post("/delete_phash_features", json={}), 422),
-        (legacy.post("/delete_phash_features", json={"file_name": "9" * 5000}), 422),
-        (calculate(away, "color_features", 9, SCENE), 503),
-        (by_id(away, "color", 9, k=1), 503),
-    ]
-    for answer, status in answers:
-        assert answer.status_code == status
-        assert answer.headers["content-type"] == "application/problem+json"
-
-
-def outcomes(answer: Any) -> dict[str, Any]:
-    assert answer.status_code == 200, answer.text
-    return {one.pop("service"): one for one in answer.json()}
-
-
-def test_all_features_come_and_go_together(legacy: TestClient) -> None:
-    answer = calculate(legacy, "all_image_features", "1000", SCENE)
-    done = {"status": "fulfilled", "value": ""}
-    assert list(outcomes(answer)) == ["local_features", "color", "phash"]
-    assert outcomes(answer) == dict.fromkeys(registry.BUILTIN, done)
-    assert not legacy.get("/api/images/1000").json()["has_file"]
-    taken = {"status": "rejected", "reason": TAKEN, "data": TAKEN}
-    for image in (SCENE, OTHER):
-        again = calculate(legacy, "all_image_features", "1000", image)
-        assert outcomes(again) == dict.fromkeys(registry.BUILTIN, taken)
-    gone = legacy.post("/delete_all_image_features", json={"image_id": "1000"})
-    done = {"status": "fulfilled"}
-    assert outcomes(gone) == dict.fromkeys(registry.BUILTIN, done)
-    assert legacy.get("/api/images/1000").status_code == 404
-    again = legacy.post("/delete_all_image_features", json={"image_id": 1000})
-    statuses = {name: one["status"] for name, one in outcomes(again).items()}
-    assert statuses.pop("local_features") == "rejected"
-    assert set(statuses.values()) == {"fulfilled"}
-
-
-def test_a_service_that_lacks_an_image_takes_it_and_no_other(
-    legacy: TestClient,
-) -> None:
-    calculate(legacy, "all_image_features", 1000, SCENE)
-    legacy.post("/delete_color_features", json={"image_id": 1000})
-    other = outcomes(calculate(legacy, "all_image_features", 1000, OTHER))
-    assert {one["status"] for one in other.values()} == {"rejected"}
-    again = outcomes(calculate(legacy, "all_image_features", 1000, SCENE))
-    assert again.pop("color") == {"status": "fulfilled", "value": ""}
-    assert {one["status"] for one in again.values()} == {"rejected"}
-    assert ours(legacy, "color", SCENE, k=1)[0]["image_id"] == 1000
-
-
-def test_a_service_that_is_away_rejects_and_the_others_do_it(away: TestClient) -> None:
-    added = outcomes(calculate(away, "all_image_features", 7, SCENE))
-    gone = outcomes(away.post("/delete_all_image_features", json={"image_id": 7}))
-    for found in (added, gone):
-        rejected = found.pop("color")
-        assert rejected["status"] == "rejected"
-        assert "does not answer" in rejected["reason"]
-        assert {one["status"] for one in found.values()} == {"fulfilled"}
-    assert rejected["url"] == "/delete_color_features"
-
-
-def test_a_reverse_search_answers_nothing_but_lists(legacy: TestClient) -> None:
-    calculate(legacy, "all_image_features", 1000, SCENE)
-    files = {"image": CROP}
-    body = legacy.post("/reverse_search", files=files).json()
-    assert {type(value) for value in body.values()} == {list}
-    ours = legacy.post("/api/reverse_search", files=files).json()
-    assert set(ours) == {"matches", "services", "unavailable"}
-    for name in BY_DISTANCE:
-        assert body[f"{name}_res"] == by_image(legacy, name, CROP, k=20)
-    proved = {"use_smnn_matching": 1, "use_ransac": 1}
-    found = by_image(legacy, "local_features", CROP, k=20, **proved)
-    assert body["local_features_res"] == found != []
-    lists = [body[name] for name in body if name.endswith("_res")][:-1]
-    assert body["unified_res"] == slow_unified(lists)
-    assert body["unified_res"][0]["image_id"] == 1000
-
-
-def slow_unified(lists: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return the sum of 1 / rank of each image that two lists hold."""
-    found = []
-    for image_id in sorted({match["image_id"] for own in lists for match in own}):
-        ranks = [
-            rank
-            for own in lists
-            for rank, match in enumerate(own, start=1)
-            if match["image_id"] == image_id
-        ]
-        if len(ranks) > 1:
-            score = pytest.approx(sum(1 / rank for rank in ranks))
-            found.append({"image_id": image_id, "score": score})
-    return sorted(found, key=lambda one: -one["score"].expected)

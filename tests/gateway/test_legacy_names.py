@@ -1,7 +1,6 @@
-"""Lists, duplicates, names of files and of services, as the original writes them."""
+"""Names of files and of services, as the original writes them."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,13 @@ from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
 from ambience.core.options import SearchOptions
 from ambience.gateway.app import create_gateway
-from ambience.gateway.legacy.image_routes import legacy_lists
+from ambience.gateway.legacy.front import add_legacy
 from ambience.gateway.legacy.schemas import FileNames
 from ambience.gateway.legacy.service_routes import legacy_service_routes
 from ambience.imaging import ImageFile, Limits
 from ambience.library.system import System
-from ambience.search.reverse_search import ReverseSearch
 from ambience.service import SearchRequest
 from ambience.service.capabilities import HoldsImages, SearchesImages, SearchesText
-from ambience.service.fan_out import ServiceAnswer
 from ambience.web.uploads import UploadBudget
 from tests.abilities import FakeService
 from tests.drawing import drawn_image, encode
@@ -42,15 +39,6 @@ def named(system: System) -> Iterator[TestClient]:
         yield client
 
 
-def duplicates(client: TestClient, image: bytes, find: str = "1") -> dict[str, Any]:
-    """Return what the original's search answers."""
-    answer = client.post(
-        "/reverse_search", files={"image": image}, data={"find_duplicate": find}
-    )
-    body: dict[str, Any] = answer.json()
-    return body
-
-
 def similar(client: TestClient, path: str, **form: Any) -> Any:
     """Return what a search with an image answers."""
     answer = client.post(path, files={"image": SCENE}, data=form)
@@ -58,70 +46,25 @@ def similar(client: TestClient, path: str, **form: Any) -> Any:
     return answer.json()
 
 
-def said(*ids: int) -> ServiceAnswer[Answer]:
-    matches = tuple(Match(ImageId(i), float(rank)) for rank, i in enumerate(ids))
-    return ServiceAnswer(Answer(matches), 1.0)
-
-
-def test_lists_are_cut_at_twenty_and_left_out_when_empty(system: System) -> None:
-    many = range(100, 125)
-    found = ReverseSearch(
-        [],
-        {"phash": said(*many), "color": said(119, 124), "local_features": said()},
-        {"image_text": "no model"},
-    )
-    lists = partial(legacy_lists, FileNames(system.parts.catalog))
-    told = lists(found, copies_only=False)
-    assert list(told) == ["phash_res", "color_res", "unified_res"]
-    assert [match["image_id"] for match in told["phash_res"]] == [*many][:20]
-    assert told["unified_res"] == [{"image_id": 119, "score": 1 + 1 / 20}]
-    alone = ReverseSearch([], {"phash": said(*many)})
-    assert list(lists(alone, copies_only=False)) == ["phash_res"]
-    assert lists(ReverseSearch([]), copies_only=False) == {}
-
-
-def test_equal_scores_are_in_order_of_their_ids(system: System) -> None:
-    found = ReverseSearch([], {"phash": said(9, 4), "color": said(4, 9)})
-    lists = partial(legacy_lists, FileNames(system.parts.catalog))
-    assert lists(found, copies_only=False)["unified_res"] == [
-        {"image_id": 4, "score": 1.5},
-        {"image_id": 9, "score": 1.5},
-    ]
-
-
-def test_duplicates_are_copies_and_nothing_else(
-    named: TestClient, folder: Path
-) -> None:
-    named.put("/api/images/1000", files={"image": SCENE})
-    (crop,) = duplicates(named, CROP)["duplicate"]
-    assert (crop["image_id"], crop["file_name"]) == (1000, "1000.online")
-    assert crop["matches"] >= 8
-    by_hash = [{"image_id": 1000, "file_name": "1000.online"}]
-    assert duplicates(named, SCENE) == {
-        "duplicate": by_hash,
-        "local_features_res": by_hash,
-    }
-    assert duplicates(named, STRANGER) == {}
-    assert "duplicate" not in duplicates(named, SCENE, "0")
-    (known,) = duplicates(named, (folder / "3.png").read_bytes())["duplicate"]
-    assert known["file_name"] == "3.png"
-
-
 def test_answers_name_files_when_asked(named: TestClient, system: System) -> None:
     path = "/phash_get_similar_images_by_image_buffer"
     with TestClient(
         create_gateway(system.parts, legacy=FileNames(system.parts.catalog))
     ) as nameless:
-        found = similar(nameless, path, k=9)
+        found = similar(nameless, path, k=6)
     assert found == [
         {"image_id": match["image_id"], "distance": match["distance"]}
         for match in similar(named, path, k=9)
     ]
     names = {match["file_name"] for match in similar(named, path, k=9)}
     assert names == {f"{number}.png" for number in range(6)}
-    lists = duplicates(named, SCENE, "0")
+    lists = similar(named, "/reverse_search")
     assert {match["file_name"] for match in lists["color_res"]} == names
-    assert all(set(one) == {"image_id", "score"} for one in lists["unified_res"])
+    named.put("/api/images/1000", files={"image": SCENE})
+    (found,) = similar(named, "/reverse_search", find_duplicate="1")["duplicate"]
+    assert found == {"image_id": 1000, "distance": 0, "file_name": "1000.online"}
+    unified = similar(named, "/reverse_search")["unified_res"]
+    assert all(set(one) == {"image_id", "score"} for one in unified)
 
 
 def test_an_image_is_deleted_by_the_name_of_its_file(
@@ -136,12 +79,12 @@ def test_an_image_is_deleted_by_the_name_of_its_file(
     assert named.get(f"/api/color/images/{image_id}/similar?k=1").status_code == 404
     for name in (".png", "photos/3.png", "%.png", f"{10**20}.online"):
         answer = named.post("/delete_phash_features", json={"file_name": name})
-        assert answer.status_code == 404, name
+        assert (answer.status_code, answer.content) == (200, b""), name
     other = write_images(tmp_path / "other", 1, first=60)[0]
     system.importer.run([other.rename(other.with_name("4.png"))])
     answer = named.post("/delete_phash_features", json={"file_name": "4.png"})
-    assert answer.status_code == 422
-    assert "2 images are called '4.png'" in answer.json()["detail"]
+    assert answer.status_code == 500
+    assert answer.json() == {"detail": "Can't delete phash features"}
 
 
 class ExpandedOptions(SearchOptions):
@@ -178,7 +121,7 @@ def test_a_service_added_later_has_its_routes(system: System) -> None:
     service, app = ImageText(), FastAPI()
     app.state.uploads = UploadBudget(2**20, wait_s=1)
     names = FileNames(system.parts.catalog)
-    app.include_router(legacy_service_routes([service], limits=Limits(), names=names))
+    add_legacy(app, legacy_service_routes([service], limits=Limits(), names=names))
     client = TestClient(app)
     assert set(client.get("/openapi.json").json()["paths"]) == {
         "/calculate_image_text_features",
@@ -188,15 +131,15 @@ def test_a_service_added_later_has_its_routes(system: System) -> None:
         "/image_text_features_get_similar_images_by_text",
     }
     path = "/image_text_features_get_similar_images_by_image_buffer"
-    found = similar(client, path, k="5", aqe_n="3", aqe_alpha="1")
+    found = similar(client, path, k="1", aqe_n="3", aqe_alpha="1")
     assert found == [{"image_id": 3, "distance": 1}]  # twice the cosine distance
-    assert service.asked == SearchRequest(k=5, options={"aqe_n": 3})
+    assert service.asked == SearchRequest(k=1, options={"aqe_n": 3})
     assert similar(client, path, distance_threshold="1.5") == found
     assert service.asked == SearchRequest(radius=0.75)
     path = "/image_text_features_get_similar_images_by_text"
-    answer = client.post(path, json={"text": "a red door", "k": "5"})
+    answer = client.post(path, json={"text": "a red door", "k": "1"})
     assert answer.json() == [{"image_id": 3, "distance": 1.5}]
-    assert (service.text, service.asked) == ("a red door", SearchRequest(k=5))
+    assert (service.text, service.asked) == ("a red door", SearchRequest(k=1))
     assert client.post(path, json={"k": "5"}).status_code == 422
 
 

@@ -25,6 +25,7 @@ from ambience.core.errors import AmbienceError, BadParameterError
 from ambience.core.settings import Settings
 from ambience.core.stoppable_thread import Background
 from ambience.gateway.app import create_gateway
+from ambience.gateway.legacy.front import add_legacy
 from ambience.gateway.legacy.schemas import FileNames
 from ambience.gateway.legacy.service_routes import legacy_service_routes
 from ambience.imaging import decoding_ends, shared_pool
@@ -86,9 +87,8 @@ def _serve_services(options: argparse.Namespace, settings: Settings) -> int:
             app = create_app(services, limits=limits, admission=admission)
             names = _legacy(settings, Catalog(database))
             if names is not None:
-                app.include_router(
-                    legacy_service_routes(services, limits=limits, names=names)
-                )
+                routes = legacy_service_routes(services, limits=limits, names=names)
+                add_legacy(app, routes)
             guarded = _guarded(app, settings, listener)
             serve(
                 guarded,

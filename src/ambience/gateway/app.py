@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
+from ambience.gateway.legacy.front import add_legacy
 from ambience.gateway.legacy.image_routes import legacy_image_routes
 from ambience.gateway.legacy.schemas import FileNames
 from ambience.gateway.legacy.service_routes import legacy_service_routes
@@ -61,10 +62,13 @@ def create_gateway(
     app.include_router(file_routes(parts))
     app.include_router(search_routes(parts))
     if legacy is not None:
-        app.include_router(legacy_image_routes(parts, names=legacy))
-        app.include_router(
-            legacy_service_routes(
-                parts.services, limits=parts.limits, claim=claim, names=legacy
-            )
+        of_services = legacy_service_routes(
+            parts.services,
+            limits=parts.limits,
+            claim=claim,
+            names=legacy,
+            at_gateway=True,
         )
+        at_once = legacy_image_routes(parts, names=legacy)
+        add_legacy(app, [*at_once, *of_services], for_pages=True)
     return app

@@ -26,12 +26,14 @@ class FormRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            return await handler(_SmallForm(request.scope, request.receive))
+            return await handler(SmallForm(request.scope, request.receive))
 
         return handle
 
 
-class _SmallForm(Request):
+class SmallForm(Request):
+    """A request whose form is read within bounds."""
+
     async def _get_form(self, **_: Any) -> FormData:
         return await super()._get_form(
             max_files=_MAX_FILES,

@@ -3,199 +3,295 @@
 docs/legacy.md has the table.
 """
 
-import contextlib
-from collections.abc import Iterable
-from http import HTTPStatus
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
 
-from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
 
-from ambience.core.errors import NotFoundError, StoredDataError, UnavailableError
-from ambience.core.features import ImageId
-from ambience.fusion import MIN_SCORE
-from ambience.gateway.legacy.forms import NewImageForAll, ReverseQuery
-from ambience.gateway.legacy.matches import by_matches, in_order, measured, unified_list
+from ambience.core.errors import (
+    AmbienceError,
+    NotFoundError,
+    StoredDataError,
+    UnavailableError,
+)
+from ambience.core.features import MAX_IMAGE_ID, ImageId
+from ambience.gateway.legacy.front import FORM, LegacyRoute
+from ambience.gateway.legacy.matches import Wanted, by_matches, matched, unified_list
+from ambience.gateway.legacy.requests import (
+    MissingError,
+    fields_of,
+    form_of,
+    image_id_in,
+    whole,
+)
 from ambience.gateway.legacy.schemas import (
     FileNames,
     LegacyGoneForAll,
-    LegacyMatch,
     LegacyNewForAll,
-    LegacyOutcome,
     LegacyReverseSearch,
 )
 from ambience.gateway.legacy.service_routes import (
-    TAG,
     TAKEN,
+    as_json,
     features_of,
     holds,
+    reason_of,
     retrieval,
 )
 from ambience.imaging import ImageFile
 from ambience.ingest import Arrival
 from ambience.library.resources import Resources
-from ambience.search.questions import ByImage
-from ambience.search.reverse_search import ReverseSearch
 from ambience.service import AnyService, required
-from ambience.service.capabilities import HoldsImages
-from ambience.web.forms import FormRoute, only_fields
-from ambience.web.openapi import problems
+from ambience.service.capabilities import HoldsImages, SearchesImages
 from ambience.web.schemas import JSON
 
 _SHOWN = 20  # images in each list of a reverse search
-_ORDER = ("global_features", "local_features", "color", "phash", "image_text")
+_FIELD = 10  # bytes of a form's field: it cut the rest off
+_NEAR = 64  # bits within which hashes mean the same picture
+_DEEP = 200  # images that every other service is asked for
+
+# What each service is asked in a reverse search, in the order of the answer.
+_ASKED: Mapping[str, Mapping[str, int]] = {
+    "phash": {"distance_threshold": _NEAR},
+    "global_features": {"k": _DEEP},
+    "local_features": {
+        "k": _DEEP,
+        "knn_min_matches": 4,
+        "use_smnn_matching": 1,
+        "use_ransac": 1,
+    },
+    "color": {"k": _DEEP},
+    "image_text": {"k": _DEEP},
+}
+_ORDER = ("color", "phash", "image_text")  # of what is said of a change; others follow
+_FAILED = "Request failed with status code 500"
+
+_log = logging.getLogger(__name__)
 
 
-def legacy_image_routes(parts: Resources, *, names: FileNames) -> APIRouter:
-    """Return the original's routes of the gateway: all services at once.
+def legacy_image_routes(parts: Resources, *, names: FileNames) -> list[LegacyRoute]:
+    """Return the original's routes of the gateway.
 
     Args:
         parts: What answers.
         names: How images are called.
     """
-    router = APIRouter(tags=[TAG], route_class=FormRoute)
-    services = sorted(
-        retrieval(parts.services),
-        key=lambda one: _ORDER.index(one.name) if one.name in _ORDER else len(_ORDER),
-    )
+    routes = _Routes(parts, names)
+    return [
+        LegacyRoute(
+            "/calculate_all_image_features",
+            routes.calculate,
+            LegacyNewForAll,
+            FORM,
+            "Add an image to every service that has none of this id; keep no file",
+        ),
+        LegacyRoute(
+            "/delete_all_image_features",
+            routes.delete,
+            LegacyGoneForAll,
+            "application/json",
+            "Remove an image from every service",
+        ),
+        LegacyRoute(
+            "/reverse_search",
+            routes.search,
+            LegacyReverseSearch,
+            FORM,
+            "Find images like the one sent, a list for each service",
+        ),
+    ]
 
-    @router.post(
-        "/calculate_all_image_features",
-        response_model_exclude_none=True,
-        responses=problems(HTTPStatus.CONFLICT, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
-        dependencies=[only_fields(*LegacyNewForAll.model_fields)],
-    )
-    def calculate_all(
-        told: NewImageForAll,
-    ) -> list[LegacyOutcome]:
-        """Add an image to every service that has none of this id; keep no file."""
-        new, data = told
-        file = ImageFile(data, limits=parts.limits)
-        _ = file.info  # whatever is wrong with it is wrong for every service
-        reasons = _added(parts, ImageId(new.image_id), file)
-        return [_outcome(one, reasons.get(one.name, ""), value="") for one in services]
 
-    @router.post(
-        "/delete_all_image_features",
-        response_model_exclude_none=True,
-        responses=problems(HTTPStatus.CONFLICT),
-    )
-    def delete_all(gone: LegacyGoneForAll) -> list[LegacyOutcome]:
-        """Remove an image from every service."""
-        image_id = ImageId(gone.image_id)
-        reasons = {one.name: _why_not_removed(one, image_id) for one in services}
-        with contextlib.suppress(NotFoundError):
-            parts.writer.delete(image_id)
-        return [
-            _outcome(one, reasons[one.name], url=f"/delete_{features_of(one.name)}")
-            for one in services
-        ]
-
-    @router.post(
-        "/reverse_search",
-        responses=problems(HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
-        dependencies=[only_fields(*LegacyReverseSearch.model_fields)],
-    )
-    def reverse_search(told: ReverseQuery) -> dict[str, list[JSON]]:
-        """Find images like the one sent, a list for each service."""
-        asked, data = told
-        copies_only = asked.find_duplicate != 0
-        found = parts.searcher.search(
-            ByImage(ImageFile(data, limits=parts.limits)),
-            k=_SHOWN,
-            services=(),
-            copies_only=copies_only,
-            min_score=MIN_SCORE,
+class _Routes:
+    def __init__(self, parts: Resources, names: FileNames) -> None:
+        self._parts = parts
+        self._names = names
+        self._services = sorted(
+            retrieval(parts.services),
+            key=lambda one: (
+                _ORDER.index(one.name) if one.name in _ORDER else len(_ORDER)
+            ),
         )
-        return legacy_lists(names, found, copies_only=copies_only)
 
-    return router
+    async def calculate(self, request: Request) -> Response:
+        """Add an image to every service."""
+        try:
+            async with form_of(request) as (fields, data):
+                image_id = image_id_in(_cut(fields))
+                reasons = await run_in_threadpool(self._added, image_id, data)
+        except MissingError as error:
+            return error.of_gateway()
+        return _from_gateway(self._outcomes(request, "calculate", reasons))
 
+    async def delete(self, request: Request) -> Response:
+        """Remove an image from every service."""
+        try:
+            image_id = image_id_in(await fields_of(request))
+        except MissingError as error:
+            return error.of_gateway()
+        reasons = await run_in_threadpool(self._removed, image_id)
+        return _from_gateway(self._outcomes(request, "delete", reasons))
 
-def legacy_lists(
-    names: FileNames, found: ReverseSearch, *, copies_only: bool
-) -> dict[str, list[JSON]]:
-    """Return a reverse search as the original answers it, without empty lists."""
-    if copies_only:
-        copies = [
-            LegacyMatch(
-                image_id=match.image_id,
-                matches=match.evidence.get("local_features", {}).get("inliers"),
+    async def search(self, request: Request) -> Response:
+        """Find images like the one sent."""
+        try:
+            async with form_of(request) as (fields, data):
+                file = ImageFile(data, limits=self._parts.limits)
+                find_duplicate = _flag(_cut(fields).get("find_duplicate", "0"))
+                if find_duplicate:
+                    found = await self._heard(file, ("phash",))
+                    near = found.get("phash")
+                    return _from_gateway({"duplicate": near} if near else {})
+                found = await self._heard(file, tuple(_ASKED))
+        except MissingError as error:
+            return error.of_gateway()
+        told = {f"{name}_res": one[:_SHOWN] for name, one in found.items() if one}
+        unified = unified_list(list(found.values()))
+        return _from_gateway(told | ({"unified_res": unified} if unified else {}))
+
+    async def _heard(
+        self, file: ImageFile, names: tuple[str, ...]
+    ) -> dict[str, list[JSON]]:
+        """Return what each of some services finds, all asked at once."""
+        there = {b.name: b for b in self._services}
+        asked = [there[name] for name in names if name in there]
+        found = await asyncio.gather(
+            *(run_in_threadpool(self._said, service, file) for service in asked)
+        )
+        return {b.name: one for b, one in zip(asked, found, strict=True)}
+
+    def _said(self, service: AnyService, file: ImageFile) -> list[JSON]:
+        """Return what a service finds; nothing, if it is out of order."""
+        try:
+            searching = required(service, SearchesImages)
+            found = matched(
+                service.name,
+                searching.options,
+                Wanted.told(_ASKED[service.name]),
+                partial(searching.search, file),
             )
-            for match in found.matches
-        ]
-        shown = _dumped(names.put_on(copies))
-        return {"duplicate": shown, "local_features_res": shown} if shown else {}
-    by_service = {
-        f"{name}_res": in_order(
-            [measured(name, match, "inliers") for match in said.answer.matches]
-        )[:_SHOWN]
-        for name, said in found.services.items()
-    }
-    told = {
-        name: _dumped(names.put_on(listed))
-        for name, listed in by_service.items()
-        if listed
-    }
-    unified = unified_list(by_service.values())
-    return told | ({"unified_res": unified} if unified else {})
+        except AmbienceError as error:
+            _log.info("%s finds nothing: %s", service.name, error)
+            return []
+        return self._names.put_on(found)
 
+    def _outcomes(
+        self, request: Request, verb: str, reasons: Mapping[str, "_Reason"]
+    ) -> list[JSON]:
+        """Return what became of an image in each service."""
+        base = str(request.base_url)
+        said = []
+        for service in self._services:
+            reason = reasons.get(service.name)
+            url = f"{base}{verb}_{features_of(service.name)}"
+            if reason is None:
+                said.append({"status": "fulfilled", "value": "", "url": url})
+            else:
+                said.append({"status": "rejected", **reason, "url": url})
+        return said
 
-def _dumped(found: Iterable[LegacyMatch]) -> list[JSON]:
-    return [match.model_dump(exclude_none=True) for match in found]
+    def _added(self, image_id: ImageId, data: bytes) -> dict[str, "_Reason"]:
+        """Add an image; return by service why it was not added."""
+        parts = self._parts
+        file = ImageFile(data, limits=parts.limits)
+        try:
+            _ = file.info  # whatever is wrong with it is wrong for every service
+            return self._put(image_id, file)
+        except AmbienceError as error:
+            _log.info("image %d is not added: %s", image_id, error)
+            return {b.name: _refused(b, "calculate") for b in self._services}
 
+    def _put(self, image_id: ImageId, file: ImageFile) -> dict[str, "_Reason"]:
+        parts = self._parts
+        reasons = dict(self._not_addable(image_id))
+        known = parts.catalog.find([image_id])
+        if not known and _EXISTS not in reasons.values():
+            prepared = parts.writer.prepare(file)
+            arrival = Arrival(image_id, prepared, upload=file.data, is_new=True)
+            away = parts.writer.put([arrival])
+            return {name: {"reason": why} for name, why in away.items()}
+        if known and known[0].sha256 != file.sha256:
+            return {b.name: _EXISTS for b in self._services}
+        for service in self._services:  # the rest of an image that is partly there
+            if service.name not in reasons:
+                try:
+                    parts.writer.claim(service.name, image_id)
+                    holding = required(service, HoldsImages)
+                    holding.put({image_id: holding.extract([file])[0]})
+                except (StoredDataError, UnavailableError) as error:
+                    reasons[service.name] = {"reason": str(error)}
+        return reasons
 
-def _added(parts: Resources, image_id: ImageId, file: ImageFile) -> dict[str, str]:
-    """Add an image; return by service why it was not added."""
-    reasons = {
-        one.name: _why_not_added(one, image_id) for one in retrieval(parts.services)
-    }
-    known = parts.catalog.find([image_id])
-    if not known and TAKEN not in reasons.values():
-        prepared = parts.writer.prepare(file)
-        arrival = Arrival(image_id, prepared, upload=file.data, is_new=True)
-        return parts.writer.put([arrival])
-    if known and known[0].sha256 != file.sha256:
-        return dict.fromkeys(reasons, TAKEN)
-    for service in retrieval(
-        parts.services
-    ):  # the rest of an image that is partly there
-        if not reasons[service.name]:
+    def _not_addable(self, image_id: ImageId) -> Iterator[tuple[str, "_Reason"]]:
+        """Yield the services that an image can't be added to, and why."""
+        for service in self._services:
             try:
-                parts.writer.claim(service.name, image_id)
-                holder = required(service, HoldsImages)
-                holder.put({image_id: holder.extract([file])[0]})
+                if holds(service, image_id):
+                    yield service.name, _EXISTS
             except (StoredDataError, UnavailableError) as error:
-                reasons[service.name] = str(error)
-    return reasons
+                yield service.name, {"reason": str(error)}
+
+    def _removed(self, image_id: ImageId) -> dict[str, "_Reason"]:
+        """Remove an image; return by service why it was not removed."""
+        reasons: dict[str, _Reason] = {}
+        for service in self._services:
+            try:
+                if not holds(service, image_id) and _counts(service):
+                    reasons[service.name] = _refused(service, "delete")
+            except (StoredDataError, UnavailableError) as error:
+                reasons[service.name] = {"reason": str(error)}
+        try:
+            self._parts.writer.delete(image_id)
+        except NotFoundError:
+            _log.info("there is no image %d to delete", image_id)
+        return reasons
 
 
-def _why_not_added(service: AnyService, image_id: ImageId) -> str:
-    """Return why an image can't be added to a service; empty if it can."""
-    try:
-        return TAKEN if holds(service, image_id) else ""
-    except (StoredDataError, UnavailableError) as error:
-        return str(error)
+_Reason = Mapping[str, Any]
+_EXISTS: _Reason = {"reason": _FAILED, "data": TAKEN}
 
 
-def _why_not_removed(service: AnyService, image_id: ImageId) -> str:
-    """Return why an image is not removed from a service; empty if it is."""
-    try:
-        known = holds(service, image_id)
-    except (StoredDataError, UnavailableError) as error:
-        return str(error)
-    if known or not by_matches(service):
-        return ""
-    return f"{service.name} has no image {image_id}"
+def _counts(service: AnyService) -> bool:
+    return by_matches(required(service, SearchesImages).options)
 
 
-def _outcome(
-    service: AnyService,
-    reason: str,
-    *,
-    value: str | None = None,
-    url: str | None = None,
-) -> LegacyOutcome:
-    if not reason:
-        return LegacyOutcome(service=service.name, status="fulfilled", value=value)
-    return LegacyOutcome(
-        service=service.name, status="rejected", reason=reason, data=reason, url=url
-    )
+def _refused(service: AnyService, verb: str) -> _Reason:
+    return {"reason": _FAILED, "data": {"detail": reason_of(service.name, verb)}}
+
+
+def _cut(fields: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields of a form, as long as the original reads them."""
+    return {
+        name: value.encode()[:_FIELD].decode(errors="ignore")
+        for name, value in fields.items()
+    }
+
+
+def _flag(text: str) -> bool:
+    """Tell whether a text begins with a whole number other than 0."""
+    digits = text.strip().lstrip("+-")
+    begin = digits[: len(digits) - len(digits.lstrip("0123456789"))]
+    return bool(begin) and whole(begin) != 0
+
+
+def _from_gateway(found: object) -> Response:
+    """Return an answer as the original's gateway writes it."""
+    response = as_json(_as_numbers(found))
+    response.headers["Content-Type"] = "application/json; charset=utf-8"
+    return response
+
+
+def _as_numbers(found: Any) -> Any:
+    """Return an answer with numbers as JavaScript has them: whole ones without .0."""
+    if isinstance(found, float) and found.is_integer() and found <= MAX_IMAGE_ID:
+        return int(found)
+    if isinstance(found, list):
+        return [_as_numbers(one) for one in found]
+    if isinstance(found, dict):
+        return {name: _as_numbers(one) for name, one in found.items()}
+    return found

@@ -1,93 +1,177 @@
-"""What services find, in the units and the order of the original."""
+"""What services find, in the units, the order and the shape of the original."""
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from ambience.core.errors import BadParameterError
+from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
-from ambience.gateway.legacy.schemas import LegacyMatch, LegacySearch
-from ambience.service import MAX_K, AnyService, SearchRequest, required
-from ambience.service.capabilities import SearchesImages
+from ambience.core.options import SearchOptions
+from ambience.gateway.legacy.requests import number, whole
+from ambience.service import MAX_K, SearchRequest
 from ambience.service.keypoints import KeypointOptions
 from ambience.web.schemas import JSON
+
+Search = Callable[[SearchRequest], Answer]
 
 _VERSIONS = 2  # of a query with many vectors: as it is, and mirrored
 
 # Squared L2 of unit vectors is twice their cosine distance; color histograms summed up
 # to ten million.
 _UNITS = {"color": 1e7, "global_features": 2.0, "image_text": 2.0}
+_COUNTS_BITS = "phash"  # whole numbers, where the others measure
+
+# Where fewer images are known than asked for, its index filled the answer up with this
+# id, at the largest distance; equal ids of hashes were then answered once.
+_NOBODY = -1
+_FARTHEST_BITS = 2**31 - 1
+_FARTHEST = 3.4028234663852886e38  # the largest float of 32 bits
 
 
-def by_matches(service: AnyService) -> bool:
-    """Tell whether a service compares keypoints, and says how many fit."""
-    return issubclass(required(service, SearchesImages).options, KeypointOptions)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a search of the original is told; a value of 0 is as good as none.
+
+    Attributes:
+        k: How many images at most.
+        below: Only images nearer than this, in the original's unit.
+        least: Images with fewer matches are left out.
+        verified: Whether images are looked at closely; without, votes are counted.
+        fitted: Whether only those matches count that fit together.
+        others: The fields of names that a service may have an option of.
+    """
+
+    k: int | None = None
+    below: float | None = None
+    least: int = 1
+    verified: bool = False
+    fitted: bool = False
+    others: Mapping[str, Any]
+
+    @classmethod
+    def told(cls, fields: Mapping[str, Any]) -> "Wanted":
+        """Return what the fields of a request say; those that are unknown say nothing.
+
+        Raises:
+            ValueError: If one is no number.
+        """
+        k, below = fields.get("k"), fields.get("distance_threshold")
+        return cls(
+            k=None if k is None else whole(k),
+            below=None if below is None else number(below),
+            least=whole(fields.get("knn_min_matches") or 1),
+            verified=whole(fields.get("use_smnn_matching") or 0) != 0,
+            fitted=whole(fields.get("use_ransac") or 0) != 0,
+            others={
+                name: convert(fields[name])
+                for name, convert in (("aqe_n", whole), ("aqe_alpha", number))
+                if fields.get(name)
+            },
+        )
 
 
-def found_by(
-    service: AnyService, asked: LegacySearch, search: Callable[[SearchRequest], Answer]
-) -> list[LegacyMatch]:
-    """Return what a search finds: by matches, or by exactly one of k and threshold."""
-    k = min(asked.k or MAX_K, MAX_K)
-    options = asked.options_of(service)
-    if by_matches(service):
-        return _with_matches(service, asked, search)[:k]
-    if (asked.k is None) == (asked.distance_threshold is None):
-        raise BadParameterError("give exactly one of k and distance_threshold")
-    if asked.distance_threshold is None:
-        answer = search(SearchRequest(k=k, options=options))
+def by_matches(options: type[SearchOptions]) -> bool:
+    """Tell by a service's options whether it compares keypoints, and counts them."""
+    return issubclass(options, KeypointOptions)
+
+
+def matched(
+    name: str,
+    options: type[SearchOptions],
+    wanted: Wanted,
+    search: Search,
+    *,
+    known: ImageId | None = None,
+) -> list[JSON]:
+    """Return what a service finds.
+
+    Args:
+        name: Of the service.
+        options: Its class of options.
+        wanted: What the search is told.
+        search: Asks the service.
+        known: The image that is searched with, if it is one of the library.
+
+    Raises:
+        ValueError: If not exactly one of ``k`` and a distance is wanted.
+    """
+    told = {n: v for n, v in wanted.others.items() if n in options.model_fields}
+    if by_matches(options):
+        return _with_matches(wanted, told, search)
+    versions = "mirrored" if known is None else "upright"
+    plain = {"background": False, "orientations": versions, "metric": "l1"}
+    told |= {n: v for n, v in plain.items() if n in options.model_fields}
+    if (wanted.k is None) == (wanted.below is None) or wanted.k == 0:
+        raise ValueError("give exactly one of k and distance_threshold")
+    unit = _UNITS.get(name, 1.0)
+    if wanted.below is not None:
+        answer = search(SearchRequest(radius=wanted.below / unit, options=told))
     else:
-        unit = _UNITS.get(service.name, 1.0)
-        radius = asked.distance_threshold / unit
-        answer = search(SearchRequest(radius=radius, options=options))
-    found = [measured(service.name, match) for match in answer.matches[:k]]
-    below = asked.distance_threshold
-    return [m for m in found if below is None or (m.distance or 0) < below]
+        k = min(wanted.k or 1, MAX_K)
+        answer = search(SearchRequest(k=k, options=told))
+    itself = () if known is None else (Match(known, 0.0),)
+    found = [
+        {"image_id": m.image_id, "distance": _measured(name, m.distance * unit)}
+        for m in (*itself, *answer.matches)
+    ]
+    if wanted.below is not None:
+        return [one for one in found if one["distance"] < wanted.below]
+    return _filled(name, found[:k], k)
 
 
-def _with_matches(
-    service: AnyService, asked: LegacySearch, search: Callable[[SearchRequest], Answer]
-) -> list[LegacyMatch]:
+def _filled(name: str, found: list[JSON], k: int) -> list[JSON]:
+    if len(found) == k:
+        return found
+    if name == _COUNTS_BITS:
+        return [*found, {"image_id": _NOBODY, "distance": _FARTHEST_BITS}]
+    nobody = {"image_id": _NOBODY, "distance": _FARTHEST}
+    return [*found, *([nobody] * (k - len(found)))]
+
+
+def _measured(name: str, distance: float) -> float:
+    return int(distance) if name == _COUNTS_BITS else distance
+
+
+def _with_matches(wanted: Wanted, told: JSON, search: Search) -> list[JSON]:
     """Return what has enough matches, most first: by votes, by pairs or by inliers."""
-    options = asked.options_of(service) | {"verify": asked.use_smnn_matching}
-    if not asked.use_smnn_matching:
+    options = told | {"verify": wanted.verified}
+    k = min(wanted.k or MAX_K, MAX_K)
+    if not wanted.verified:
         counted = "votes"
-        if asked.k is not None:
-            options["max_candidates"] = _VERSIONS * min(asked.k, MAX_K)
+        if wanted.k:
+            options["max_candidates"] = _VERSIONS * k
     else:
-        counted = "inliers" if asked.use_ransac else "matches"
+        counted = "inliers" if wanted.fitted else "matches"
     # All of them: those with the most matches need not be the nearest.
     answer = search(SearchRequest(radius=1.0, options=options))
-    found = [measured(service.name, match, counted) for match in answer.matches]
-    return in_order([m for m in found if (m.matches or 0) >= asked.knn_min_matches])
+    found: list[JSON] = [
+        # A vote counts up to 1.
+        {"image_id": m.image_id, "matches": math.ceil(m.details[counted])}
+        for m in answer.matches
+        if counted in m.details
+    ]
+    enough = [one for one in found if one["matches"] >= wanted.least]
+    return sorted(enough, key=lambda one: -one["matches"])[:k]
 
 
-def measured(name: str, match: Match, counted: str = "") -> LegacyMatch:
-    """Return a match in the original's unit."""
-    if counted in match.details:
-        matches = math.ceil(match.details[counted])  # a vote counts up to 1
-        return LegacyMatch(image_id=match.image_id, matches=matches)
-    distance = match.distance * _UNITS.get(name, 1.0)
-    whole = int(distance) if distance.is_integer() else distance
-    return LegacyMatch(image_id=match.image_id, distance=whole)
-
-
-def in_order(found: list[LegacyMatch]) -> list[LegacyMatch]:
-    """Return matches by how many keypoints match; others stay nearest first."""
-    return sorted(found, key=lambda match: -(match.matches or 0))
-
-
-def unified_list(lists: Iterable[Sequence[LegacyMatch]]) -> list[JSON]:
+def unified_list(lists: Sequence[Sequence[JSON]]) -> list[JSON]:
     """Return the images in more than one list, the largest score first, ties by id.
 
     An image's score is the sum of 1 / rank over the lists that it is in.
     """
-    shares: defaultdict[int, list[float]] = defaultdict(list)
-    for listed in lists:
-        for rank, match in enumerate(listed, 1):
-            shares[match.image_id].append(1 / rank)
-    scores = {i: sum(own) for i, own in shares.items() if len(own) > 1}
+    ranks: dict[int, dict[int, int]] = {}
+    for number_of, listed in enumerate(lists):
+        for rank, one in enumerate(listed, 1):
+            ranks.setdefault(one["image_id"], {})[number_of] = rank
+    scores = {
+        image_id: sum(1 / rank for rank in own.values())
+        for image_id, own in ranks.items()
+        if len(own) > 1
+    }
     return [
         {"image_id": image_id, "score": score}
-        for image_id, score in sorted(scores.items(), key=lambda one: (-one[1], one[0]))
+        for image_id, score in sorted(
+            scores.items(), key=lambda one: (-one[1], one[0] == _NOBODY, one[0])
+        )
     ]

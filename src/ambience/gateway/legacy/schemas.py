@@ -2,18 +2,17 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import UploadFile
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from ambience.catalog import Catalog
 from ambience.core.errors import BadParameterError, NotFoundError
 from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.core.numbers import DECIMAL, WHOLE
 from ambience.gateway.routes.schemas import image_answer
-from ambience.service import AnyService, required
-from ambience.service.capabilities import SearchesImages
+from ambience.web.schemas import JSON
 
 _UPLOADED = ".online"  # ends the name of an image that came without a file
 _MAX_NAME = 1000  # characters; no system has longer ones
@@ -24,9 +23,8 @@ LegacyImageId = Annotated[int, Field(ge=0, le=MAX_IMAGE_ID), WHOLE]
 
 _FLAG = {
     "anyOf": [
-        {"type": "boolean"},
         {"type": "integer", "minimum": 0, "maximum": 1},
-        {"type": "string", "enum": ["0", "1", "false", "true"]},
+        {"type": "string", "enum": ["0", "1"]},
     ]
 }
 LegacyFlag = Annotated[bool, WithJsonSchema(_FLAG)]
@@ -34,8 +32,6 @@ LegacyFlag = Annotated[bool, WithJsonSchema(_FLAG)]
 
 class LegacySearch(BaseModel):
     """What a search may be told; numbers may come as text."""
-
-    model_config = ConfigDict(extra="forbid")
 
     k: Annotated[
         int | None, Field(ge=1, description="How many images at most."), WHOLE
@@ -86,12 +82,6 @@ class LegacySearch(BaseModel):
         DECIMAL,
     ] = None
 
-    def options_of(self, service: AnyService) -> dict[str, Any]:
-        """Return what was told that the service itself has an option for."""
-        options = required(service, SearchesImages).options
-        told = self.model_dump(include=set(options.model_fields))
-        return {name: value for name, value in told.items() if value is not None}
-
 
 class LegacySearchById(LegacySearch):
     """A search with a known image."""
@@ -113,8 +103,6 @@ class LegacySearchByText(LegacySearch):
 
 class LegacyReverseSearch(BaseModel):
     """A search of every service at once with an image that is sent."""
-
-    model_config = ConfigDict(extra="forbid")
 
     image: UploadFile = Field(description="An image file.")
     find_duplicate: Annotated[
@@ -138,8 +126,6 @@ class LegacyNewForAll(LegacyNew):
 class LegacyGone(BaseModel):
     """An image to be removed from one service."""
 
-    model_config = ConfigDict(extra="forbid")
-
     image_id: LegacyImageId | None = None
     file_name: str | None = Field(
         None, max_length=_MAX_NAME, description="In place of the id."
@@ -149,29 +135,7 @@ class LegacyGone(BaseModel):
 class LegacyGoneForAll(BaseModel):
     """An image to be removed from every service."""
 
-    model_config = ConfigDict(extra="forbid")
-
     image_id: LegacyImageId
-
-
-class LegacyMatch(BaseModel):
-    """One image found by one service, with its distance or its matches."""
-
-    image_id: int
-    distance: int | float | None = Field(None, description="Smaller is nearer.")
-    matches: int | None = Field(None, description="Keypoints that match.")
-    file_name: str | None = Field(None, description="With `legacy_file_names`.")
-
-
-class LegacyOutcome(BaseModel):
-    """What became of an image in one service, as a settled promise tells it."""
-
-    service: str
-    status: str = Field(description="`fulfilled` or `rejected`.")
-    value: str | None = Field(None, description="Empty, once it is calculated.")
-    reason: str | None = Field(None, description="Why it was rejected.")
-    data: str | None = Field(None, description="The same, as the service says it.")
-    url: str | None = Field(None, description="The route that did not delete it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,18 +150,21 @@ class FileNames:
     catalog: Catalog
     shown: bool = False
 
-    def put_on(self, found: list[LegacyMatch]) -> list[LegacyMatch]:
-        """Return matches, with names where answers name them."""
-        if self.shown:
-            ids = [ImageId(match.image_id) for match in found]
-            known = {
-                int(image.image_id): image_answer(image).name
-                for image in self.catalog.find(ids)
-            }
-            for match in found:
-                name = known.get(match.image_id)
-                match.file_name = name or f"{match.image_id}{_UPLOADED}"
-        return found
+    def put_on(self, found: list[JSON]) -> list[JSON]:
+        """Return matches, with names where answers name them.
+
+        What stands for no image has no name, and is left out then.
+        """
+        if not self.shown:
+            return found
+        real = [one for one in found if one["image_id"] >= 0]
+        images = self.catalog.find([ImageId(one["image_id"]) for one in real])
+        known = {int(image.image_id): image_answer(image).name for image in images}
+        return [
+            {**one, "file_name": known.get(i) or f"{i}{_UPLOADED}"}
+            for one in real
+            for i in (one["image_id"],)
+        ]
 
     def image_id(self, name: str) -> ImageId:
         """Return the image that a name means.

@@ -17,6 +17,7 @@ from ambience.service.declaration import Parts
 from ambience.service.search_request import SearchRequest
 from ambience.service.service import Service
 from ambience.service.vectors.background_sample import BackgroundSample
+from ambience.service.vectors.vector_options import VectorOptions
 
 
 class VectorService(Service[Collection]):
@@ -30,6 +31,8 @@ class VectorService(Service[Collection]):
             compared, as the collection neither finds nor groups them.
         background: Whether searches say how near any images are, to compare with.
     """
+
+    options = VectorOptions
 
     def __init__(
         self,
@@ -86,10 +89,11 @@ class VectorService(Service[Collection]):
         self,
         query: Query,
         request: SearchRequest,
-        options: Any,
+        options: VectorOptions,
         without: ImageId | None = None,
     ) -> Answer:
-        del options  # it has none
+        query = options.kept(query)
+        sample = self._sample if options.background else None
         if query.quality < self._min_quality:
             return Answer(
                 note="the image is nearly flat: there is too little in it to compare"
@@ -101,7 +105,7 @@ class VectorService(Service[Collection]):
             near = self._collection.within(query.rows, radius=request.radius or 0)
         return request.answer(
             [_match(found, query) for found in near if found.image_id != without],
-            background=self._sample.compared(query) if self._sample else None,
+            background=None if sample is None else sample.compared(query),
         )
 
 

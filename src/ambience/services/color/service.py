@@ -10,7 +10,6 @@ from pydantic import Field
 
 from ambience.core.features import Extractor, ImageId, Query
 from ambience.core.matches import Answer, Match
-from ambience.core.options import SearchOptions
 from ambience.core.settings import ServiceSettings
 from ambience.engine.neighbors import stacked
 from ambience.fusion import Evidence
@@ -21,6 +20,7 @@ from ambience.service import (
     VectorService,
     one_feature,
 )
+from ambience.service.vectors.vector_options import VectorOptions
 from ambience.services.color.evidence import HELLINGER, L1
 from ambience.services.color.extract import (
     HellingerExtractor,
@@ -49,7 +49,7 @@ class ColorSettings(ServiceSettings):
     distance: Literal["hellinger", "l1"] = "hellinger"
 
 
-class ColorOptions(SearchOptions):
+class ColorOptions(VectorOptions):
     """What a search for colors may be told."""
 
     metric: Literal["l1"] | None = Field(

@@ -1,0 +1,183 @@
+"""Answers the original's routes before anything else is looked for, and lets pages ask.
+
+Our routes are found by patterns, and their parameters by declarations; the original's
+are few, each with a path of its own, and answered as fast as it answered them.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, TypeAlias
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ambience.web.forms import SmallForm
+from ambience.web.problems import problem
+
+Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+TAG = "legacy"
+FORM = "multipart/form-data"
+_JSON = "application/json"
+_TEXT = "text/plain"
+_ANYTHING: Final[dict[str, Any]] = {"schema": {}}
+_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"description": meaning, "content": {_JSON: _ANYTHING, _TEXT: _ANYTHING}}
+    for status, meaning in (
+        (HTTPStatus.BAD_REQUEST, "A field is missing."),
+        (HTTPStatus.UNPROCESSABLE_ENTITY, "A field is missing, or no number."),
+        (HTTPStatus.INTERNAL_SERVER_ERROR, "It can't be done, or a value is wrong."),
+    )
+}
+
+# What it told browsers: every page may ask, and read the answer.
+_ALLOWED = "Access-Control-Allow-Origin"
+_METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
+_OF_PAGES = frozenset(
+    {b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyRoute:
+    """One of the original's routes; all of them are POST.
+
+    Attributes:
+        path: Where.
+        handler: Answers it.
+        body: What is sent, for the documentation.
+        kind: How it is sent, as a media type.
+        says: What it does, in a sentence.
+    """
+
+    path: str
+    handler: Handler
+    body: type[BaseModel]
+    kind: str
+    says: str
+
+
+def add_legacy(
+    app: FastAPI, routes: Sequence[LegacyRoute], *, for_pages: bool = False
+) -> None:
+    """Add the original's routes to an application.
+
+    Args:
+        app: To what.
+        routes: Which.
+        for_pages: Whether pages from anywhere may ask, as they may the original's
+            gateway.
+    """
+    router = APIRouter(tags=[TAG])
+    for route in routes:
+        schema = route.body.model_json_schema(ref_template="#/{model}")
+        router.add_api_route(
+            route.path,
+            _declared(route.handler),
+            methods=["POST"],
+            summary=route.says,
+            responses={**_ERRORS},
+            response_class=Response,
+            openapi_extra={
+                "requestBody": {
+                    "required": True,
+                    "content": {route.kind: {"schema": schema}},
+                }
+            },
+        )
+    declared = {
+        route.path: route for route in router.routes if isinstance(route, APIRoute)
+    }
+    app.include_router(router)
+    handlers = {route.path: (route.handler, declared[route.path]) for route in routes}
+    app.user_middleware.append(Middleware(_Shortcut, handlers=handlers))
+    if for_pages:
+        app.add_middleware(_ForPages, paths=frozenset(handlers))
+
+
+def _declared(handler: Handler) -> Handler:
+    """Return a handler whose signature says all that FastAPI has to know."""
+
+    async def answer(request: Request) -> Response:
+        return await handler(request)
+
+    return answer
+
+
+class _Shortcut:
+    """ASGI middleware that answers some paths itself.
+
+    Args:
+        app: Answers all others.
+        handlers: By path: what answers, and the route that it stands for.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, handlers: Mapping[str, tuple[Handler, APIRoute]]
+    ) -> None:
+        self._app = app
+        self._handlers = handlers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or pass on."""
+        found = None
+        if scope["type"] == "http" and scope["method"] == "POST":
+            found = self._handlers.get(scope["path"])
+        if found is None:
+            await self._app(scope, receive, send)
+            return
+        handler, scope["route"] = found
+        try:
+            response = await handler(SmallForm(scope, receive))
+        except HTTPException as error:
+            response = problem(error.status_code, str(error.detail))
+            response.headers.update(error.headers or {})
+        await response(scope, receive, send)
+
+
+class _ForPages:
+    """ASGI middleware that lets every page ask for some paths, and read the answers.
+
+    Args:
+        app: What answers.
+        paths: Which.
+    """
+
+    def __init__(self, app: ASGIApp, *, paths: frozenset[str]) -> None:
+        self._app = app
+        self._paths = paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, as if no page had sent it."""
+        if scope["type"] != "http" or scope["path"] not in self._paths:
+            await self._app(scope, receive, send)
+            return
+        if scope["method"] == "OPTIONS":
+            await _allowed(scope)(scope, receive, send)
+            return
+        headers = [one for one in scope["headers"] if one[0] not in _OF_PAGES]
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[_ALLOWED] = "*"
+            await send(message)
+
+        await self._app({**scope, "headers": headers}, receive, answer)
+
+
+def _allowed(scope: Scope) -> Response:
+    """Return what a browser is told that asks before it sends."""
+    wanted = dict(scope["headers"]).get(b"access-control-request-headers", b"")
+    headers = {_ALLOWED: "*", "Access-Control-Allow-Methods": _METHODS}
+    if wanted:
+        headers["Access-Control-Allow-Headers"] = wanted.decode("latin-1")
+        headers["Vary"] = "Access-Control-Request-Headers"
+    return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
