@@ -102,6 +102,7 @@ class ImageText(FakeService):
         self.asked: SearchRequest | None = None
         self.text = ""
 
+    working_side: int | None = None
     extract = put = remove = ids = FakeService.refuse
 
     def search(self, _: ImageFile, request: SearchRequest) -> Answer:
