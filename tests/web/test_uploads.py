@@ -30,6 +30,7 @@ class Slow(FakeService):
         self.at_once = self.most = 0
         self._lock = threading.Lock()
 
+    working_side: int | None = None
     put = remove = ids = FakeService.refuse
 
     def extract(self, images: Sequence[ImageFile]) -> list[object]:
