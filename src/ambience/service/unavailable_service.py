@@ -24,6 +24,7 @@ class UnavailableService:
 
     url = ""
     timeout_s = TIMEOUT_S  # it answers at once
+    working_side: int | None = None  # it looks at no image
 
     def __init__(
         self,
