@@ -26,17 +26,19 @@ from ambience.catalog.database import Database
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, Limits
 from ambience.ingest import Arrival, Originals, Writer
+from ambience.service.capabilities import HoldsImages
+from tests.abilities import FakeService
 from tests.drawing import drawn_image, encode
 
 place, data, lease_s = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
 
-class Service:
-    name = "phash"
+class Service(FakeService):
+    working_side = None
     go_on = threading.Event()
     held = {}
 
-    def extract(self, image):
-        return image.sha256.hex()
+    def extract(self, images):
+        return [image.sha256.hex() for image in images]
 
     def put(self, extracted):
         self.held.update(extracted)
@@ -46,15 +48,17 @@ class Service:
     def remove(self, ids):
         return [i for i in ids if self.held.pop(i, None)]
 
+    ids = FakeService.refuse
+
 def say(what):
     print(json.dumps(what), flush=True)
 
 database = Database(place if "://" in place else Path(place))
 journal = Journal(database, data / "locks", lease_s=lease_s)
 catalog = Catalog(database)
-service = Service()
+service = Service("phash", HoldsImages)
 writer = Writer(catalog=catalog, journal=journal, originals=Originals(data),
-                sinks=[service], limits=Limits())
+                services=[service], limits=Limits())
 
 def put(image_id):
     upload = encode(drawn_image(image_id, (60, 80)))
@@ -79,6 +83,7 @@ for line in sys.stdin:
             say(writer.mend())
         case ["held"]:
             say(sorted(service.held))
+writer.close()
 journal.close()
 database.close()
 """
