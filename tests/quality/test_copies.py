@@ -65,6 +65,17 @@ EDITS: dict[str, tuple[Edit, Relation]] = {
 }
 
 
+# Gray or dark nearly all over: their palette is like that of anything gray or dark.
+FEW_COLORS = {
+    "brick.png",
+    "cell.png",
+    "clock_motion.png",
+    "hubble_deep_field.jpg",
+    "moon.png",
+    "text.png",
+}
+
+
 @pytest.fixture(scope="module")
 def system(
     tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Path]
@@ -116,7 +127,7 @@ def test_no_stranger_is_a_copy_of_anything(system: System) -> None:
 def test_colors_find_the_photograph_after_a_crop(
     system: System, photos: dict[str, Path]
 ) -> None:
-    for path in photos.values():
+    for name, path in photos.items():
         with Image.open(path) as image:
             width, height = image.size
             box = (width // 20, height // 20, width * 19 // 20, height * 19 // 20)
@@ -125,6 +136,9 @@ def test_colors_find_the_photograph_after_a_crop(
         answer = system.parts.searcher.search(
             ByImage(ImageFile(data)), k=1, services=["color"]
         ).services["color"]
+        if name in FEW_COLORS:
+            assert "nearly flat" in answer.answer.note
+            continue
         found = answer.answer.matches[0].image_id
         assert system.parts.catalog.get(found).path == path
 

@@ -240,7 +240,7 @@ def _as_stored(region: Region, opened: Opened) -> tuple[int, int, int, int]:
 def _on_white(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return straight colors laid on white, rounded to the nearest level."""
     laid = np.empty_like(pixels)
-    for top in range(0, len(pixels), _BAND):  # what is in between is three times as wide
+    for top in range(0, len(pixels), _BAND):  # the steps between take more
         band = slice(top, top + _BAND)
         opacity = alpha[band, :, np.newaxis].astype(np.uint16)
         mixed = pixels[band] * opacity + (OPAQUE - opacity) * OPAQUE

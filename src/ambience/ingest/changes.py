@@ -93,13 +93,14 @@ class Changes:
             # Now, as nobody would know of it once the change is out of the journal.
             if old is not None and old != record.original:
                 self.originals.discard(old)
+        made = {record.sha256 for record in records}
+        for replaced in known.values():
+            if replaced.sha256 not in made:
+                self._drop_thumbnail(replaced)
         self.catalog.put(records, self.sinks.reach(away), begun)
         for record in records:
             if record.original is None:
                 self.originals.drop(record.image_id, sources[record.image_id])
-            replaced = known.get(record.image_id)
-            if replaced is not None and replaced.sha256 != record.sha256:
-                self._drop_thumbnail(replaced.sha256)
         kept = all(arrival.path or arrival.keep for arrival in arrivals)
         return {name: _said(error, kept=kept) for name, error in away.items()}
 
@@ -151,15 +152,21 @@ class Changes:
             trashed = None
             if record.original is not None:
                 trashed = self.originals.discard(record.original)
+            self._drop_thumbnail(record)
             self.catalog.delete(record, trashed=trashed, reach=reach, begun=begun)
-            self._drop_thumbnail(record.sha256)
         if not records:
             self.catalog.forget([image_id], reach, begun)
         return known or bool(records), away.keys()
 
-    def _drop_thumbnail(self, sha256: bytes) -> None:
-        if not self.catalog.with_sha256(sha256):
-            self.originals.remove_thumbnail(sha256)
+    def _drop_thumbnail(self, image: ImageRecord) -> None:
+        """Remove the thumbnail of an image's content, if no other image has that.
+
+        Before the change is out of the journal, or it would be nobody's for a moment.
+        One that is missed after all is made again when it is asked for.
+        """
+        same = self.catalog.with_sha256(image.sha256)
+        if all(record.image_id == image.image_id for record in same):
+            self.originals.remove_thumbnail(image.sha256)
 
 
 def _said(error: AmbienceError, *, kept: bool) -> str:
