@@ -2,7 +2,7 @@
 
 import threading
 
-from ambience.core.stoppable_thread import Background
+from ambience.core.stoppable_thread import StoppableThread
 
 SOON_S = 30.0
 
@@ -14,7 +14,7 @@ def test_it_works_until_it_is_asked_to_end() -> None:
         began.set()
         stop.wait(SOON_S)
 
-    background = Background("work", work)
+    background = StoppableThread("work", work)
     assert not background.is_at_work
     background.start()
     assert began.wait(SOON_S)
@@ -29,7 +29,7 @@ def test_one_that_hangs_is_left_behind() -> None:
     def hang(_: threading.Event) -> None:
         let_go.wait(SOON_S)
 
-    background = Background("work", hang, within_s=0.01)
+    background = StoppableThread("work", hang, within_s=0.01)
     background.start()
     background.stop()
     assert background.is_at_work
@@ -37,4 +37,4 @@ def test_one_that_hangs_is_left_behind() -> None:
 
 
 def test_one_that_never_began_has_nothing_to_end() -> None:
-    Background("work", lambda _: None).stop()
+    StoppableThread("work", lambda _: None).stop()

@@ -8,7 +8,7 @@ import pytest
 
 from ambience.core.errors import BadInputError, TruncatedImageError
 from ambience.imaging import WORKING_SIDE, ImageFile
-from ambience.ingest import Alone
+from ambience.ingest import ImageLocks
 from ambience.ingest.folders import FoundFile, dealt
 from ambience.ingest.incoming import Prepared, prepare
 from ambience.ingest.sinks import Sinks
@@ -48,7 +48,7 @@ def told() -> Iterator[Telling]:
     with ExitStack() as opened:
 
         def told(*services: Sizes) -> Sinks:
-            sinks = Sinks(services, Alone())
+            sinks = Sinks(services, ImageLocks())
             opened.callback(sinks.close)
             return sinks
 

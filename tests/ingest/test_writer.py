@@ -92,7 +92,7 @@ class House:
             missed=self.missed,
             journal=self.journal,
             originals=self.originals,
-            alone=self.writer.alone,
+            image_locks=self.writer.image_locks,
             limits=Limits(),
         )
 

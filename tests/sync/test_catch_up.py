@@ -9,15 +9,15 @@ import pytest
 
 from ambience.core.errors import StoredDataError, UnavailableError
 from ambience.core.features import ImageId
-from ambience.sync import Upkeep
+from ambience.sync import CatchUp
 from tests.ingest.test_writer import NEW, OLD, SEVEN, FakeSink, House
 
 AWAY = UnavailableError("no answer")
 DEADLINE_S = 60
 
 
-def upkeep_of(house: House) -> Upkeep:
-    return Upkeep(
+def caught_up(house: House) -> CatchUp:
+    return CatchUp(
         writer=house.writer,
         services=house.sinks,
         missed=house.missed,
@@ -29,13 +29,13 @@ def upkeep_of(house: House) -> Upkeep:
 
 @contextmanager
 def kept_in_step(house: House) -> Iterator[None]:
-    upkeep = upkeep_of(house)
-    upkeep.start()
+    catch_up = caught_up(house)
+    catch_up.start()
     try:
         yield
     finally:
-        upkeep.stop()
-    assert "upkeep" not in [thread.name for thread in threading.enumerate()]
+        catch_up.stop()
+    assert "catch_up" not in [thread.name for thread in threading.enumerate()]
 
 
 def wait_until(so: Callable[[], bool]) -> None:

@@ -24,7 +24,7 @@ from ambience.catalog.database import Database
 from ambience.catalog.lock_files import LockFiles
 from ambience.catalog.schema import journal, leases
 from ambience.core.errors import AmbienceError, TakenOverError
-from ambience.core.stoppable_thread import Background
+from ambience.core.stoppable_thread import StoppableThread
 
 LEASE_S = 10.0  # a process that is cut off is missed for no longer than that
 _BEATS = 4  # in that time: one or two may fail, or come late on a busy machine
@@ -68,7 +68,7 @@ class Lease:
         self._ends = 0.0  # by our own clock, and not later than by the database's
         self._complaint = ""  # what was said last
         self._starting = threading.Lock()
-        self._beats: Background | None = None
+        self._beats: StoppableThread | None = None
 
     @property
     def owner(self) -> str:
@@ -129,7 +129,7 @@ class Lease:
     def _start_beats(self) -> None:
         with self._starting:
             if self._beats is None:
-                self._beats = Background("lease", self._beat, within_s=_STOP_S)
+                self._beats = StoppableThread("lease", self._beat, within_s=_STOP_S)
                 self._beats.start()
 
     def _beat(self, stop: threading.Event) -> None:

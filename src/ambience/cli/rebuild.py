@@ -13,7 +13,7 @@ from ambience.cli.output import print_json, progress_bar, report_json, report_li
 from ambience.cli.terminal_text import shown
 from ambience.core.errors import StoredDataError
 from ambience.core.settings import Settings
-from ambience.ingest import Alone, Report
+from ambience.ingest import ImageLocks, Report
 from ambience.library.damaged_stores import set_aside
 from ambience.library.from_settings import limits_from
 from ambience.library.system import (
@@ -34,7 +34,9 @@ def run(options: argparse.Namespace) -> int:
         service, aside = _opened(declared, settings, data)
         index = required(service, Rebuilds)
         limits = limits_from(settings)
-        repairs = Repairs.of(database, journal, data=data, limits=limits, alone=Alone())
+        repairs = Repairs.of(
+            database, journal, data=data, limits=limits, image_locks=ImageLocks()
+        )
         report = _extract(service, repairs, quiet=options.json)
         index.rebuild()
         _say(options, service, report=report, aside=aside)

@@ -23,7 +23,7 @@ from ambience.cli.samples import SAMPLES_FOLDER, sample_photographs
 from ambience.cli.terminal_text import shown
 from ambience.core.errors import AmbienceError, BadParameterError
 from ambience.core.settings import Settings
-from ambience.core.stoppable_thread import Background
+from ambience.core.stoppable_thread import StoppableThread
 from ambience.gateway.app import create_gateway
 from ambience.gateway.legacy.front import add_legacy
 from ambience.gateway.legacy.schemas import FileNames
@@ -124,14 +124,14 @@ def _serve_everything(
                 say_ready(listener, as_json=options.json)
                 background.start()
                 if not system.readonly:
-                    system.upkeep.start()
+                    system.catch_up.start()
 
             guarded = _guarded(app, settings, listener)
             serve(guarded, listener, on_ready, limits=settings.server)
         finally:
             with decoding_ends(within_s=DECODE_S):
                 background.stop()
-                system.upkeep.stop()
+                system.catch_up.stop()
     return 0
 
 
@@ -160,7 +160,7 @@ class _BackgroundImport:
         self._system = system
         self._folders = folders
         self._as_json = as_json
-        self._background = Background("import", self._run)
+        self._background = StoppableThread("import", self._run)
         self._progress: Progress | None = None
 
     def progress(self) -> Progress | None:

@@ -8,7 +8,7 @@ Work: TypeAlias = Callable[[threading.Event], None]
 """What is done; it returns soon after the event is set."""
 
 
-class Background:
+class StoppableThread:
     """A thread that can be asked to end.
 
     Args:

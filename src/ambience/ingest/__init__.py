@@ -2,19 +2,19 @@
 
 from ambience.ingest.files import FileCheck, FileReport
 from ambience.ingest.folders import FoundFile, walk
-from ambience.ingest.image_locks import Alone
+from ambience.ingest.image_locks import ImageLocks
 from ambience.ingest.importer import Failure, Importer, Progress, Report
 from ambience.ingest.incoming import Arrival
 from ambience.ingest.originals import Originals
 from ambience.ingest.writer import Writer
 
 __all__ = [
-    "Alone",
     "Arrival",
     "Failure",
     "FileCheck",
     "FileReport",
     "FoundFile",
+    "ImageLocks",
     "Importer",
     "Originals",
     "Progress",

@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 
-def ahead(
+def bounded_map(
     act: Callable[[Item], Outcome],
     items: Iterable[Item],
     *,
@@ -38,7 +38,7 @@ def ahead(
             return act(item)
 
     waiting: deque[tuple[Item, Future[Outcome]]] = deque()
-    pool = ThreadPoolExecutor(threads, "ahead")
+    pool = ThreadPoolExecutor(threads, "bounded_map")
     try:
         for item in items:
             if stop.is_set():

@@ -12,7 +12,7 @@ from ambience.catalog import Catalog, ImageRecord
 from ambience.core.errors import AmbienceError
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, Limits, thumbnail
-from ambience.ingest.bounded_map import ahead
+from ambience.ingest.bounded_map import bounded_map
 from ambience.ingest.folders import says_gone
 from ambience.ingest.importer import Progress
 from ambience.ingest.originals import Originals
@@ -137,7 +137,7 @@ class FileCheck:
         report, total, after = FileReport(), len(self._catalog), None
         while page := self._catalog.ids(after=after, limit=_PAGE):
             after = page[-1]
-            looks = ahead(
+            looks = bounded_map(
                 lambda record: self._look(record, read=record.image_id in read),
                 self._catalog.find(page),
                 threads=os.cpu_count() or 1,
@@ -258,7 +258,7 @@ class FileCheck:
 
     def _remake_all(self, records: Sequence[ImageRecord]) -> int:
         """Make thumbnails; return how many could be made."""
-        made = ahead(
+        made = bounded_map(
             self._remake,
             records,
             threads=os.cpu_count() or 1,

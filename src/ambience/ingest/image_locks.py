@@ -9,7 +9,7 @@ from ambience.core.errors import BusyError
 from ambience.core.features import ImageId
 
 
-class Alone:
+class ImageLocks:
     """Which images some thread is changing now, and which a service is still writing.
 
     The journal does the same for processes; it lets a process go on with what it began

@@ -12,7 +12,7 @@ from ambience.catalog import ImageRecord, KnownFile
 from ambience.core.errors import AmbienceError, BusyError
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
-from ambience.ingest.bounded_map import ahead
+from ambience.ingest.bounded_map import bounded_map
 from ambience.ingest.folders import FoundFile, absolute, dealt, is_gone, walk
 from ambience.ingest.incoming import Arrival, Prepared
 from ambience.ingest.regular_files import read_regular
@@ -162,7 +162,7 @@ class Importer:
             return self._look_at(files, known, again=again)
 
         parts = dealt(fresh, threads=self._threads)
-        for _, future in ahead(look_at, parts, threads=self._threads, stop=stop):
+        for _, future in bounded_map(look_at, parts, threads=self._threads, stop=stop):
             for outcome in future.result():
                 done += 1
                 try:

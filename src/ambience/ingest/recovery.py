@@ -10,7 +10,7 @@ from ambience.core.errors import AmbienceError, BadInputError, TakenOverError
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
 from ambience.ingest.changes import Changes
-from ambience.ingest.image_locks import Alone
+from ambience.ingest.image_locks import ImageLocks
 from ambience.ingest.incoming import Arrival
 from ambience.ingest.regular_files import read_regular
 
@@ -26,13 +26,15 @@ class Recovery:
     Args:
         changes: Makes them.
         journal: Knows them.
-        alone: Keeps other threads away.
+        image_locks: Keeps other threads away.
     """
 
-    def __init__(self, changes: Changes, journal: Journal, alone: Alone) -> None:
+    def __init__(
+        self, changes: Changes, journal: Journal, image_locks: ImageLocks
+    ) -> None:
         self._changes = changes
         self._journal = journal
-        self._alone = alone
+        self._image_locks = image_locks
         self._given_up: set[JournalEntry] = set()  # each is said once
         self._adrift: set[ImageId] = set()  # see `set_adrift`
 
@@ -43,7 +45,7 @@ class Recovery:
             return
         self.mend_left_over()
         for entry in self._journal.ours():
-            with self._alone([entry.image_id]):  # if it is at work, it ends first
+            with self._image_locks([entry.image_id]):  # if it is at work, it ends first
                 self.end([entry])
 
     def recover(self) -> int:
@@ -60,7 +62,7 @@ class Recovery:
     def mend_left_over(self) -> int:
         """Mend what processes left that are no more; return how many changes."""
         entries = self._journal.left_over()
-        with self._alone([entry.image_id for entry in entries]):
+        with self._image_locks([entry.image_id for entry in entries]):
             self.end(entries, died=True)
         return len(entries)
 

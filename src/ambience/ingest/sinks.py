@@ -14,7 +14,7 @@ from ambience.core.errors import (
 )
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
-from ambience.ingest.image_locks import Alone
+from ambience.ingest.image_locks import ImageLocks
 from ambience.service import AnyService
 from ambience.service.capabilities import HoldsImages
 from ambience.service.fan_out import FanOut
@@ -38,16 +38,16 @@ class Sinks:
     """All services that hold images, told at once, each within its own time limit.
 
     A service that gives no answer in time counts as one that missed the change,
-    although a thread may still be at it: see `Alone.at_service`.
+    although a thread may still be at it: see `ImageLocks.at_service`.
 
     Args:
         services: All there are; those that hold no images are left out.
-        alone: Shared by all threads of this process that change images.
+        image_locks: Shared by all threads of this process that change images.
     """
 
-    def __init__(self, services: Sequence[AnyService], alone: Alone) -> None:
+    def __init__(self, services: Sequence[AnyService], image_locks: ImageLocks) -> None:
         self._services = services
-        self._alone = alone
+        self._image_locks = image_locks
         self._fan_out = FanOut[list[ImageId]](
             {service.name: service.timeout_s for service in services},
             pause_s=lambda waited_s: _PAUSES * waited_s,
@@ -123,7 +123,7 @@ class Sinks:
         """Tell every service; return what each knew, and why others did not follow."""
 
         def in_order(name: str, held: HoldsImages) -> list[ImageId]:
-            with self._alone.at_service(name, ids):
+            with self._image_locks.at_service(name, ids):
                 return tell(name, held)
 
         heard = self._fan_out.ask(

@@ -14,7 +14,7 @@ from ambience.core.errors import (
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, Limits
 from ambience.ingest.changes import Changes
-from ambience.ingest.image_locks import Alone
+from ambience.ingest.image_locks import ImageLocks
 from ambience.ingest.incoming import Arrival, Prepared, prepare
 from ambience.ingest.originals import Originals
 from ambience.ingest.recovery import Recovery
@@ -53,16 +53,16 @@ class Writer:
         self.catalog = catalog
         self.originals = originals
         self.limits = limits
-        self.alone = Alone()
+        self.image_locks = ImageLocks()
         self._journal = journal
         self._changes = Changes(
             catalog=catalog,
             journal=journal,
             originals=originals,
-            sinks=Sinks(services, self.alone),
+            sinks=Sinks(services, self.image_locks),
             limits=limits,
         )
-        self._recovery = Recovery(self._changes, journal, self.alone)
+        self._recovery = Recovery(self._changes, journal, self.image_locks)
 
     def close(self) -> None:
         """End the threads that tell services."""
@@ -118,7 +118,7 @@ class Writer:
         """
 
         def claim() -> None:
-            with self.alone([image_id]):
+            with self.image_locks([image_id]):
                 self.catalog.claim_id(image_id, service=service)
 
         self._once_mended(claim)
@@ -147,7 +147,7 @@ class Writer:
     def _put(self, arrivals: Sequence[Arrival]) -> dict[str, str]:
         self._journal.check_writable()  # before anything is staged
         ids = [arrival.image_id for arrival in arrivals]
-        with self.alone(ids):
+        with self.image_locks(ids):
             known = {record.image_id: record for record in self.catalog.find(ids)}
             entries = [
                 JournalEntry(
@@ -177,7 +177,7 @@ class Writer:
                 raise
 
     def _delete(self, image_id: ImageId) -> None:
-        with self.alone([image_id]):
+        with self.image_locks([image_id]):
             entry = JournalEntry(image_id, Operation.DELETE)
             begun = self._journal.begin([entry])
             try:

@@ -14,7 +14,7 @@ from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.core.region import Region
 from ambience.imaging import EXTENSIONS, ImageFile, Limits, file_of
 from ambience.ingest.fetching.fetcher import Fetcher
-from ambience.search.questions import ById, ByImage, ByWords, Query
+from ambience.search.questions import ById, ByImage, ByWords, Question
 
 # What names that are no paths fail with: words, and long sentences.
 _NO_PATH = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL}
@@ -27,7 +27,7 @@ def question(
     limits: Limits,
     fetcher: Fetcher | None,
     region: Region | None = None,
-) -> Query:
+) -> Question:
     """Return what to search with, read or fetched.
 
     Args:

@@ -22,7 +22,7 @@ from ambience.core.errors import (
 from ambience.core.features import ImageId
 from ambience.core.settings import Settings
 from ambience.imaging import Limits
-from ambience.ingest import Alone, Importer, Originals, Writer
+from ambience.ingest import ImageLocks, Importer, Originals, Writer
 from ambience.ingest.fetching.fetcher import Fetcher
 from ambience.library.calibration_file import calibration_of, declared_evidence
 from ambience.library.from_settings import data_path, limits_from
@@ -32,7 +32,7 @@ from ambience.search.reverse_search import ReverseSearcher
 from ambience.service import AnyService
 from ambience.service.capabilities import ChecksFeatures
 from ambience.service.unavailable_service import UnavailableService
-from ambience.sync import Comparison, Repairer, Upkeep
+from ambience.sync import CatchUp, Comparison, Repairer
 
 _log = logging.getLogger(__name__)
 
@@ -208,7 +208,7 @@ class Repairs:
         *,
         data: Path,
         limits: Limits,
-        alone: Alone,
+        image_locks: ImageLocks,
     ) -> Self:
         """Return them for a data folder.
 
@@ -217,7 +217,7 @@ class Repairs:
             journal: Of this process.
             data: The folder.
             limits: What an image may cost.
-            alone: Shared by all threads of this process that change images.
+            image_locks: Shared by all threads of this process that change images.
         """
         missed, catalog = Missed(database), Catalog(database)
         repairer = Repairer(
@@ -225,7 +225,7 @@ class Repairs:
             missed=missed,
             journal=journal,
             originals=Originals(data),
-            alone=alone,
+            image_locks=image_locks,
             limits=limits,
         )
         claims = Claims(database)
@@ -241,7 +241,7 @@ class System:
         parts: What the gateway is made of.
         importer: Brings folders in.
         repairs: Puts services in step.
-        upkeep: Keeps them so while it runs; not started yet.
+        catch_up: Keeps them so while it runs; not started yet.
         readonly: Whether the data folder can only be read.
         database: The catalog's.
         journal: What this process has under way.
@@ -250,7 +250,7 @@ class System:
     parts: Resources
     importer: Importer
     repairs: Repairs
-    upkeep: Upkeep
+    catch_up: CatchUp
     readonly: bool
     database: Database
     journal: Journal
@@ -291,7 +291,7 @@ class System:
         if mend and not readonly:
             writer.recover()
         repairs = Repairs.of(
-            database, journal, data=data, limits=limits, alone=writer.alone
+            database, journal, data=data, limits=limits, image_locks=writer.image_locks
         )
         parts = Resources(
             services=services,
@@ -312,14 +312,14 @@ class System:
             missed=repairs.missed.counts,
         )
         importer = Importer(writer, threads=settings.import_threads, data=data)
-        upkeep = Upkeep(
+        catch_up = CatchUp(
             writer=writer,
             services=services,
             missed=repairs.missed,
             comparison=repairs.comparison,
             repairer=repairs.repairer,
         )
-        return cls(parts, importer, repairs, upkeep, readonly, database, journal)
+        return cls(parts, importer, repairs, catch_up, readonly, database, journal)
 
     def close(self) -> None:
         """Write what is to be written, and release everything."""

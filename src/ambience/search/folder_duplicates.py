@@ -21,7 +21,7 @@ from ambience.engine.embedded.hamming.near_pairs import NearPairFinder
 from ambience.engine.neighbors import compared, nearest_images, stacked
 from ambience.fusion import NOTHING_LEARNED, Calibration
 from ambience.imaging import Limits, Provenance, extracted, saved_from, shared_pool
-from ambience.ingest.bounded_map import ahead
+from ambience.ingest.bounded_map import bounded_map
 from ambience.ingest.folders import FoundFile, absolute, walk
 from ambience.ingest.importer import Failure, Progress
 from ambience.ingest.regular_files import read_regular
@@ -163,7 +163,7 @@ def _hashed(
     found: list[_Hashed] = []
     failed: list[Failure] = []
     # One thread more than processes that decode: it reads the next file meanwhile.
-    looked_at = ahead(
+    looked_at = bounded_map(
         look_at, enumerate(files), threads=threads + 1, stop=threading.Event()
     )
     for done, ((_, file), future) in enumerate(looked_at, 1):

@@ -46,4 +46,4 @@ class ByWords:
     text: str
 
 
-Query: TypeAlias = ByImage | ById | ByWords
+Question: TypeAlias = ByImage | ById | ByWords

@@ -20,7 +20,7 @@ from ambience.imaging import DEFAULT_LIMITS, ImageFile, Limits
 from ambience.ingest import Originals
 from ambience.ingest.image_files import ImageFiles
 from ambience.search.image_parts import ImagePart
-from ambience.search.questions import ById, ByImage, ByWords, Query
+from ambience.search.questions import ById, ByImage, ByWords, Question
 from ambience.search.same_pixels import PixelComparison, candidates
 from ambience.service import AnyService, SearchRequest, fan_out
 from ambience.service.capabilities import SearchesImages, SearchesText
@@ -100,7 +100,7 @@ class ReverseSearcher:
 
     def search(
         self,
-        query: Query,
+        query: Question,
         *,
         k: int,
         services: Sequence[str] = (),
@@ -158,7 +158,7 @@ class ReverseSearcher:
         quick = [n for n in proving if self.calibration.evidence[n].is_quick]
         return [quick, [name for name in proving if name not in quick]]
 
-    def _opened(self, query: Query) -> _Opened:
+    def _opened(self, query: Question) -> _Opened:
         """Return a query with its region cut out, once it is known to be an image."""
         match query:
             case ByImage(file, region):

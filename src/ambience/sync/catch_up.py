@@ -8,7 +8,7 @@ from typing import Any
 
 from ambience.catalog import Missed
 from ambience.core.errors import AmbienceError, UnavailableError
-from ambience.core.stoppable_thread import Background
+from ambience.core.stoppable_thread import StoppableThread
 from ambience.ingest.writer import Writer
 from ambience.service import AnyService
 from ambience.service.capabilities import HoldsImages
@@ -21,7 +21,7 @@ _STOP_S = 5.0  # a service that hangs must not hold up the end
 _log = logging.getLogger(__name__)
 
 
-class Upkeep:
+class CatchUp:
     """A thread that looks after services, one image at a time.
 
     Services are compared with the catalog at the start, when they come back after they
@@ -56,7 +56,7 @@ class Upkeep:
         self._stores: dict[str, Mapping[str, Any]] = {}  # of those compared, as seen
         self._complaints: dict[str, str] = {}  # what was said last of whom
         self._in_vain: set[str] = set()  # services that got nothing the last time
-        self._background = Background("upkeep", self._run, within_s=_STOP_S)
+        self._background = StoppableThread("catch_up", self._run, within_s=_STOP_S)
 
     def start(self) -> None:
         """Begin."""

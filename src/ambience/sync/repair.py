@@ -18,8 +18,8 @@ from ambience.core.errors import (
 from ambience.core.features import ImageId
 from ambience.core.shortage import NO_DESCRIPTORS, is_shortage
 from ambience.imaging import ImageFile, Limits
-from ambience.ingest.bounded_map import ahead
-from ambience.ingest.image_locks import Alone
+from ambience.ingest.bounded_map import bounded_map
+from ambience.ingest.image_locks import ImageLocks
 from ambience.ingest.importer import Failure, Progress
 from ambience.ingest.originals import Originals
 from ambience.ingest.regular_files import read_regular
@@ -71,7 +71,8 @@ class Repairer:
         missed: What is missed by whom.
         journal: Keeps other processes away from the images at work.
         originals: Knows the files.
-        alone: Keeps other threads away, and from services that are still at a write.
+        image_locks: Keep other threads away, and from services that are still at a
+            write.
         limits: What an image may cost.
     """
 
@@ -82,14 +83,14 @@ class Repairer:
         missed: Missed,
         journal: Journal,
         originals: Originals,
-        alone: Alone,
+        image_locks: ImageLocks,
         limits: Limits,
     ) -> None:
         self._catalog = catalog
         self._missed = missed
         self._journal = journal
         self._originals = originals
-        self._alone = alone
+        self._image_locks = image_locks
         self._limits = limits
 
     def make_up(
@@ -168,7 +169,7 @@ class Repairer:
             return None if stop.is_set() else self._extract(service, record)
 
         batch: list[_Ready] = []
-        for record, future in ahead(extract, records, threads=threads, stop=stop):
+        for record, future in bounded_map(extract, records, threads=threads, stop=stop):
             try:
                 ready = future.result()
             except UnavailableError:
@@ -211,7 +212,7 @@ class Repairer:
                     if now.get(ready.record.image_id) == ready.record.sha256
                 }
                 if same:
-                    with self._alone.at_service(service.name, list(same)):
+                    with self._image_locks.at_service(service.name, list(same)):
                         self._journal.check(begun)
                         required(service, HoldsImages).put(same)
                 self._missed.settle(service.name, list(same), begun=begun)
@@ -249,14 +250,14 @@ class Repairer:
     def _remove_at(
         self, service: AnyService, begun: Begun, ids: Sequence[ImageId]
     ) -> None:
-        with self._alone.at_service(service.name, ids):
+        with self._image_locks.at_service(service.name, ids):
             self._journal.check(begun)
             required(service, HoldsImages).remove(ids)
 
     @contextmanager
     def _at_work(self, service: AnyService, ids: Sequence[ImageId]) -> Iterator[Begun]:
         """Keep everybody else from changing images; give those that are ours."""
-        with self._alone(ids):
+        with self._image_locks(ids):
             begun = self._journal.begin_repair(service.name, ids)
             try:
                 yield begun

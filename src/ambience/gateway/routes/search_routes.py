@@ -14,7 +14,7 @@ from ambience.fusion import MIN_SCORE
 from ambience.gateway.routes.schemas import ReverseSearchAnswer, reverse_search_answer
 from ambience.imaging import ImageFile
 from ambience.library.resources import Resources
-from ambience.search.questions import ById, ByImage, ByWords, Query
+from ambience.search.questions import ById, ByImage, ByWords, Question
 from ambience.service import MAX_K
 from ambience.web.addresses import API
 from ambience.web.forms import FormRoute, only_fields
@@ -108,7 +108,7 @@ def search_routes(parts: Resources) -> APIRouter:
 
     async def asked(
         request: Request, form: Annotated[SearchForm, Depends()]
-    ) -> AsyncIterator[tuple[SearchForm, Query]]:
+    ) -> AsyncIterator[tuple[SearchForm, Question]]:
         """Give a form and the query in it, which is waited for here."""
         if form.text is not None:
             yield form, ByWords(form.text)
@@ -137,7 +137,7 @@ def search_routes(parts: Resources) -> APIRouter:
         ],
     )  # fmt: skip
     def reverse_search(
-        told: Annotated[tuple[SearchForm, Query], Depends(asked, scope="function")],
+        told: Annotated[tuple[SearchForm, Question], Depends(asked, scope="function")],
     ) -> ReverseSearchAnswer:
         """Find an image's original, its copies and its likes, with the reasons.
 
