@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import numpy as np
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from tests.drawing import drawn_image, encode
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 import httpx2
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 MAIN = "import sys; from ambience.cli import main; sys.exit(main())"
 # So that no test hangs; nothing is promised by them, and a busy machine is slow.

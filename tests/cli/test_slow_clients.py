@@ -220,9 +220,9 @@ def test_an_answer_that_nobody_takes_is_broken_off(served: Served) -> None:
     request = b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with served.connected(request, receives=4096) as client:
         ended = threading.Event()
-        while len(served._server.server_state.connections) == 0:  # noqa: SLF001
+        while len(served._server.server_state.connections) == 0:  # noqa: SLF001 -- to wait
             assert not ended.wait(0.01)
-        while served._server.server_state.connections:  # noqa: SLF001
+        while served._server.server_state.connections:  # noqa: SLF001 -- as above
             assert not ended.wait(0.01)
         assert len(rest(client)) < LARGE
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 import httpx2
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from tests.server import Server, words
 

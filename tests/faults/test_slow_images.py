@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 
 from tests.drawing import drawn_image, encode

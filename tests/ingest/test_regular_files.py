@@ -4,7 +4,7 @@ import os
 import socket
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 
 from ambience.core.errors import TooLargeError

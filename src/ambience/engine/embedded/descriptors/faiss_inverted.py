@@ -235,7 +235,7 @@ class InvertedCodes:
         FAISS doubles a list that is full: 38 bytes a descriptor, where all grew so.
         """
         copy = InvertedCodes.empty(*self.learned())
-        source, target = self._index.invlists, copy._index.invlists  # noqa: SLF001
+        source, target = self._index.invlists, copy._index.invlists  # noqa: SLF001 -- our own class
         for number in range(self.lists):
             size = source.list_size(number)
             if size:
@@ -243,7 +243,7 @@ class InvertedCodes:
                 target.resize(number, 0)
                 entries = source.get_ids(number), source.get_codes(number)
                 target.add_entries(number, size, *entries)
-        copy._index.ntotal = self._index.ntotal  # noqa: SLF001
+        copy._index.ntotal = self._index.ntotal  # noqa: SLF001 -- as above
         return copy
 
     def write(self, file: Path) -> None:
