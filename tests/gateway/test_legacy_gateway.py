@@ -1,12 +1,17 @@
 """What the original's gateway does with every service at once, and for pages."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from ambience import registry
+from ambience.gateway.app import create_gateway
 from ambience.gateway.legacy.matches import unified_list
+from ambience.gateway.legacy.schemas import FileNames
+from ambience.library.system import System
+from ambience.web.admission import Admission
 from tests.gateway.test_legacy import (
     CROP,
     MIRRORED,
@@ -173,10 +178,22 @@ def test_an_image_in_two_lists_scores_the_sum_of_its_ranks(
 ELSEWHERE = {"Origin": "https://example.org", "Sec-Fetch-Site": "cross-site"}
 
 
-def test_pages_from_anywhere_may_ask_the_originals_routes(legacy: TestClient) -> None:
+@pytest.fixture
+def known(system: System) -> Iterator[TestClient]:
+    """The same, for one page elsewhere."""
+    names = FileNames(system.parts.catalog)
+    admission = Admission(allowed_origins=[ELSEWHERE["Origin"]])
+    app = create_gateway(system.parts, legacy=names, admission=admission)
+    with TestClient(app) as client:
+        yield client
+
+
+def test_pages_of_allowed_origins_may_read_what_the_originals_routes_answer(
+    known: TestClient,
+) -> None:
     path = "/phash_get_similar_images_by_id"
     asks = {**ELSEWHERE, "Access-Control-Request-Headers": "content-type"}
-    first = legacy.options(path, headers=asks)
+    first = known.options(path, headers=asks)
     assert (first.status_code, first.content) == (204, b"")
     assert first.headers["access-control-allow-origin"] == "*"
     assert first.headers["access-control-allow-headers"] == "content-type"
@@ -184,9 +201,18 @@ def test_pages_from_anywhere_may_ask_the_originals_routes(legacy: TestClient) ->
     assert first.headers["access-control-allow-methods"] == allowed
     for image_id, status in ((1, 200), (999, 500)):
         body = {"image_id": image_id, "k": 1}
-        answer = legacy.post(path, json=body, headers=ELSEWHERE)
+        answer = known.post(path, json=body, headers=ELSEWHERE)
         assert answer.status_code == status
         assert answer.headers["access-control-allow-origin"] == "*"
+
+
+def test_other_pages_are_refused_by_the_originals_routes_too(
+    legacy: TestClient,
+) -> None:
+    for path in ("/phash_get_similar_images_by_id", "/delete_all_image_features"):
+        body = {"image_id": 1, "k": 1}
+        assert legacy.post(path, json=body, headers=ELSEWHERE).status_code == 403
+    assert legacy.get("/api/phash/images/1/similar?k=1").is_success
 
 
 def test_pages_from_anywhere_may_ask_nothing_else(

@@ -1,4 +1,4 @@
-"""Answers the original's routes before anything else is looked for, and lets pages ask.
+"""Answers the original's routes first, and lets pages that may ask them read it.
 
 Our routes are found by patterns, and their parameters by declarations; the original's
 are few, each with a path of its own, and answered as fast as it answered them.
@@ -38,12 +38,9 @@ _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     )
 }
 
-# What it told browsers: every page may ask, and read the answer.
+# What it told browsers: every page that may ask may read the answer.
 _ALLOWED = "Access-Control-Allow-Origin"
 _METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
-_OF_PAGES = frozenset(
-    {b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +70,8 @@ def add_legacy(
     Args:
         app: To what.
         routes: Which.
-        for_pages: Whether pages from anywhere may ask, as they may the original's
-            gateway.
+        for_pages: Whether pages of allowed origins may read the answers, as they may
+            those of the original's gateway.
     """
     router = APIRouter(tags=[TAG])
     for route in routes:
@@ -144,7 +141,9 @@ class _Shortcut:
 
 
 class _ForPages:
-    """ASGI middleware that lets every page ask for some paths, and read the answers.
+    """ASGI middleware that lets pages read the answers of some paths.
+
+    Pages that are not among the allowed origins are refused all the same.
 
     Args:
         app: What answers.
@@ -156,21 +155,20 @@ class _ForPages:
         self._paths = paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, as if no page had sent it."""
+        """Pass a request on; whether its page may send it is not decided here."""
         if scope["type"] != "http" or scope["path"] not in self._paths:
             await self._app(scope, receive, send)
             return
         if scope["method"] == "OPTIONS":
             await _allowed(scope)(scope, receive, send)
             return
-        headers = [one for one in scope["headers"] if one[0] not in _OF_PAGES]
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)[_ALLOWED] = "*"
             await send(message)
 
-        await self._app({**scope, "headers": headers}, receive, answer)
+        await self._app(scope, receive, answer)
 
 
 def _allowed(scope: Scope) -> Response:
