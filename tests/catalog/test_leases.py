@@ -214,7 +214,7 @@ def changes(database: Database) -> list[Callable[[Any], object]]:
         lambda begun: catalog.put([record(1)], begun=begun),
         lambda begun: catalog.delete(record(1), trashed=None, begun=begun),
         lambda begun: catalog.forget([ONE], Reach(["color"]), begun),
-        lambda begun: missed.settle("color", [ONE], begun=begun),
+        lambda begun: missed.settle({"color": [ONE]}, begun=begun),
     ]
 
 

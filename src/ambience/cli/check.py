@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ambience import registry
-from ambience.catalog import Positions, integrity
+from ambience.catalog import Positions, Tally, integrity
 from ambience.cli.check_report import Check, ServiceCheck, as_json, show
 from ambience.cli.options import settings_from
 from ambience.cli.output import print_json, progress_bar
@@ -146,7 +146,8 @@ class _Work:
         if status["available"]:
             check.count, check.lag = status["count"], status["index"]["lag"]
         missed = self._system.repairs.missed
-        check.missed = missed.counts().get(service.name, 0)
+        tally = missed.tallies().get(service.name, Tally())
+        check.missed, check.waiting = tally.total - tally.put_off, tally.put_off
         check.why = missed.reasons(service.name)
         return check
 
@@ -171,9 +172,10 @@ class _Work:
         repairs.comparison.note(service, stop=threading.Event())
         due = repairs.missed.waiting(service.name, limit=1)
         with progress_bar(service.name, quiet=self._quiet or not due) as on_progress:
-            return repairs.repairer.make_up(
-                service, threads=os.cpu_count() or 1, on_progress=on_progress
+            made = repairs.repairer.make_up(
+                [service], threads=os.cpu_count() or 1, on_progress=on_progress
             )
+        return made[service.name]
 
     def _read_features(
         self, service: AnyService, features: ChecksFeatures, check: ServiceCheck

@@ -26,6 +26,7 @@ class ServiceCheck:
         lag: Changes not yet in its index.
         differences: From the catalog, after repairs.
         missed: Images that it is known to have missed, after repairs.
+        waiting: Images that it gets later, as it is slow: nothing is wrong with them.
         why: The reasons of those: how many, and the first of them.
         made: What was repaired.
         read: Features read from end to end.
@@ -41,6 +42,7 @@ class ServiceCheck:
     lag: int = 0
     differences: Differences = field(default_factory=Differences)
     missed: int = 0
+    waiting: int = 0
     why: dict[str, tuple[int, ImageId]] = field(default_factory=dict)
     made: MadeUp = field(default_factory=MadeUp)
     read: int = 0
@@ -106,6 +108,7 @@ def as_json(check: Check) -> dict[str, Any]:
                 "lag": one.lag,
                 **asdict(one.differences),
                 "missed": one.missed,
+                "waiting": one.waiting,
                 "reasons": [
                     {"reason": reason, "count": count, "image_id": first}
                     for reason, (count, first) in one.why.items()
@@ -204,8 +207,7 @@ def _service_lines(one: ServiceCheck) -> Iterator[str]:
         yield f"{one.name} got {_images(made.put)} and forgot {made.removed}"
     if made.ended:
         yield f"{one.name} did not get all it lacks: {made.ended}"
-    for reason, (count, first) in one.why.items():
-        yield f"{one.name} missed {_such(first, count)}: {reason}"
+    yield from _waiting_lines(one)
     if one.damaged:
         yield (
             f"the feature of {_such(one.damaged[0], len(one.damaged))} is damaged at "
@@ -224,6 +226,17 @@ def _service_lines(one: ServiceCheck) -> Iterator[str]:
             "your folders again; then `ambience check --unknown forget` removes the "
             "rest from the services, or `--unknown keep` keeps them as they are"
         )
+
+
+def _waiting_lines(one: ServiceCheck) -> Iterator[str]:
+    if one.waiting:
+        yield (
+            f"{_images(one.waiting)} wait{'s' * (one.waiting == 1)} for {one.name}, "
+            "which is slow: a server on this folder goes on with that, or the next "
+            "import"
+        )
+    for reason, (count, first) in one.why.items():
+        yield f"{one.name} missed {_such(first, count)}: {reason}"
 
 
 def _file_lines(files: FileReport) -> Iterator[str]:

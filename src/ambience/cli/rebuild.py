@@ -73,8 +73,8 @@ def _extract(service: AnyService, repairs: Repairs, *, quiet: bool) -> Report:
     due = repairs.missed.counts().get(service.name, 0)
     with progress_bar("extracting", quiet=quiet or not due) as on_progress:
         made = repairs.repairer.make_up(
-            service, threads=os.cpu_count() or 1, on_progress=on_progress
-        )
+            [service], threads=os.cpu_count() or 1, on_progress=on_progress
+        )[service.name]
     if made.ended:
         raise StoredDataError(made.ended)
     return Report(added=made.put, failed=list(repairs.repairer.failures(service.name)))

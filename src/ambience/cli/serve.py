@@ -185,8 +185,9 @@ class _BackgroundImport:
                     show(progress)
 
                 report = self._system.importer.run(
-                    self._folders, on_progress=on_progress, stop=stop
+                    self._folders, on_progress=on_progress, stop=stop, wait=False
                 )
+                self._system.parts.backlog.note(report)
         except (AmbienceError, OSError) as error:
             print(f"ambience: the import ended early: {shown(error)}", file=sys.stderr)
             return

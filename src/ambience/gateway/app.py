@@ -11,6 +11,7 @@ from ambience.gateway.legacy.image_routes import legacy_image_routes
 from ambience.gateway.legacy.schemas import FileNames
 from ambience.gateway.legacy.service_routes import legacy_service_routes
 from ambience.gateway.proxy import Proxy
+from ambience.gateway.routes.backlog_routes import backlog_routes
 from ambience.gateway.routes.file_routes import file_routes
 from ambience.gateway.routes.image_routes import image_routes
 from ambience.gateway.routes.search_routes import search_routes
@@ -53,7 +54,7 @@ def create_gateway(
         parts.services,
         limits=parts.limits,
         claim=claim,
-        missed=parts.missed,
+        backlog=parts.backlog.states,
         route_class=route_class,
         admission=admission,
     )
@@ -61,6 +62,7 @@ def create_gateway(
     app.include_router(image_routes(parts))
     app.include_router(file_routes(parts))
     app.include_router(search_routes(parts))
+    app.include_router(backlog_routes(parts))
     if legacy is not None:
         of_services = legacy_service_routes(
             parts.services,

@@ -134,26 +134,43 @@ class Library:
         self,
         *folders: str | os.PathLike[str],
         on_progress: Callable[[Progress], None] = lambda _: None,
+        on_follow: Callable[[Progress], None] = lambda _: None,
         stop: threading.Event | None = None,
         again: bool = False,
+        wait: bool = True,
     ) -> Report:
         """Add all images of folders and their folders; the files are only ever read.
 
         What was added before is skipped, so it can be stopped and go on at any time.
+        First all files are taken in, each of which is then found by the quick services
+        (as the same picture); after that, slow services get them (and find parts).
 
         Args:
             *folders: Folders, or single files.
             on_progress: Told after every file.
+            on_follow: Told after every image that a slow service has got.
             stop: Set it to end early; what was reported as done is done.
             again: Also take files whose image was removed before.
+            wait: Whether to return only when slow services have got everything that
+                waits for them; else a server on the same folder goes on with it, or
+                the next call.
 
         Raises:
             BadParameterError: If one does not exist.
         """
         paths = [Path(folder).expanduser() for folder in folders]
-        return self.system.importer.run(
-            paths, on_progress=on_progress, stop=stop, again=again
+        stop = stop or threading.Event()
+        report = self.system.importer.run(
+            paths, on_progress=on_progress, stop=stop, again=again, wait=False
         )
+        backlog = self.system.parts.backlog
+        if wait:
+            for name, made in backlog.finish(stop=stop, on_progress=on_follow).items():
+                report.followed[name] = made.put
+                if made.ended:
+                    report.unavailable[name] = made.ended
+        backlog.note(report)
+        return report
 
     def search(  # noqa: PLR0913 -- what a search may be told, each by name
         self,

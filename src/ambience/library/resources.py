@@ -1,6 +1,6 @@
 """What an open library consists of."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ambience.catalog import Catalog
@@ -9,6 +9,7 @@ from ambience.ingest import Originals, Writer
 from ambience.ingest.fetching.fetcher import Fetcher
 from ambience.search.reverse_search import ReverseSearcher
 from ambience.service import AnyService
+from ambience.sync import Backlog
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Resources:
         searcher: Searches with all services.
         limits: What images may cost.
         fetcher: Fetches images from the internet; ``None``: that is not done here.
-        missed: Says how many images each service missed and has to get.
+        backlog: The work that waits for services.
     """
 
     services: Sequence[AnyService]
@@ -33,4 +34,4 @@ class Resources:
     searcher: ReverseSearcher
     limits: Limits
     fetcher: Fetcher | None
-    missed: Callable[[], Mapping[str, int]]
+    backlog: Backlog

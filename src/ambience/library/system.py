@@ -32,7 +32,7 @@ from ambience.search.reverse_search import ReverseSearcher
 from ambience.service import AnyService
 from ambience.service.capabilities import ChecksFeatures
 from ambience.service.unavailable_service import UnavailableService
-from ambience.sync import CatchUp, Comparison, Repairer
+from ambience.sync import Backlog, CatchUp, Comparison, Repairer
 
 _log = logging.getLogger(__name__)
 
@@ -114,6 +114,7 @@ def open_services(
                     timeout_s=own.timeout_s,
                     options=declared.options,
                     abilities=declared.abilities,
+                    is_slow=declared.is_slow,
                 )
             )
             continue
@@ -123,7 +124,11 @@ def open_services(
             _log.warning("%s is not available: %s", name, error)
             services.append(
                 UnavailableService(
-                    name, str(error), declared.options, abilities=declared.abilities
+                    name,
+                    str(error),
+                    declared.options,
+                    abilities=declared.abilities,
+                    is_slow=declared.is_slow,
                 )
             )
     return services
@@ -293,6 +298,12 @@ class System:
         repairs = Repairs.of(
             database, journal, data=data, limits=limits, image_locks=writer.image_locks
         )
+        backlog = Backlog(
+            services,
+            repairs.missed,
+            repairs.repairer,
+            threads=settings.import_threads,
+        )
         parts = Resources(
             services=services,
             catalog=catalog,
@@ -309,7 +320,7 @@ class System:
             ),
             limits=limits,
             fetcher=fetcher,
-            missed=repairs.missed.counts,
+            backlog=backlog,
         )
         importer = Importer(writer, threads=settings.import_threads, data=data)
         catch_up = CatchUp(
@@ -317,7 +328,7 @@ class System:
             services=services,
             missed=repairs.missed,
             comparison=repairs.comparison,
-            repairer=repairs.repairer,
+            backlog=backlog,
         )
         return cls(parts, importer, repairs, catch_up, readonly, database, journal)
 

@@ -2,12 +2,14 @@
 
 import contextlib
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query
 
+from ambience.catalog import ImageRecord
 from ambience.catalog.catalog import Position
 from ambience.core.errors import BadParameterError
 from ambience.core.features import MAX_IMAGE_ID, ImageId
@@ -42,6 +44,13 @@ def image_routes(parts: Resources) -> APIRouter:
     )
     catalog, writer = parts.catalog, parts.writer
 
+    def answers(found: Sequence[ImageRecord]) -> list[ImageAnswer]:
+        waiting = parts.backlog.services_of([image.image_id for image in found])
+        return [
+            image_answer(image, waiting_for=waiting.get(image.image_id, ()))
+            for image in found
+        ]
+
     @router.get("")
     def images(
         limit: Annotated[int, Query(ge=1, le=_MAX_PAGE), WHOLE] = _PAGE,
@@ -52,7 +61,7 @@ def image_routes(parts: Resources) -> APIRouter:
         found = catalog.newest(limit=limit, after=position)
         last = found[-1] if len(found) == limit else None
         return ImagePage(
-            images=[image_answer(image) for image in found],
+            images=answers(found),
             total=len(catalog),
             after=last and f"{last.shown_at.isoformat()}~{last.image_id}",
         )
@@ -60,7 +69,8 @@ def image_routes(parts: Resources) -> APIRouter:
     @router.get("/{image_id}", responses=problems(HTTPStatus.NOT_FOUND))
     def image_record(image_id: ImageIdPath) -> ImageAnswer:
         """Say what is known of an image."""
-        return image_answer(catalog.get(ImageId(image_id)))
+        (answer,) = answers([catalog.get(ImageId(image_id))])
+        return answer
 
     @router.put(
         "/{image_id}",
@@ -74,19 +84,27 @@ def image_routes(parts: Resources) -> APIRouter:
         keep: Annotated[
             bool, Form(description="Whether to keep the file too, to show it.")
         ] = True,
+        wait: Annotated[
+            bool,
+            Query(
+                description="Whether slow services get it before the answer; else they "
+                "get it soon after, see /api/backlog. False needs `keep`."
+            ),
+        ] = True,
     ) -> PutAnswer:
         """Add an image to every service, or replace it; when answered, it is safe."""
         arrival = Arrival(
             image_id=ImageId(image_id),
-            prepared=writer.prepare(writer.read(image)),
+            prepared=writer.prepare(writer.read(image, wait=wait), wait=wait),
             upload=image,
             keep=keep,
         )
-        unavailable = writer.put([arrival])
+        said = dict.fromkeys(arrival.prepared.put_off, "waiting")
+        said |= writer.put([arrival])
         return PutAnswer(
             image_id=image_id,
             services={
-                service.name: unavailable.get(service.name, "stored")
+                service.name: said.get(service.name, "stored")
                 for service in parts.services
                 if service.ability(HoldsImages) is not None
             },
