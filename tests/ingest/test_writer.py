@@ -95,7 +95,7 @@ class House:
             image_locks=self.writer.image_locks,
             limits=Limits(),
         )
-        self.backlog = Backlog(self.sinks, self.missed, self.repairer, threads=2)
+        self.backlog = Backlog(self.sinks, self.missed, self.repairer, threads=1)
 
     def close(self) -> None:
         self.writer.close()

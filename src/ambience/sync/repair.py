@@ -5,19 +5,15 @@ import math
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from ambience.catalog import Begun, Catalog, ImageRecord, Journal, Missed
 from ambience.core.errors import (
     AmbienceError,
     BadInputError,
-    BusyError,
     NotFoundError,
-    StoredDataError,
     UnavailableError,
 )
 from ambience.core.features import ImageId
@@ -28,22 +24,22 @@ from ambience.ingest.folders import dealt
 from ambience.ingest.image_locks import ImageLocks
 from ambience.ingest.import_report import Failure, Progress
 from ambience.ingest.originals import Originals
-from ambience.service import AnyService, required
+from ambience.service import AnyService
 from ambience.service.capabilities import HoldsImages
 from ambience.service.fan_out import FanOut
 from ambience.sync.extraction import Due, Extraction, Ready
 from ambience.sync.made_up import MadeUp
 from ambience.sync.rate import RecentRate
 from ambience.sync.shifts import Shift, Shifts
+from ambience.sync.suspects import Suspects
+from ambience.sync.telling import ENDS, Tell, Telling
 
 _PAGE = 500  # entries read at once
 _TAKEN = 32  # images taken at once: a transaction each time, and the rest is others'
 # Images written together: they share a transaction, and nobody else may change them
-# meanwhile, which takes a request each where the service runs elsewhere.
+# meanwhile.
 _BATCH = 16
 _BATCH_BYTES = 2**24  # and the bytes of their files, which may have to be sent
-
-_ENDS = (UnavailableError, StoredDataError, BusyError)  # the work for a service
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +61,12 @@ class _Run:
     fan_out: FanOut[None]
     goes_on: Callable[[], bool]
     shift: Shift
+
+    @property
+    def batch(self) -> int:
+        """How many images are written together."""
+        # To a service elsewhere, an image is a request, which may take long.
+        return 1 if any(one.url for one in self.services.values()) else _BATCH
 
     @property
     def active(self) -> list[str]:
@@ -107,9 +109,9 @@ class Repairer:
     ) -> None:
         self._catalog = catalog
         self._missed = missed
-        self._journal = journal
         self._originals = originals
-        self._image_locks = image_locks
+        self._telling = Telling(journal, image_locks)
+        self._suspects = Suspects()
         self._extraction = Extraction(originals, limits=limits)
         self._shifts = Shifts(missed, journal)
         self._rates: defaultdict[str, RecentRate] = defaultdict(RecentRate)
@@ -141,15 +143,10 @@ class Repairer:
         """
         stop, until = stop or threading.Event(), time.monotonic() + within_s
         made = {service.name: MadeUp() for service in services}
-        # An image is a request to a service elsewhere, which has its own limit.
-        timeouts_s = {
-            service.name: service.timeout_s * (_BATCH if service.url else 1)
-            for service in services
-        }
         run = _Run(
             {service.name: service for service in services},
             made,
-            FanOut(timeouts_s),
+            FanOut({service.name: service.timeout_s for service in services}),
             lambda: not stop.is_set() and time.monotonic() < until,
             self._shifts.begin(),
         )
@@ -161,7 +158,7 @@ class Repairer:
                 for _ in range(count):
                     done += 1
                     on_progress(Progress(done, max(done, total)))
-        except _ENDS as error:
+        except ENDS as error:
             for name in run.active:
                 run.end(name, error)
         finally:
@@ -186,19 +183,25 @@ class Repairer:
 
     def _parts(self, run: _Run, threads: int) -> Iterator[list[Due]]:
         """Take work, and iterate over parts of it that are extracted together."""
-        after = None
+        after, suspects = None, dict[ImageId, Collection[str]]()
         while run.goes_on() and (page := self._shifts.page(run.active, after=after)):
             after = max(page)
-            ids = list(page)
-            for start in range(0, len(ids), _TAKEN):
-                if not run.goes_on():
-                    return
-                some = ids[start : start + _TAKEN]
-                yield from dealt(
-                    self._taken(run, {i: page[i] for i in some}), threads=threads
-                )
+            first, last = self._suspects.told_apart(page)
+            suspects |= last
+            yield from self._parts_of(run, first, threads)
+        yield from self._parts_of(run, suspects, threads)
 
-    def _taken(self, run: _Run, wanted: Mapping[ImageId, set[str]]) -> list[Due]:
+    def _parts_of(
+        self, run: _Run, wanted: Mapping[ImageId, Collection[str]], threads: int
+    ) -> Iterator[list[Due]]:
+        ids = list(wanted)
+        for start in range(0, len(ids), _TAKEN):
+            if not run.goes_on():
+                return
+            some = {i: wanted[i] for i in ids[start : start + _TAKEN]}
+            yield from dealt(self._taken(run, some), threads=threads)
+
+    def _taken(self, run: _Run, wanted: Mapping[ImageId, Collection[str]]) -> list[Due]:
         """Take work that is free; have what was deleted forgotten, return the rest."""
         taken = run.shift.take(
             {
@@ -234,11 +237,11 @@ class Repairer:
                 if ready.extracted:
                     batch.append(ready)
                 size = sum(one.byte_count for one in batch)
-                if len(batch) >= _BATCH or size > _BATCH_BYTES:
-                    self._write(run, batch)
+                if len(batch) >= run.batch or size > _BATCH_BYTES:
+                    self._write_batch(run, batch)
                     batch.clear()
                 yield len(ready.refused) + len(ready.extracted)
-        self._write(run, batch)
+        self._write_batch(run, batch)
 
     def _refuse(
         self, run: _Run, name: str, record: ImageRecord, error: Exception
@@ -255,12 +258,25 @@ class Repairer:
         else:
             self._stick(run, name, record, error)
 
+    def _write_batch(self, run: _Run, batch: Sequence[Ready]) -> None:
+        """Write a batch; each image that may have broken a service last, and alone."""
+        together, alone = [], []
+        for ready in batch:
+            image_id, of = ready.record.image_id, ready.extracted
+            suspect = {n: of[n] for n in of if self._suspects.has(n, image_id)}
+            rest = {n: of[n] for n in of if n not in suspect}
+            alone += [replace(ready, extracted={n: of[n]}) for n in suspect]
+            together += [replace(ready, extracted=rest)] if rest else []
+        self._write(run, together)
+        for one in alone:
+            self._write(run, [one])
+
     def _write(self, run: _Run, batch: Sequence[Ready]) -> None:
         wanted = {
             name: [ready.record.image_id for ready in batch if name in ready.extracted]
             for name in run.active
         }
-        with self._at_work(wanted) as (begun, missing):
+        with self._telling.at_work(wanted) as (begun, missing):
             now = {r.image_id: r.sha256 for r in self._catalog.find(begun.ids)}
             same = {
                 name: {
@@ -271,12 +287,13 @@ class Repairer:
                 }
                 for name, ids in missing.items()
             }
-            failed = self._tell(run, begun, same, lambda held, of: held.put(of))
+            failed = self._tell(run, begun, same, _put)
             put = {name: list(of) for name, of in same.items() if name not in failed}
             self._missed.settle(put, begun=begun)
         for name, ids in put.items():
             run.shift.done(name, ids)
             run.made[name].put += len(ids)
+            self._suspects.clear(name, ids)
             if ids:
                 self._rates[name].add(len(ids))
         for name, error in failed.items():
@@ -286,10 +303,13 @@ class Repairer:
         self, run: _Run, name: str, batch: Sequence[Ready], error: AmbienceError
     ) -> None:
         """Find out which image of a batch a service refuses; the others come in."""
+        own = [ready for ready in batch if name in ready.extracted]
         if not isinstance(error, BadInputError):
+            ids = [ready.record.image_id for ready in own]
+            if isinstance(error, UnavailableError) and self._suspects.note(name, ids):
+                self._stick(run, name, own[0].record, error)
             run.end(name, error)
             return
-        own = [ready for ready in batch if name in ready.extracted]
         if len(own) == 1:
             self._forget(run, name, own[0].record, error)
             return
@@ -297,15 +317,13 @@ class Repairer:
             self._write(run, [replace(ready, extracted={name: ready.extracted[name]})])
 
     def _remove(self, run: _Run, gone: Mapping[str, Sequence[ImageId]]) -> None:
-        with self._at_work(gone) as (begun, missing):
+        with self._telling.at_work(gone) as (begun, missing):
             known = {record.image_id for record in self._catalog.find(begun.ids)}
             those = {
                 name: {image_id: None for image_id in ids if image_id not in known}
                 for name, ids in missing.items()
             }
-            failed = self._tell(
-                run, begun, those, lambda held, ids: held.remove(list(ids))
-            )
+            failed = self._tell(run, begun, those, _remove)
             removed = {n: list(ids) for n, ids in those.items() if n not in failed}
             self._missed.settle(removed, begun=begun)
         for name, ids in removed.items():
@@ -318,13 +336,11 @@ class Repairer:
         self, run: _Run, name: str, record: ImageRecord, error: Exception
     ) -> None:
         """Prefer no feature to one of what an image was before."""
-        with self._at_work({name: [record.image_id]}) as (begun, _):
+        with self._telling.at_work({name: [record.image_id]}) as (begun, _):
             failed: Mapping[str, AmbienceError] = {}
             if self._catalog.find(begun.ids) == [record]:
                 those = {name: dict.fromkeys(begun.ids)}
-                failed = self._tell(
-                    run, begun, those, lambda held, ids: held.remove(list(ids))
-                )
+                failed = self._tell(run, begun, those, _remove)
             self._missed.settle({}, begun=begun)
         if failed:
             run.end(name, failed[name])
@@ -355,38 +371,14 @@ class Repairer:
         run: _Run,
         begun: Begun,
         what: Mapping[str, Mapping[ImageId, object]],
-        tell: Callable[[HoldsImages, Mapping[ImageId, object]], object],
+        act: Tell,
     ) -> dict[str, AmbienceError]:
-        """Tell services something, all at once; return why some could not take it."""
-        due = {name: of for name, of in what.items() if of}
-        if not due:
-            return {}
-        self._journal.check(begun)
+        return self._telling.tell(run.fan_out, run.services, begun, what, act)
 
-        def told(name: str) -> None:
-            with self._image_locks.at_service(name, list(due[name])):
-                tell(required(run.services[name], HoldsImages), due[name])
 
-        heard = run.fan_out.ask(
-            {name: partial(told, name) for name in due},
-            bearable=(Exception,),
-        )
-        failed: dict[str, AmbienceError] = {}
-        for name, error in heard.failed.items():
-            if not isinstance(error, (BadInputError, *_ENDS)):
-                raise error
-            failed[name] = error
-        return failed
+def _put(held: HoldsImages, extracted: Mapping[ImageId, object]) -> None:
+    held.put(extracted)
 
-    @contextmanager
-    def _at_work(
-        self, wanted: Mapping[str, Sequence[ImageId]]
-    ) -> Iterator[tuple[Begun, Mapping[str, Sequence[ImageId]]]]:
-        """Keep everybody else from changing images; give those that are ours."""
-        with self._image_locks(sorted({i for ids in wanted.values() for i in ids})):
-            begun, missing = self._journal.begin_repair(wanted)
-            try:
-                yield begun, missing
-            except BaseException:
-                self._journal.abandon(begun)
-                raise
+
+def _remove(held: HoldsImages, ids: Mapping[ImageId, object]) -> None:
+    held.remove(list(ids))
