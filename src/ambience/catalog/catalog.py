@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
-from sqlalchemy import bindparam, delete, func, or_, select, tuple_, update
+from sqlalchemy import bindparam, delete, func, or_, select, tuple_, union, update
 
 from ambience.catalog import ids as ids_
 from ambience.catalog import journal, missed
@@ -17,6 +17,7 @@ from ambience.catalog.many import IDS, parts, upsert
 from ambience.catalog.missed import Reach
 from ambience.catalog.records import ImageRecord, KnownFile, record, values
 from ambience.catalog.schema import claims, images, trash
+from ambience.catalog.schema import missed as missed_table
 from ambience.core.errors import BusyError, NotFoundError
 from ambience.core.features import ImageId
 
@@ -42,6 +43,11 @@ _UNDELETE = delete(trash).where(trash.c.path.in_(IDS), trash.c.trashed.is_(None)
 _DELETED = select(trash.c.path, trash.c.sha256).where(trash.c.path.in_(IDS))
 # What was put to one service alone is now everybody's.
 _UNCLAIM = delete(claims).where(claims.c.image_id.in_(IDS))
+_WITH_FEATURES = union(
+    select(images.c.image_id).where(images.c.image_id.in_(IDS)),
+    select(claims.c.image_id).where(claims.c.image_id.in_(IDS)),
+    select(missed_table.c.image_id).where(missed_table.c.image_id.in_(IDS)),
+)
 _COUNT = select(func.count()).select_from(images)
 
 _NOBODY = Reach()
@@ -221,6 +227,14 @@ class Catalog:
     def changing(self, ids: Sequence[ImageId]) -> set[ImageId]:
         """Return those of these images whose change is under way, or was cut short."""
         return set(self._database.read(lambda reader: journal.changing(reader, ids)))
+
+    def with_features(self, ids: Sequence[ImageId]) -> set[ImageId]:
+        """Return those of these images of which services may have something."""
+        return {
+            ImageId(image_id)
+            for part in parts(ids)
+            for (image_id,) in self._database.rows(_WITH_FEATURES, {"ids": part})
+        }
 
     def is_in_trash(self, image_id: ImageId) -> bool:
         """Whether an image of this id was deleted."""

@@ -106,10 +106,11 @@ class Changes:
             )
         self._journal.check(begun)  # before services are told what others may undo
         put_off = frozenset[str]().union(*(a.prepared.put_off for a in arrivals))
+        extracted = {a.image_id: a.prepared.extracted for a in arrivals}
         away = self.sinks.put(
-            {a.image_id: a.prepared.extracted for a in arrivals},
+            extracted,
             put_off=put_off,
-            replaced=[a.image_id for a in arrivals if not a.is_new],
+            before=self.catalog.with_features([*extracted]) if put_off else (),
         )
         records = [
             self.record(a, sources[a.image_id], known.get(a.image_id)) for a in arrivals

@@ -94,7 +94,7 @@ class Sinks:
         extracted: Mapping[ImageId, Mapping[str, object]],
         *,
         put_off: Collection[str] = (),
-        replaced: Collection[ImageId] = (),
+        before: Collection[ImageId] = (),
     ) -> dict[str, AmbienceError]:
         """Give images to every service; return why some could not take them.
 
@@ -102,19 +102,19 @@ class Sinks:
             extracted: By image, what `extract` returned.
             put_off: Services that get theirs later. They forget what they have: it is
                 better to find nothing than what an image was before.
-            replaced: Those of the images that they may have.
+            before: Those of the images that they may have something of.
         """
-        before = sorted(replaced)
+        known = sorted(before)
 
         def put(name: str, held: HoldsImages) -> list[ImageId]:
             if name in put_off:
-                return held.remove(before)
+                return held.remove(known)
             if not all(name in of for of in extracted.values()):
                 raise UnavailableError(f"{name} could not hold images a moment ago")
             held.put({image_id: of[name] for image_id, of in extracted.items()})
             return []
 
-        _, away = self._tell(put, list(extracted), but=() if before else put_off)
+        _, away = self._tell(put, list(extracted), but=() if known else put_off)
         return away
 
     def remove(self, ids: Sequence[ImageId]) -> tuple[bool, dict[str, AmbienceError]]:
