@@ -126,14 +126,16 @@ def test_a_service_that_is_down_pauses_and_loses_nothing(
         "elsewhere": {"url": "http://127.0.0.1:9"},
     }
     data, services = tmp_path / "split", {"local_features": nowhere[where]}
-    with opened_system(data, services=services) as system:
-        with TestClient(create_gateway(system.parts)) as client:
-            assert put(client) == {**AT_ONCE, "local_features": "waiting"}
-            finish(system)
-            state = backlog(client)
-            assert (state["waiting"], state["remaining_s"]) == (1, None)
-            expected = {"here": "hardnet8.onnx", "elsewhere": "does not answer"}
-            assert expected[where] in state["paused"]
+    with (
+        opened_system(data, services=services) as system,
+        TestClient(create_gateway(system.parts)) as client,
+    ):
+        assert put(client) == {**AT_ONCE, "local_features": "waiting"}
+        finish(system)
+        state = backlog(client)
+        assert (state["waiting"], state["remaining_s"]) == (1, None)
+        expected = {"here": "hardnet8.onnx", "elsewhere": "does not answer"}
+        assert expected[where] in state["paused"]
     with opened_system(data) as system:
         finish(system)
         with TestClient(create_gateway(system.parts)) as client:
