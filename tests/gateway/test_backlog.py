@@ -27,8 +27,9 @@ def put(client: TestClient, image: bytes = NEW, **options: Any) -> Any:
 
 
 def backlog(client: TestClient) -> dict[str, Any]:
-    answer: dict[str, Any] = client.get("/api/backlog").raise_for_status().json()
-    return answer["services"]["local_features"] | {}
+    answer = client.get("/api/backlog").raise_for_status().json()
+    waiting: dict[str, Any] = answer["services"]["local_features"]
+    return waiting
 
 
 def finish(system: System) -> None:

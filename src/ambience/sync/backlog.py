@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 
 from ambience.catalog import Missed, Tally
 from ambience.core.features import ImageId
@@ -81,34 +82,24 @@ class Backlog:
             within_s: Begin no more after so many seconds.
             on_progress: Told after every image of every service, from any thread.
         """
-        here = [service for service in services if not service.url]
-        groups = [here] if here else []
-        groups += [[service] for service in services if service.url]
-        asked: list[Future[_Made]] = []
-        for group in groups:
-            answer: Future[_Made] = Future()
 
-            def make_up(
-                group: Sequence[AnyService] = group, answer: Future[_Made] = answer
-            ) -> None:
-                try:
-                    made = self._repairer.make_up(
-                        group,
-                        threads=1 if group[0].url else threads,
-                        stop=stop,
-                        within_s=within_s,
-                        on_progress=on_progress,
-                    )
-                except BaseException as error:  # noqa: BLE001 -- raised by who waits
-                    answer.set_exception(error)
-                else:
-                    answer.set_result(made)
+        def make_up(group: Sequence[AnyService], threads: int) -> _Made:
+            return self._repairer.make_up(
+                group,
+                threads=threads,
+                stop=stop,
+                within_s=within_s,
+                on_progress=on_progress,
+            )
 
-            # A daemon: the process must be able to end while a service hangs.
-            name = f"backlog-{group[0].name}"
-            threading.Thread(target=make_up, name=name, daemon=True).start()
-            asked.append(answer)
-        made = {name: one for answer in asked for name, one in answer.result().items()}
+        elsewhere = [
+            _begun(service.name, partial(make_up, [service], 1))
+            for service in services
+            if service.url
+        ]
+        made = make_up([one for one in services if not one.url], threads)
+        for answer in elsewhere:
+            made |= answer.result()
         self._ended.update({name: one.ended for name, one in made.items()})
         return made
 
@@ -189,3 +180,18 @@ class Backlog:
             rate=self._repairer.rate(name),
             ended=self._ended.get(name, ""),
         )
+
+
+def _begun(name: str, work: Callable[[], _Made]) -> "Future[_Made]":
+    """Begin work in a thread of its own; return what will have its answer."""
+    answer: Future[_Made] = Future()
+
+    def act() -> None:
+        try:
+            answer.set_result(work())
+        except BaseException as error:  # noqa: BLE001 -- raised by whoever waits for it
+            answer.set_exception(error)
+
+    # A daemon: the process must be able to end while a service hangs.
+    threading.Thread(target=act, name=f"backlog-{name}", daemon=True).start()
+    return answer

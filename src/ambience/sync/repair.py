@@ -141,6 +141,8 @@ class Repairer:
         Returns:
             What was done for each, by name; also where one went away meanwhile.
         """
+        if not services:
+            return {}
         stop, until = stop or threading.Event(), time.monotonic() + within_s
         made = {service.name: MadeUp() for service in services}
         run = _Run(
