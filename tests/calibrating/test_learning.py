@@ -111,6 +111,20 @@ def test_an_image_that_a_service_has_not_got_is_no_copy_that_it_missed(
         assert curve.seen > 0.6 * calibration.curves[name].seen, name
 
 
+def test_what_an_earlier_fit_got_wrong_does_not_stay(
+    system: System, calibration: Learned
+) -> None:
+    """A spoiled curve neither claims nor denies what the next fit goes by."""
+    for middle in (-1000.0, 1000.0):
+        spoiled = {
+            name: curve.model_copy(update={"middle": middle, "width": 50.0})
+            for name, curve in calibration.curves.items()
+        }
+        known = calibration.model_copy(update={"curves": spoiled, "accepted": True})
+        found = learner(system).learn(replace(as_shipped(), learned=known))
+        assert found == calibration
+
+
 def test_progress_is_told(system: System) -> None:
     told: list[tuple[int, int]] = []
 

@@ -111,7 +111,7 @@ def test_scores_that_lose_nothing_are_taken_up(
     assert answer["losing"] == []
     assert set(answer["curves"]) == {"phash"}
     tried = answer["tried"]["re-encoded"]
-    assert tried["found_before"] == tried["found_after"] > 0
+    assert tried["found_shipped"] == tried["found_learned"] > 0
     with opened_system(tmp_path / "data") as system:
         calibration = system.parts.searcher.calibration
     assert calibration.learned.images == 5
@@ -144,7 +144,7 @@ def test_scores_that_lose_copies_are_not_taken_up_unless_that_is_accepted(
     assert answer["trained"]
     assert "changed" in answer["losing"]
     tried = answer["tried"]["changed"]
-    assert tried["found_after"] < tried["found_before"] <= tried["copies"]
+    assert tried["found_learned"] < tried["found_shipped"] <= tried["copies"]
     assert loaded(file).accepted
 
 

@@ -70,7 +70,7 @@ def _train_fusion(options: argparse.Namespace, settings: Settings) -> int:
             return _say_nothing_learned(options)
         after = replace(before, learned=learned)
         with _progress("trying", options) as on_progress:
-            tallies = Trial(source).run(before, after, on_progress=on_progress)
+            tallies = Trial(source).run(after, on_progress=on_progress)
         losing = [family for family, tally in tallies.items() if tally.loses]
         used = options.accept or not losing
         if used:
@@ -109,12 +109,18 @@ def _say_nothing_learned(options: argparse.Namespace) -> int:
 
 def _print(tallies: Mapping[str, Tally]) -> None:
     table = Table("edited copies", box=None)
-    for column in ("tried", "found before", "after", "false before", "after"):
+    for column in (
+        "tried",
+        "found as shipped",
+        "learned",
+        "false as shipped",
+        "learned",
+    ):
         table.add_column(column, justify="right")
     for family, tally in tallies.items():
         numbers = (
-            *(tally.copies, tally.found_before, tally.found_after),
-            *(tally.false_before, tally.false_after),
+            *(tally.copies, tally.found_shipped, tally.found_learned),
+            *(tally.false_shipped, tally.false_learned),
         )
         table.add_row(family, *map(str, numbers))
     AnswerConsole(highlight=False, soft_wrap=True).print(table)
