@@ -17,7 +17,7 @@ from ambience.cli.samples import sample_photographs
 from ambience.core.settings import load_settings
 from ambience.fusion import Calibration, Curve, Usual
 from ambience.library.calibration_file import declared_evidence
-from ambience.library.system import System
+from ambience.library.library import Library
 from tests.drawing import drawn_image, encode
 
 IMAGES = 64  # all of them are copied
@@ -34,7 +34,7 @@ CURVES = {
 USUAL = {"color": Usual(mean=0.7, deviation=0.2)}
 
 
-def library(folder: Path) -> list[Path]:
+def photographs(folder: Path) -> list[Path]:
     """Return the files of the library; drawings are written into a folder."""
     files = [path for path in sample_photographs() if path.stem != TWICE]
     for seed in range(IMAGES - len(files)):
@@ -48,10 +48,10 @@ def main() -> None:
     """Fit and print."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        System.open(load_settings(data=Path(folder, "data"))) as system,
+        Library.of(load_settings(data=Path(folder, "data"))) as library,
     ):
-        system.importer.run(library(Path(folder)))
-        parts = system.parts
+        library.add_folder(*photographs(Path(folder)))
+        parts = library.components
         source = CopySource(
             parts.services, parts.catalog, parts.originals, parts.limits
         )

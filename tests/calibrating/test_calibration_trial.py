@@ -8,21 +8,21 @@ import pytest
 from ambience.calibrating.calibration_trial import Tally, Trial
 from ambience.calibrating.edited_copies import CopySource
 from ambience.fusion import Calibration, Curve, Learned
-from ambience.library.system import System
-from tests.library import as_shipped, opened_system, write_images
+from ambience.library.library import Library
+from tests.library import as_shipped, opened_library, write_images
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     folder = tmp_path_factory.mktemp("trial")
-    with opened_system(folder / "data", enabled=("phash",)) as system:
-        system.importer.run(write_images(folder / "images", 12))
-        yield system
+    with opened_library(folder / "data", enabled=("phash",)) as library:
+        library.components.importer.run(write_images(folder / "images", 12))
+        yield library
 
 
 @pytest.fixture
-def source(system: System) -> CopySource:
-    parts = system.parts
+def source(library: Library) -> CopySource:
+    parts = library.components
     return CopySource(parts.services, parts.catalog, parts.originals, parts.limits)
 
 

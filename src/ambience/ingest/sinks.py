@@ -15,7 +15,7 @@ from ambience.core.errors import (
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
 from ambience.ingest.image_locks import ImageLocks
-from ambience.service import AnyService
+from ambience.service import AnyService, working_sides
 from ambience.service.capabilities import HoldsImages
 from ambience.service.fan_out import FanOut
 
@@ -60,8 +60,7 @@ class Sinks:
     @property
     def sides(self) -> frozenset[int]:
         """The longest sides of the images that the services want, in pixels."""
-        sides = (held.working_side for held in self._held().values())
-        return frozenset(side for side in sides if side is not None)
+        return working_sides(self._services)
 
     def extract(self, images: Sequence[ImageFile]) -> list[dict[str, object]]:
         """Return what each service needs to know of each image, by its name."""
