@@ -26,7 +26,7 @@ from ambience.library.answers import (
     SearchResult,
 )
 from ambience.library.components import Components
-from ambience.library.questions import image_data, question
+from ambience.library.questions import checked_id, image_data, question
 from ambience.search.duplicate_groups import DuplicateGroup
 from ambience.search.duplicates import library_duplicates
 from ambience.search.questions import Question
@@ -184,8 +184,9 @@ class Library:
             BadInputError: If it can't be decoded, or is larger than the limits allow.
             BusyError: If another process is changing it.
         """
+        key = checked_id(image_id)
         upload, prepared = self._prepared(image)
-        arrival = Arrival(ImageId(image_id), prepared, upload=upload, keep=keep)
+        arrival = Arrival(key, prepared, upload=upload, keep=keep)
         return self.components.writer.put([arrival])
 
     def add_folder(

@@ -49,9 +49,7 @@ def question(
         case bool():
             raise _no_query(asked)
         case Integral():  # that of NumPy as well
-            if not 0 <= int(asked) <= MAX_IMAGE_ID:
-                raise BadParameterError(f"an id is between 0 and {MAX_IMAGE_ID}")
-            return ById(ImageId(int(asked)), region)
+            return ById(checked_id(int(asked)), region)
         case str() if not _is_image(asked):
             if region is not None:
                 raise BadParameterError("words have no region, only an image does")
@@ -59,6 +57,17 @@ def question(
         case _:
             data, limits = image_data(asked, limits=limits, fetcher=fetcher)
             return ByImage(data, region, limits)
+
+
+def checked_id(number: int) -> ImageId:
+    """Return a number as the id of an image.
+
+    Raises:
+        BadParameterError: If it can be none.
+    """
+    if not 0 <= number <= MAX_IMAGE_ID:
+        raise BadParameterError(f"an id is between 0 and {MAX_IMAGE_ID}")
+    return ImageId(number)
 
 
 def image_data(
