@@ -77,6 +77,7 @@ def test_help_is_printed_and_names_the_commands() -> None:
 SEARCH = """
 import sys
 from pathlib import Path
+from ambience.cli import main
 from ambience.core.settings import load_settings
 from ambience.library.library import Library
 import ambience.remote.remote_service, ambience.sync, ambience.search.reverse_search
@@ -84,6 +85,7 @@ photo = Path(sys.argv[1])
 with Library.of(load_settings(data=photo.parent / "data")) as library:
     assert library.add_folder(photo).added == 1
     assert library.search(photo, k=1)[0].score > 0.9
+assert main(["search", str(photo), "--data", str(photo.parent / "data")]) == 0
 """
 
 

@@ -52,9 +52,15 @@ class Changes:
             raise prepared
         return prepared
 
-    def read(self, data: bytes) -> ImageFile:
-        """Return a file to prepare: one decode makes every size that is needed."""
-        return ImageFile(data, limits=self.limits, sides=self.sinks.sides)
+    def read(self, data: bytes, *, limits: Limits | None = None) -> ImageFile:
+        """Return a file to prepare: one decode makes every size that is needed.
+
+        Args:
+            data: The whole file.
+            limits: What it may cost; None: what any image may.
+        """
+        limits = limits or self.limits
+        return ImageFile(data, limits=limits, sides=self.sinks.sides)
 
     def put(
         self,

@@ -78,9 +78,9 @@ class Writer:
         """See `ambience.ingest.incoming.prepare`."""
         return prepare(images, self._changes.sinks)
 
-    def read(self, data: bytes) -> ImageFile:
+    def read(self, data: bytes, *, limits: Limits | None = None) -> ImageFile:
         """See `Changes.read`."""
-        return self._changes.read(data)
+        return self._changes.read(data, limits=limits)
 
     def put(self, arrivals: Sequence[Arrival]) -> dict[str, str]:
         """Add or replace images; when it returns, they are there to stay.

@@ -15,7 +15,6 @@ from ambience.core.matches import FusedMatch
 from ambience.core.region import Region
 from ambience.core.settings import Settings, load_settings
 from ambience.fusion import MIN_SCORE
-from ambience.imaging import ImageFile
 from ambience.ingest import Arrival, Progress, Report
 from ambience.ingest.folders import absolute
 from ambience.ingest.incoming import Prepared
@@ -31,7 +30,7 @@ from ambience.search.duplicate_groups import DuplicateGroup
 from ambience.search.duplicates import library_duplicates
 from ambience.search.questions import Question
 from ambience.search.reverse_search import ReverseSearch
-from ambience.service import MAX_K, working_sides
+from ambience.service import MAX_K
 
 _log = logging.getLogger(__name__)
 
@@ -370,9 +369,7 @@ class Library:
         """Return the file of an image to add, and all that is needed of it."""
         own = self.components
         data, limits = image_data(image, limits=own.limits, fetcher=own.fetcher)
-        sides = working_sides(own.services)  # one decode makes them all
-        file = ImageFile(data, limits=limits, sides=sides)
-        return data, own.writer.prepare(file)
+        return data, own.writer.prepare(own.writer.read(data, limits=limits))
 
     def _found(self, matches: Sequence[FusedMatch]) -> list[LibraryMatch]:
         ids = [match.image_id for match in matches]
