@@ -61,18 +61,20 @@ def rebuild_service(
     declared = registry.load(name)
     with in_use(settings, data, alone=True) as (database, journal):
         service, aside = _opened(declared, settings, data)
-        index = required(service, Rebuilds)
-        repairs = Repairs.of(
-            database,
-            journal,
-            data=data,
-            limits=limits_from(settings),
-            image_locks=ImageLocks(),
-        )
-        report = _extract(service, repairs, partial(on_progress, "extracting"))
-        index.rebuild()
-        rows = service.status()["index"]["rows"]
-        service.close()
+        try:
+            index = required(service, Rebuilds)
+            repairs = Repairs.of(
+                database,
+                journal,
+                data=data,
+                limits=limits_from(settings),
+                image_locks=ImageLocks(),
+            )
+            report = _extract(service, repairs, partial(on_progress, "extracting"))
+            index.rebuild()
+            rows = service.status()["index"]["rows"]
+        finally:
+            service.close()
     return Rebuilt(rows, report, aside)
 
 
