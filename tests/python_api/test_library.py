@@ -70,6 +70,26 @@ def test_a_folder_is_added_and_what_is_known_is_skipped(
     ]
 
 
+def test_a_folder_need_not_be_waited_for(tmp_path: Path) -> None:
+    folder = tmp_path / "large"
+    folder.mkdir()
+    pixels = drawn_image(70, (480, 640))
+    (folder / "large.png").write_bytes(encode(pixels))
+    crop = pixels[60:400, 100:520]
+    with Library.open(tmp_path / "data") as library:
+        report = library.add_folder(folder, wait=False)
+        assert report.waiting == {"local_features": 1}
+        assert found(library.search(pixels)) == [("same_pixels", "large.png")]
+        assert found(library.search(crop)) == []
+        seen: list[tuple[int, int]] = []
+        report = library.add_folder(
+            folder, on_follow=lambda one: seen.append((one.done, one.total))
+        )
+        assert (report.skipped, report.followed) == (1, {"local_features": 1})
+        assert seen == [(0, 1), (1, 1)]
+        assert found(library.search(crop)) == [("crop", "large.png")]
+
+
 def queries(folder: Path) -> dict[str, object]:
     path = folder / "2.png"
     return {

@@ -27,6 +27,7 @@ def as_json(check: Check) -> dict[str, Any]:
                 "lag": one.lag,
                 **asdict(one.differences),
                 "missed": one.missed,
+                "waiting": one.waiting,
                 "reasons": [
                     {"reason": reason, "count": count, "image_id": first}
                     for reason, (count, first) in one.why.items()
@@ -125,8 +126,7 @@ def _service_lines(one: ServiceCheck) -> Iterator[str]:
         yield f"{one.name} got {_images(made.put)} and forgot {made.removed}"
     if made.ended:
         yield f"{one.name} did not get all it lacks: {made.ended}"
-    for reason, (count, first) in one.why.items():
-        yield f"{one.name} missed {_such(first, count)}: {reason}"
+    yield from _waiting_lines(one)
     if one.damaged:
         yield (
             f"the feature of {_such(one.damaged[0], len(one.damaged))} is damaged at "
@@ -145,6 +145,17 @@ def _service_lines(one: ServiceCheck) -> Iterator[str]:
             "your folders again; then `ambience check --unknown forget` removes the "
             "rest from the services, or `--unknown keep` keeps them as they are"
         )
+
+
+def _waiting_lines(one: ServiceCheck) -> Iterator[str]:
+    if one.waiting:
+        yield (
+            f"{_images(one.waiting)} wait{'s' * (one.waiting == 1)} for {one.name}, "
+            "which is slow: a server on this folder goes on with that, or the next "
+            "import"
+        )
+    for reason, (count, first) in one.why.items():
+        yield f"{one.name} missed {_such(first, count)}: {reason}"
 
 
 def _file_lines(files: FileReport) -> Iterator[str]:

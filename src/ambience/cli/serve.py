@@ -168,7 +168,7 @@ class _BackgroundImport:
                     show(progress)
 
                 report = self._library.add_folder(
-                    *self._folders, on_progress=on_progress, stop=stop
+                    *self._folders, on_progress=on_progress, stop=stop, wait=False
                 )
         except (AmbienceError, OSError) as error:
             print(f"ambience: the import ended early: {shown(error)}", file=sys.stderr)

@@ -13,6 +13,7 @@ from ambience.gateway.legacy.image_routes import legacy_image_routes
 from ambience.gateway.legacy.schemas import FileNames
 from ambience.gateway.legacy.service_routes import legacy_service_routes
 from ambience.gateway.proxy import Proxy
+from ambience.gateway.routes.backlog_routes import backlog_routes
 from ambience.gateway.routes.file_routes import file_routes
 from ambience.gateway.routes.image_routes import image_routes
 from ambience.gateway.routes.search_routes import search_routes
@@ -50,7 +51,7 @@ def create_gateway(library: Library, settings: Settings) -> FastAPI:
         services,
         limits=limits,
         claim=claim,
-        missed=library.components.repairs.missed.counts,
+        backlog=library.components.backlog.states,
         route_class=route_class,
         admission=admission_from(settings),
     )
@@ -58,6 +59,7 @@ def create_gateway(library: Library, settings: Settings) -> FastAPI:
     app.include_router(image_routes(library))
     app.include_router(file_routes(library))
     app.include_router(search_routes(library))
+    app.include_router(backlog_routes(library))
     names = legacy_names(settings, library.components.catalog)
     if names is not None:
         of_services = legacy_service_routes(

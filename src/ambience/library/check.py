@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ambience import registry
-from ambience.catalog import Positions, integrity
+from ambience.catalog import Positions, Tally, integrity
 from ambience.core.errors import (
     AmbienceError,
     BusyError,
@@ -180,7 +180,8 @@ class _Work:
         if status["available"]:
             check.count, check.lag = status["count"], status["index"]["lag"]
         missed = self._components.repairs.missed
-        check.missed = missed.counts().get(service.name, 0)
+        tally = missed.tallies().get(service.name, Tally())
+        check.missed, check.waiting = tally.total - tally.put_off, tally.put_off
         check.why = missed.reasons(service.name)
         return check
 
@@ -203,11 +204,12 @@ class _Work:
     def _repaired(self, service: AnyService) -> MadeUp:
         repairs = self._components.repairs
         repairs.comparison.note(service, stop=threading.Event())
-        return repairs.repairer.make_up(
-            service,
+        made = repairs.repairer.make_up(
+            [service],
             threads=os.cpu_count() or 1,
             on_progress=self._progress(service.name),
         )
+        return made[service.name]
 
     def _read_features(
         self, service: AnyService, features: ChecksFeatures, check: ServiceCheck

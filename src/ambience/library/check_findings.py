@@ -20,6 +20,7 @@ class ServiceCheck:
         lag: Changes not yet in its index.
         differences: From the catalog, after repairs.
         missed: Images that it is known to have missed, after repairs.
+        waiting: Images that it gets later, as it is slow: nothing is wrong with them.
         why: The reasons of those: how many, and the first of them.
         made: What was repaired.
         read: Features read from end to end.
@@ -35,6 +36,7 @@ class ServiceCheck:
     lag: int = 0
     differences: Differences = field(default_factory=Differences)
     missed: int = 0
+    waiting: int = 0
     why: dict[str, tuple[int, ImageId]] = field(default_factory=dict)
     made: MadeUp = field(default_factory=MadeUp)
     read: int = 0

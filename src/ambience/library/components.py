@@ -24,7 +24,7 @@ from ambience.library.repairs import Repairs
 from ambience.search.reverse_search import ReverseSearcher
 from ambience.service import AnyService
 from ambience.service.capabilities import ChecksFeatures
-from ambience.sync import CatchUp
+from ambience.sync import Backlog, CatchUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class Components:
         importer: Brings folders in.
         searcher: Searches with all services.
         repairs: Puts services in step.
+        backlog: The work that waits for them.
         catch_up: Keeps them so while it runs; not started yet.
         fetcher: Fetches images from the internet; ``None``: that is not done here.
         limits: What images may cost.
@@ -57,6 +58,7 @@ class Components:
     importer: Importer
     searcher: ReverseSearcher
     repairs: Repairs
+    backlog: Backlog
     catch_up: CatchUp
     fetcher: Fetcher | None
     limits: Limits
@@ -96,6 +98,12 @@ class Components:
         repairs = Repairs.of(
             database, journal, data=data, limits=limits, image_locks=writer.image_locks
         )
+        backlog = Backlog(
+            services,
+            repairs.missed,
+            repairs.repairer,
+            threads=settings.import_threads,
+        )
         return cls(
             services=services,
             catalog=catalog,
@@ -113,12 +121,13 @@ class Components:
                 elsewhere={service.name for service in services if service.url},
             ),
             repairs=repairs,
+            backlog=backlog,
             catch_up=CatchUp(
                 writer=writer,
                 services=services,
                 missed=repairs.missed,
                 comparison=repairs.comparison,
-                repairer=repairs.repairer,
+                backlog=backlog,
             ),
             fetcher=fetcher_from(settings, alone=alone),
             limits=limits,

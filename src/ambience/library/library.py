@@ -36,6 +36,7 @@ _log = logging.getLogger(__name__)
 
 _PAGE = 1000  # images read from the catalog at once
 _NEAR_BITS = 64  # of 576: what the hash takes for the same picture
+_WAITING = "waiting"  # what is said of a service that gets an image later
 _K = 20  # matches: a page of them
 
 
@@ -164,7 +165,7 @@ class Library:
         return self.image(image_id)
 
     def put(
-        self, image_id: int, image: object, *, keep: bool = True
+        self, image_id: int, image: object, *, keep: bool = True, wait: bool = True
     ) -> Mapping[str, str]:
         """Add an image under an id of your choice, or replace the one that has it.
 
@@ -174,44 +175,59 @@ class Library:
             image_id: Its key.
             image: See `add`; a path is read, and not remembered.
             keep: Whether to keep its file too, so that it can be shown.
+            wait: See `add_folder`; false needs ``keep``.
 
         Returns:
-            By the name of a service, why that could not take part, and what becomes of
-            it; empty if all did.
+            By the name of a service that has not got it: "waiting" if it was not waited
+            for; else why it could not take part, and what becomes of that.
 
         Raises:
             BadInputError: If it can't be decoded, or is larger than the limits allow.
             BusyError: If another process is changing it.
         """
         key = checked_id(image_id)
-        upload, prepared = self._prepared(image)
+        upload, prepared = self._prepared(image, wait=wait)
         arrival = Arrival(key, prepared, upload=upload, keep=keep)
-        return self.components.writer.put([arrival])
+        away = self.components.writer.put([arrival])
+        return dict.fromkeys(prepared.put_off, _WAITING) | away
 
     def add_folder(
         self,
         *folders: str | os.PathLike[str],
         on_progress: Callable[[Progress], None] = lambda _: None,
+        on_follow: Callable[[Progress], None] = lambda _: None,
         stop: threading.Event | None = None,
         again: bool = False,
+        wait: bool = True,
     ) -> Report:
         """Add all images of folders and their folders; the files are only ever read.
 
         What was added before is skipped, so it can be stopped and go on at any time.
+        First all files are taken in, each of which is then found by the quick services
+        (as the same picture); after that, slow services get them (and find parts).
 
         Args:
             *folders: Folders, or single files.
             on_progress: Told after every file.
+            on_follow: Told after every image that a slow service has got.
             stop: Set it to end early; what was reported as done is done.
             again: Also take files whose image was removed before.
+            wait: Whether to return only when slow services have got everything that
+                waits for them; else a server on the same folder goes on with it, or
+                the next call.
 
         Raises:
             BadParameterError: If one does not exist.
         """
         paths = [Path(folder).expanduser() for folder in folders]
-        return self.components.importer.run(
-            paths, on_progress=on_progress, stop=stop, again=again
+        stop = stop or threading.Event()
+        report = self.components.importer.run(
+            paths, on_progress=on_progress, stop=stop, again=again, wait=False
         )
+        if wait:
+            self.components.backlog.follow(report, stop=stop, on_progress=on_follow)
+        self.components.backlog.note(report)
+        return report
 
     def search(  # noqa: PLR0913 -- what a search may be told, each by name
         self,
@@ -270,8 +286,7 @@ class Library:
             min_score: See `search`.
 
         Raises:
-            BadInputError: As `search`.
-            NotFoundError: As `search`.
+            AmbienceError: As `search`.
         """
         if not 1 <= k <= MAX_K:
             raise BadParameterError(f"k must be between 1 and {MAX_K}")
@@ -365,11 +380,12 @@ class Library:
             raise NotFoundError(f"{path} was removed again while it was added")
         return self.image(known.image_id)
 
-    def _prepared(self, image: object) -> tuple[bytes, Prepared]:
+    def _prepared(self, image: object, *, wait: bool = True) -> tuple[bytes, Prepared]:
         """Return the file of an image to add, and all that is needed of it."""
         own = self.components
         data, limits = image_data(image, limits=own.limits, fetcher=own.fetcher)
-        return data, own.writer.prepare(own.writer.read(data, limits=limits))
+        file = own.writer.read(data, limits=limits, wait=wait)
+        return data, own.writer.prepare(file, wait=wait)
 
     def _found(self, matches: Sequence[FusedMatch]) -> list[LibraryMatch]:
         ids = [match.image_id for match in matches]

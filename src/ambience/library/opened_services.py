@@ -43,6 +43,7 @@ def open_services(
                     timeout_s=own.timeout_s,
                     options=declared.options,
                     abilities=declared.abilities,
+                    is_slow=declared.is_slow,
                 )
             )
             continue
@@ -52,7 +53,11 @@ def open_services(
             _log.warning("%s is not available: %s", name, error)
             services.append(
                 UnavailableService(
-                    name, str(error), declared.options, abilities=declared.abilities
+                    name,
+                    str(error),
+                    declared.options,
+                    abilities=declared.abilities,
+                    is_slow=declared.is_slow,
                 )
             )
     return services

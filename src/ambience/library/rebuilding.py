@@ -107,8 +107,8 @@ def _extract(
         repairs.comparison.note_damaged(service, reading.damaged)
     repairs.comparison.note(service, stop=threading.Event())
     made = repairs.repairer.make_up(
-        service, threads=os.cpu_count() or 1, on_progress=on_progress
-    )
+        [service], threads=os.cpu_count() or 1, on_progress=on_progress
+    )[service.name]
     if made.ended:
         raise StoredDataError(made.ended)
     return Report(added=made.put, failed=list(repairs.repairer.failures(service.name)))

@@ -55,6 +55,11 @@ class AnyService(Protocol):
         """How long it is waited for, in seconds."""
         ...
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether its work on an image may follow later; see `Declaration.is_slow`."""
+        ...
+
     def status(self) -> Mapping[str, Any]:
         """Return how the service is doing, as JSON values.
 

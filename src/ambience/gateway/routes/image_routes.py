@@ -2,12 +2,14 @@
 
 import contextlib
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query
 
+from ambience.catalog import ImageRecord
 from ambience.catalog.catalog import Position
 from ambience.core.errors import BadParameterError
 from ambience.core.features import MAX_IMAGE_ID, ImageId
@@ -44,6 +46,15 @@ def image_routes(library: Library) -> APIRouter:
         route_class=FormRoute,
     )
 
+    def answers(found: Sequence[ImageRecord]) -> list[ImageAnswer]:
+        waiting = library.components.backlog.services_of(
+            [image.image_id for image in found]
+        )
+        return [
+            image_answer(image, waiting_for=waiting.get(image.image_id, ()))
+            for image in found
+        ]
+
     @router.get("")
     def images(
         limit: Annotated[int, Query(ge=1, le=_MAX_PAGE), WHOLE] = _PAGE,
@@ -54,7 +65,7 @@ def image_routes(library: Library) -> APIRouter:
         found = [one.record for one in library.newest(limit=limit, after=position)]
         last = found[-1] if len(found) == limit else None
         return ImagePage(
-            images=[image_answer(image) for image in found],
+            images=answers(found),
             total=len(library),
             after=last and f"{last.shown_at.isoformat()}~{last.image_id}",
         )
@@ -62,7 +73,8 @@ def image_routes(library: Library) -> APIRouter:
     @router.get("/{image_id}", responses=problems(HTTPStatus.NOT_FOUND))
     def image_record(image_id: ImageIdPath) -> ImageAnswer:
         """Say what is known of an image."""
-        return image_answer(library.image(image_id).record)
+        (answer,) = answers([library.image(image_id).record])
+        return answer
 
     @router.put(
         "/{image_id}",
@@ -76,13 +88,20 @@ def image_routes(library: Library) -> APIRouter:
         keep: Annotated[
             bool, Form(description="Whether to keep the file too, to show it.")
         ] = True,
+        wait: Annotated[
+            bool,
+            Query(
+                description="Whether slow services get it before the answer; else they "
+                "get it soon after, see /api/backlog. False needs `keep`."
+            ),
+        ] = True,
     ) -> PutAnswer:
         """Add an image to every service, or replace it; when answered, it is safe."""
-        unavailable = library.put(image_id, image, keep=keep)
+        behind = library.put(image_id, image, keep=keep, wait=wait)
         return PutAnswer(
             image_id=image_id,
             services={
-                service.name: unavailable.get(service.name, "stored")
+                service.name: behind.get(service.name, "stored")
                 for service in library.components.services
                 if service.ability(HoldsImages) is not None
             },
