@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ambience.cli import main
-from tests.library import opened_system, write_images
+from tests.library import opened_library, write_images
 from tests.server import MAIN
 
 COUNT = 200  # images: more than slow services get before they are stopped
@@ -20,8 +20,8 @@ COUNT = 200  # images: more than slow services get before they are stopped
 @pytest.fixture
 def waiting(tmp_path: Path, folder: Path) -> Path:
     """A library of five images, of which keypoints are still to be taken."""
-    with opened_system(tmp_path / "data") as system:
-        system.importer.run([folder], wait=False)
+    with opened_library(tmp_path / "data") as library:
+        library.components.importer.run([folder], wait=False)
     return tmp_path / "data"
 
 
@@ -86,8 +86,8 @@ def test_ctrl_c_while_slow_services_get_images_leaves_the_rest_for_later(
 ) -> None:
     photos = tmp_path / "many"
     write_images(photos, COUNT)
-    with opened_system(tmp_path / "data") as system:
-        system.importer.run([photos], wait=False)
+    with opened_library(tmp_path / "data") as library:
+        library.components.importer.run([photos], wait=False)
     # A thousand images are done between two lines: here, each is one.
     code = f"import ambience.cli.output as o; o._PLAIN_EVERY = 1; {MAIN}"
     command = [sys.executable, "-c", code, "import", str(photos)]
@@ -105,8 +105,8 @@ def test_ctrl_c_while_slow_services_get_images_leaves_the_rest_for_later(
     assert process.returncode == 0
     assert "local_features has got" in out
     assert "images still to go to local_features" in out
-    with opened_system(tmp_path / "data") as system:
-        left = system.parts.backlog.states()["local_features"].waiting
+    with opened_library(tmp_path / "data") as library:
+        left = library.components.backlog.states()["local_features"].waiting
     assert 0 < left < COUNT
     report = said(capsys, "import", str(photos))
     assert report["followed"] == {"local_features": left}

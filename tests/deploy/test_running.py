@@ -13,7 +13,7 @@ import pytest
 from ambience.cli.http_server import bound
 from tests.deploy.places import DEPLOY, ENABLED, PORTS
 from tests.library import write_images
-from tests.server import Server, serving, started
+from tests.server import Server, serving, started, wait_for_backlog
 
 COUNT = 4
 
@@ -69,6 +69,7 @@ def test_a_split_finds_what_it_imported_and_becomes_one_process_by_moving_folder
         report = gateway.said()
         assert report is not None
         assert report["import"]["added"] == COUNT
+        wait_for_backlog(client)
         check_all_are_found(client, photos)
         assert gateway.stop() == 0
     for name, server in services.items():

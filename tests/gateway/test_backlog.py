@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from ambience.gateway.app import create_gateway
-from ambience.library.system import System
+from ambience.library.library import Library
 from tests.drawing import drawn_image, encode
-from tests.library import opened_system
+from tests.gateways import gateway_app
+from tests.library import opened_library
 
 PIXELS = drawn_image(50, (480, 640))
 NEW = encode(PIXELS)
@@ -28,12 +28,12 @@ def put(client: TestClient, image: bytes = NEW, **options: Any) -> Any:
 
 def backlog(client: TestClient) -> dict[str, Any]:
     answer = client.get("/api/backlog").raise_for_status().json()
-    waiting: dict[str, Any] = answer["services"]["local_features"]
-    return waiting
+    state: dict[str, Any] = answer["services"]["local_features"]
+    return state
 
 
-def finish(system: System) -> None:
-    system.parts.backlog.finish(stop=threading.Event())
+def finish(library: Library) -> None:
+    library.components.backlog.finish(stop=threading.Event())
 
 
 def relations(client: TestClient, image: bytes) -> dict[int, str]:
@@ -43,7 +43,7 @@ def relations(client: TestClient, image: bytes) -> dict[int, str]:
 
 
 def test_an_image_is_found_by_its_hash_at_once_and_by_its_parts_later(
-    client: TestClient, system: System
+    client: TestClient, library: Library
 ) -> None:
     assert put(client) == {**AT_ONCE, "local_features": "waiting"}
     assert relations(client, NEW) == {1000: "same_file"}
@@ -64,7 +64,7 @@ def test_an_image_is_found_by_its_hash_at_once_and_by_its_parts_later(
     numbers = client.get("/metrics").text
     assert 'ambience_backlog_images{service="local_features"} 1.0' in numbers
     assert 'ambience_service_missed{service="local_features"} 0.0' in numbers
-    finish(system)
+    finish(library)
     assert relations(client, CROP) == {1000: "crop"}
     assert client.get("/api/images/1000").json()["waiting_for"] == []
     state = backlog(client)
@@ -78,22 +78,22 @@ def test_who_says_nothing_waits_for_all(client: TestClient) -> None:
 
 
 def test_an_image_that_was_replaced_is_not_found_by_its_old_parts(
-    client: TestClient, system: System
+    client: TestClient, library: Library
 ) -> None:
     client.put("/api/images/1000", files={"image": NEW})
     put(client, encode(drawn_image(51, (480, 640))))
     assert relations(client, CROP) == {}
-    finish(system)
+    finish(library)
     assert relations(client, CROP) == {}
 
 
 def test_one_that_was_deleted_while_it_waited_waits_no_longer(
-    client: TestClient, system: System
+    client: TestClient, library: Library
 ) -> None:
     put(client)
     assert client.delete("/api/images/1000").status_code == 204
     assert backlog(client)["waiting"] == 0
-    finish(system)
+    finish(library)
     assert client.get("/api/local_features").json()["count"] == 6
 
 
@@ -106,11 +106,11 @@ def test_an_image_that_is_not_kept_can_not_wait(client: TestClient) -> None:
 
 
 def test_what_is_stuck_is_named(
-    client: TestClient, system: System, tmp_path: Path
+    client: TestClient, library: Library, tmp_path: Path
 ) -> None:
     put(client)
     shutil.rmtree(tmp_path / "data" / "originals")
-    finish(system)
+    finish(library)
     state = backlog(client)
     assert (state["waiting"], state["stuck"]) == (0, 1)
     assert state["stuck_reasons"] == [
@@ -128,16 +128,16 @@ def test_a_service_that_is_down_pauses_and_loses_nothing(
     }
     data, services = tmp_path / "split", {"local_features": nowhere[where]}
     with (
-        opened_system(data, services=services) as system,
-        TestClient(create_gateway(system.parts)) as client,
+        opened_library(data, services=services) as library,
+        TestClient(gateway_app(library)) as client,
     ):
         assert put(client) == {**AT_ONCE, "local_features": "waiting"}
-        finish(system)
+        finish(library)
         state = backlog(client)
         assert (state["waiting"], state["remaining_s"]) == (1, None)
         expected = {"here": "hardnet8.onnx", "elsewhere": "does not answer"}
         assert expected[where] in state["paused"]
-    with opened_system(data) as system:
-        finish(system)
-        with TestClient(create_gateway(system.parts)) as client:
+    with opened_library(data) as library:
+        finish(library)
+        with TestClient(gateway_app(library)) as client:
             assert relations(client, CROP) == {1000: "crop"}

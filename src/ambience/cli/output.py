@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -98,6 +98,21 @@ def progress_bars(
 
 def _draw(bar: Bar, task: TaskID, progress: Progress) -> None:
     bar.update(task, total=progress.total, completed=progress.done, visible=True)
+
+
+@contextmanager
+def step_bars(*, quiet: bool) -> Iterator[Callable[[str, Progress], None]]:
+    """Show each step of some work as it is under way; give what to tell it to."""
+    with ExitStack() as shown_now:
+        steps: dict[str, Callable[[Progress], None]] = {}
+
+        def on_progress(step: str, progress: Progress) -> None:
+            if step not in steps:
+                shown_now.close()  # the step before is done
+                steps[step] = shown_now.enter_context(progress_bar(step, quiet=quiet))
+            steps[step](progress)
+
+        yield on_progress
 
 
 def _say_now_and_then(what: str, progress: Progress) -> None:

@@ -68,15 +68,19 @@ class Changes:
         """
         return prepare(images, self.sinks, put_off=self._put_off(wait=wait))
 
-    def read(self, data: bytes, *, wait: bool = True) -> ImageFile:
+    def read(
+        self, data: bytes, *, limits: Limits | None = None, wait: bool = True
+    ) -> ImageFile:
         """Return a file to prepare: one decode makes every size that is needed.
 
         Args:
             data: The whole file.
+            limits: What it may cost; None: what any image may.
             wait: As for `prepare_all`.
         """
+        limits = limits or self.limits
         sides = self.sinks.sides(put_off=self._put_off(wait=wait))
-        return ImageFile(data, limits=self.limits, sides=sides)
+        return ImageFile(data, limits=limits, sides=sides)
 
     def put(
         self,

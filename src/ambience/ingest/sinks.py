@@ -15,7 +15,7 @@ from ambience.core.errors import (
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
 from ambience.ingest.image_locks import ImageLocks
-from ambience.service import AnyService
+from ambience.service import AnyService, working_sides
 from ambience.service.capabilities import HoldsImages
 from ambience.service.fan_out import FanOut
 
@@ -69,8 +69,7 @@ class Sinks:
         Args:
             put_off: Services that get theirs later.
         """
-        sides = (held.working_side for held in self._held(but=put_off).values())
-        return frozenset(side for side in sides if side is not None)
+        return working_sides(one for one in self._services if one.name not in put_off)
 
     def extract(
         self, images: Sequence[ImageFile], *, put_off: Collection[str] = ()

@@ -79,9 +79,11 @@ class Writer:
         """See `Changes.prepare_all`; from any thread."""
         return self._changes.prepare_all(images, wait=wait)
 
-    def read(self, data: bytes, *, wait: bool = True) -> ImageFile:
+    def read(
+        self, data: bytes, *, limits: Limits | None = None, wait: bool = True
+    ) -> ImageFile:
         """See `Changes.read`."""
-        return self._changes.read(data, wait=wait)
+        return self._changes.read(data, limits=limits, wait=wait)
 
     def put(self, arrivals: Sequence[Arrival]) -> dict[str, str]:
         """Add or replace images; when it returns, they are there to stay.

@@ -151,6 +151,19 @@ class Backlog:
                 stop.wait(_OTHERS_S)
         return made
 
+    def follow(
+        self,
+        report: Report,
+        *,
+        stop: threading.Event,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+    ) -> None:
+        """Finish, and note in the report of an import what was done."""
+        for name, made in self.finish(stop=stop, on_progress=on_progress).items():
+            report.followed[name] = made.put
+            if made.ended:
+                report.unavailable[name] = made.ended
+
     def note(self, report: Report) -> None:
         """Note in the report of an import what services have still to get."""
         for name, state in self.states().items():

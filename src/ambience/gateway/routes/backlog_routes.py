@@ -3,20 +3,20 @@
 from fastapi import APIRouter
 
 from ambience.gateway.routes.schemas import BacklogAnswer, Stuck, Waiting
-from ambience.library.resources import Resources
+from ambience.library.library import Library
 from ambience.web.addresses import API
 
 
-def backlog_routes(parts: Resources) -> APIRouter:
+def backlog_routes(library: Library) -> APIRouter:
     """Return the route ``/api/backlog``."""
     router = APIRouter(tags=["images"])
-    services = {service.name: service for service in parts.services}
+    services = {service.name: service for service in library.components.services}
 
     @router.get(f"{API}/backlog")
     def backlog() -> BacklogAnswer:
         """Say for each service how many images it has still to get, and how fast."""
         answer: dict[str, Waiting] = {}
-        for name, state in parts.backlog.states().items():
+        for name, state in library.components.backlog.states().items():
             status = services[name].status()
             paused = state.ended if state.waiting else ""
             if not status["available"]:

@@ -20,8 +20,7 @@ from ambience.gateway.routes.schemas import (
     PutAnswer,
     image_answer,
 )
-from ambience.ingest import Arrival
-from ambience.library.resources import Resources
+from ambience.library.library import Library
 from ambience.service.capabilities import HoldsImages
 from ambience.web.addresses import API
 from ambience.web.forms import FormRoute, only_fields
@@ -34,18 +33,23 @@ _MAX_PAGE = 1000
 _AFTER = re.compile("([-0-9T:.]{10,26})~([0-9]{1,16})")  # a local time, and an id
 
 
-def image_routes(parts: Resources) -> APIRouter:
-    """Return the routes under ``/api/images``."""
+def image_routes(library: Library) -> APIRouter:
+    """Return the routes under ``/api/images``.
+
+    Args:
+        library: Whose images.
+    """
     router = APIRouter(
         prefix=f"{API}/images",
         tags=["images"],
         responses=problems(HTTPStatus.INSUFFICIENT_STORAGE),
         route_class=FormRoute,
     )
-    catalog, writer = parts.catalog, parts.writer
 
     def answers(found: Sequence[ImageRecord]) -> list[ImageAnswer]:
-        waiting = parts.backlog.services_of([image.image_id for image in found])
+        waiting = library.components.backlog.services_of(
+            [image.image_id for image in found]
+        )
         return [
             image_answer(image, waiting_for=waiting.get(image.image_id, ()))
             for image in found
@@ -58,18 +62,18 @@ def image_routes(parts: Resources) -> APIRouter:
     ) -> ImagePage:
         """List the library, newest first."""
         position = None if after is None else _position(after)
-        found = catalog.newest(limit=limit, after=position)
+        found = [one.record for one in library.newest(limit=limit, after=position)]
         last = found[-1] if len(found) == limit else None
         return ImagePage(
             images=answers(found),
-            total=len(catalog),
+            total=len(library),
             after=last and f"{last.shown_at.isoformat()}~{last.image_id}",
         )
 
     @router.get("/{image_id}", responses=problems(HTTPStatus.NOT_FOUND))
     def image_record(image_id: ImageIdPath) -> ImageAnswer:
         """Say what is known of an image."""
-        (answer,) = answers([catalog.get(ImageId(image_id))])
+        (answer,) = answers([library.image(image_id).record])
         return answer
 
     @router.put(
@@ -93,19 +97,12 @@ def image_routes(parts: Resources) -> APIRouter:
         ] = True,
     ) -> PutAnswer:
         """Add an image to every service, or replace it; when answered, it is safe."""
-        arrival = Arrival(
-            image_id=ImageId(image_id),
-            prepared=writer.prepare(writer.read(image, wait=wait), wait=wait),
-            upload=image,
-            keep=keep,
-        )
-        said = dict.fromkeys(arrival.prepared.put_off, "waiting")
-        said |= writer.put([arrival])
+        behind = library.put(image_id, image, keep=keep, wait=wait)
         return PutAnswer(
             image_id=image_id,
             services={
-                service.name: said.get(service.name, "stored")
-                for service in parts.services
+                service.name: behind.get(service.name, "stored")
+                for service in library.components.services
                 if service.ability(HoldsImages) is not None
             },
         )
@@ -117,7 +114,7 @@ def image_routes(parts: Resources) -> APIRouter:
     )
     def delete(image_id: ImageIdPath) -> None:
         """Remove an image from every service; a file of the user's is left alone."""
-        writer.delete(ImageId(image_id))
+        library.remove(image_id)
 
     return router
 
