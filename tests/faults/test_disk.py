@@ -25,7 +25,7 @@ COUNT = 30
 SERVICES = ["phash", "color"]
 
 # Files end there: what is longer can't be written, as on a full disk.
-SMALL, BATCHES = 2**18, 2**23  # bytes: for some images; for two batches of an import
+SMALL = 2**18  # bytes: for some images
 # Root may write anywhere: as anyone else, it may not.
 NO_PRIVILEGES = (
     "import ctypes, os, sys; libc = ctypes.CDLL(None)\n"
@@ -311,21 +311,6 @@ def test_an_upload_that_does_not_fit_into_the_temporary_folder_is_said(
             assert tempfile.gettempdir() in answer.json()["detail"]
         client.put("/api/images/1", files={"image": image(1)}).raise_for_status()
         assert server.stop() == 0
-
-
-def test_an_import_on_a_full_disk_says_so_for_each_file(tmp_path: Path) -> None:
-    data, photos = tmp_path / "data", tmp_path / "photos"
-    write_images(photos, 600)
-    words = ["import", str(photos), "--data", str(data), "--json"]
-    done = run(*words, code=files_up_to(BATCHES))
-    report = json.loads(done.stdout)
-    assert done.returncode == 0
-    assert 0 < report["added"] < 600
-    assert report["added"] + len(report["failed"]) == 600
-    assert "full" in report["failed"][0]["reason"]
-    report = json.loads(run(*words).stdout)
-    assert report["added"] + report["skipped"] == 600
-    assert report["failed"] == []
 
 
 def test_a_full_disk_is_said_and_what_is_there_is_found(tmp_path: Path) -> None:

@@ -1,8 +1,7 @@
 """Slow work is put off without being lost, done once, and in nobody's way."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -22,13 +21,6 @@ from tests.sync.test_catch_up import kept_in_step, wait_until
 MANY = [ImageId(i) for i in range(100, 140)]
 CONTENT = {i: encode(drawn_image(i, (30, 40))) for i in MANY}
 SHORT_S = 0.5  # a limit that is meant to pass where nobody answers
-
-
-@pytest.fixture
-def slow(house: House) -> FakeSink:
-    """The second of the services of a library, which is slow."""
-    house.sinks[1].is_slow = True
-    return house.sinks[1]
 
 
 def put_off(house: House, *contents: bytes, first: ImageId = SEVEN) -> None:
@@ -333,74 +325,6 @@ def test_one_elsewhere_that_is_slow_holds_up_no_other(house: House) -> None:
         "phash": len(MANY),
         "color": len(MANY),
     }
-
-
-# -- two processes -------------------------------------------------------------------
-
-
-@pytest.fixture
-def other(house: House, slow: FakeSink) -> Iterator[House]:
-    """Another process on the same library, with the same services."""
-    with ExitStack() as opened:
-        other = House(house.data)
-        opened.callback(other.close)
-        other.sinks[1].is_slow = slow.is_slow
-        other.sinks[1].held = slow.held
-        yield other
-
-
-def test_two_processes_share_the_work_and_do_none_of_it_twice(
-    house: House, slow: FakeSink, other: House
-) -> None:
-    put_off_many(house)
-    done: list[ImageId] = []
-    together = threading.Barrier(2)  # broken if one of them did all alone
-
-    def noting(sink: FakeSink) -> None:
-        extract, met = sink.extract, False
-
-        def extract_then(images: Sequence[ImageFile]) -> list[bytes]:
-            nonlocal met
-            if not met:
-                met = True
-                together.wait(GUARD_S)
-            done.extend([ImageId(0)] * len(images))
-            return extract(images)
-
-        sink.extract = extract_then  # type: ignore[method-assign]
-
-    noting(slow)
-    noting(other.sinks[1])
-    thread = threading.Thread(target=finished, args=[other])
-    thread.start()
-    finished(house)
-    assert not house.missed.tallies()  # what the other had taken was waited for
-    thread.join()
-    assert len(done) == len(MANY) == len(slow.held)
-
-
-def test_what_a_process_had_taken_when_it_was_killed_is_done_by_another(
-    house: House, slow: FakeSink, other: House
-) -> None:
-    put_off_many(house)
-    assert other.journal.take_work({"color": MANY[:30]}) == {"color": MANY[:30]}
-    made = house.repairer.make_up([slow])
-    assert made["color"].put == 10
-    other.journal._lock.release()  # noqa: SLF001 -- what the system does when a process dies
-    finished(house)
-    assert len(slow.held) == len(MANY)
-
-
-def test_work_that_was_taken_keeps_nobody_from_changing_the_image(
-    house: House, slow: FakeSink, other: House
-) -> None:
-    put_off(house, OLD)
-    other.journal.take_work({"color": [SEVEN]})
-    house.writer.delete(SEVEN)
-    put_off(house, NEW)
-    finished(house)  # what was taken was work on another content
-    assert house.holds(NEW)
-    assert slow.held
 
 
 # -- how fast it goes ----------------------------------------------------------------
