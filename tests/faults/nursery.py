@@ -12,7 +12,7 @@ from typing import Self
 import httpx2
 import psutil
 
-from tests.server import Server, words
+from tests.server import PATIENT, Server, words
 
 # The last line is what a server runs; it is started with words and a pipe to print to.
 _CODE = """
@@ -56,6 +56,7 @@ class Nursery:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env={**PATIENT, **os.environ},
         )
 
     def __enter__(self) -> Self:
