@@ -196,6 +196,7 @@ def test(arguments: list[str]) -> int:
             [*coverage, "run", "-m", "pytest", *SPREAD, *arguments],
         ],
         "coverage": [
+            [python, str(ROOT / "scripts" / "drop_torn_coverage.py")],
             [*coverage, "combine", "--quiet"],
             [*coverage, "report", *floor],
         ],
