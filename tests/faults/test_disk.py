@@ -19,9 +19,12 @@ import pytest
 from tests.drawing import drawn_image, encode
 from tests.faults.nursery import Nursery
 from tests.library import write_images
+from tests.rounds import rounds
 from tests.server import MAIN, START_S, serving, started
 
 COUNT = 30
+FLIPPED = rounds(6, slow=60)
+FILES = 240  # more than fit into files of `BATCHES`
 SERVICES = ["phash", "color"]
 
 # Files end there: what is longer can't be written, as on a full disk.
@@ -159,7 +162,7 @@ def test_flipped_bits_in_a_store_never_end_the_server(
 ) -> None:
     rng = random.Random(4)
     available = 0
-    for number in range(12):
+    for number in range(FLIPPED):
         data = tmp_path / str(number)
         shutil.copytree(whole, data)
         shutil.rmtree(data / "services" / "phash" / "index")
@@ -172,11 +175,11 @@ def test_flipped_bits_in_a_store_never_end_the_server(
             state = client.get("/api/phash").json()
             available += state["available"]
             assert state["available"] or "rebuild phash" in state["reason"]
-            for seed in range(0, COUNT, 5):
+            for seed in range(0, COUNT, 10):
                 best = search(client, seed)["matches"][0]
                 assert best["relation"] == "same_file"
             server.stop()
-    assert 0 < available < 12
+    assert 0 < available < FLIPPED
 
 
 @pytest.mark.parametrize(
@@ -314,16 +317,16 @@ def test_an_upload_that_does_not_fit_into_the_temporary_folder_is_said(
 
 def test_an_import_on_a_full_disk_says_so_for_each_file(tmp_path: Path) -> None:
     data, photos = tmp_path / "data", tmp_path / "photos"
-    write_images(photos, 600)
+    write_images(photos, FILES)
     words = ["import", str(photos), "--data", str(data), "--json"]
     done = run(*words, code=files_up_to(BATCHES))
     report = json.loads(done.stdout)
     assert done.returncode == 0
-    assert 0 < report["added"] < 600
-    assert report["added"] + len(report["failed"]) == 600
+    assert 0 < report["added"] < FILES
+    assert report["added"] + len(report["failed"]) == FILES
     assert "full" in report["failed"][0]["reason"]
     report = json.loads(run(*words).stdout)
-    assert report["added"] + report["skipped"] == 600
+    assert report["added"] + report["skipped"] == FILES
     assert report["failed"] == []
 
 

@@ -15,7 +15,7 @@ from tests.drawing import drawn_image, encode
 from tests.library import write_images
 from tests.server import MAIN, START_S, STOP_S, serving, started
 
-MANY = 400  # images: more than an import gets through before it is stopped
+MANY = 200  # images: more than an import gets through before it is stopped
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
 
 

@@ -20,7 +20,7 @@ from tests.ingest.test_writer import House
 from tests.library import write_images
 from tests.server import MAIN, START_S, serving
 
-COUNT = 150
+COUNT = 80  # images: more than an import writes at once
 
 
 def imported(data: Path, *photos: Path) -> dict[str, Any]:
