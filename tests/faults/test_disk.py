@@ -20,7 +20,7 @@ from tests.drawing import drawn_image, encode
 from tests.faults.nursery import Nursery
 from tests.library import write_images
 from tests.rounds import rounds
-from tests.server import MAIN, START_S, serving, started
+from tests.server import MAIN, START_S, serving, started, wait_for_backlog
 
 COUNT = 30
 FLIPPED = rounds(6, slow=60)
@@ -28,7 +28,7 @@ FILES = 240  # more than fit into files of `BATCHES`
 SERVICES = ["phash", "color"]
 
 # Files end there: what is longer can't be written, as on a full disk.
-SMALL, BATCHES = 2**18, 2**23  # bytes: for some images; for two batches of an import
+SMALL, BATCHES = 2**18, 3 * 2**17  # bytes: for some images; for two batches
 # Root may write anywhere: as anyone else, it may not.
 NO_PRIVILEGES = (
     "import ctypes, os, sys; libc = ctypes.CDLL(None)\n"
@@ -56,6 +56,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_images(folder / "photos", COUNT)
     with serving(folder / "data", "--import", str(folder / "photos")) as (server, http):
         assert server.said() is not None
+        wait_for_backlog(http)
         http.put("/api/images/999", files={"image": image(999)}).raise_for_status()
         assert server.stop() == 0
     return folder / "data"

@@ -21,6 +21,7 @@ from tests.library import write_images
 from tests.server import MAIN, START_S, serving
 
 COUNT = 80  # images: more than an import writes at once
+MANY = 400  # more than it writes before it is killed
 
 
 def imported(data: Path, *photos: Path) -> dict[str, Any]:
@@ -163,7 +164,7 @@ def test_uploads_go_on_while_other_processes_come_and_go(tmp_path: Path) -> None
 
 def test_an_import_that_was_killed_leaves_the_server_whole(tmp_path: Path) -> None:
     data, photos = tmp_path / "data", tmp_path / "photos"
-    paths = write_images(photos, COUNT)
+    paths = write_images(photos, MANY)
     words = ["import", str(photos), "--data", str(data)]
     with serving(data) as (_, client):
         with subprocess.Popen([sys.executable, "-c", MAIN, *words]) as killed:
@@ -171,7 +172,7 @@ def test_an_import_that_was_killed_leaves_the_server_whole(tmp_path: Path) -> No
                 assert killed.poll() is None
             os.kill(killed.pid, signal.SIGKILL)
         total = client.get("/api/images").json()["total"]
-        assert 0 < total < COUNT
+        assert 0 < total < MANY
         report = imported(data, photos)
-        assert (report["skipped"], report["added"]) == (total, COUNT - total)
+        assert (report["skipped"], report["added"]) == (total, MANY - total)
         check_each_is_found_once(client, paths)
