@@ -13,7 +13,7 @@ import pytest
 from ambience.cli.http_server import bound
 from tests.deploy.places import DEPLOY, ENABLED, PORTS
 from tests.library import write_images
-from tests.server import Server, serving, started
+from tests.server import Server, serving, started, wait_for_backlog
 
 COUNT = 4
 
@@ -49,6 +49,7 @@ def services(apart: Path) -> Iterator[dict[str, Server]]:
 
 
 def check_all_are_found(client: httpx2.Client, photos: list[Path]) -> None:
+    wait_for_backlog(client)
     assert client.get("/api/images").json()["total"] == COUNT
     for name in ENABLED:
         assert client.get(f"/api/{name}").json()["count"] == COUNT
