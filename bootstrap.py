@@ -29,8 +29,12 @@ if sys.version_info < (3, 11):  # noqa: UP036 - users meet this on older systems
 ROOT = Path(__file__).resolve().parent
 POSIX = os.name == "posix"
 UNFINISHED = "unfinished"
-# A test file to each processor: what the tests of a file share is made once.
-SPREAD = ("-n", str(os.cpu_count() or 1), "--dist", "loadfile")
+# A test file to each processor: what the tests of a file share is made once. Files keep
+# the order that tests/conftest.py gives them.
+SPREAD = (
+    *("-n", str(os.cpu_count() or 1), "--dist", "loadfile"),
+    "--no-loadscope-reorder",
+)
 STOPPED = 130  # what shells answer for Ctrl-C
 
 
@@ -196,6 +200,7 @@ def test(arguments: list[str]) -> int:
             [*coverage, "run", "-m", "pytest", *SPREAD, *arguments],
         ],
         "coverage": [
+            [python, str(ROOT / "scripts" / "drop_torn_coverage.py")],
             [*coverage, "combine", "--quiet"],
             [*coverage, "report", *floor],
         ],

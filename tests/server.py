@@ -15,10 +15,16 @@ from typing import IO, Any, Self
 import httpx2
 import psutil
 
+from ambience.registry import BUILTIN
+
 MAIN = "import sys; from ambience.cli import main; sys.exit(main())"
 # So that no test hangs; nothing is promised by them, and a busy machine is slow.
 START_S = 180
 STOP_S = 60
+# Nor does a service lack the time for an answer, where that is not what is tested.
+PATIENT = {
+    f"AMBIENCE_SERVICES__{name.upper()}__TIMEOUT_S": str(START_S) for name in BUILTIN
+} | {"AMBIENCE_SERVICES__LOCAL_FEATURES__TIME_BUDGET_S": str(START_S)}
 
 
 class Server:
@@ -126,7 +132,7 @@ def started(
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env={**os.environ, **(environment or {})},
+            env={**PATIENT, **os.environ, **(environment or {})},
         )
     assert process.stdout is not None
     return Server(process, process.stdout, path)

@@ -84,7 +84,7 @@ def test_a_writer_that_waits_in_vain_is_told(
     ("change", "error"),
     [
         (("/test_", "/no_such_test_"), UnavailableError),
-        (("host=/tmp/", "host=/nowhere/"), UnavailableError),
+        (("host=/", "host=/nowhere/"), UnavailableError),
         (("postgres:secret@", "nobody:secret@"), UnavailableError),
         (("postgresql:", "mysql:"), BadParameterError),
         (("postgresql://", "postgresql//"), BadParameterError),

@@ -49,6 +49,7 @@ def services(apart: Path) -> Iterator[dict[str, Server]]:
 
 
 def check_all_are_found(client: httpx2.Client, photos: list[Path]) -> None:
+    wait_for_backlog(client)
     assert client.get("/api/images").json()["total"] == COUNT
     for name in ENABLED:
         assert client.get(f"/api/{name}").json()["count"] == COUNT

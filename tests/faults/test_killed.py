@@ -1,6 +1,5 @@
 """A server that is killed at any moment loses nothing that it acknowledged."""
 
-import os
 import random
 import threading
 import time
@@ -21,14 +20,16 @@ from ambience.service import ServiceSpec
 from tests.drawing import drawn_image, encode
 from tests.faults.nursery import Nursery
 from tests.postgresql import asked
+from tests.rounds import rounds
 from tests.server import START_S, Server, wait_for_backlog
 
-ROUNDS = int(os.environ.get("KILLS", "50"))  # KILLS=200 is the long form
+ROUNDS = rounds(18, slow=200)
 SEED = 20
 CLIENTS = 4
 IDS_EACH = 10  # so few that most changes replace or delete something
 FIRST_ID = 2**52  # from here on, ids that are chosen say nothing about those given out
-LONGEST_S = 0.8  # from the start of work to the kill
+MOST_ANSWERED = 20  # changes, before a kill
+LONGEST_S = 0.1  # from the last of these to the kill
 FILES_A_ROUND = 8  # new in the folder, and one that changed
 ABSENT = b""  # stands for no content
 
@@ -133,7 +134,7 @@ class Clients:
             )
             for number in range(CLIENTS)
         ]
-        self.acknowledged = 0
+        self.acknowledged = threading.Semaphore(0)  # how many, that nobody waited for
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -174,7 +175,7 @@ class Clients:
                     files={"image": content},
                     data={"keep": keep},
                 ).raise_for_status()
-        self.acknowledged += 1
+        self.acknowledged.release()
 
 
 class Library:
@@ -315,9 +316,13 @@ def kill_while_starting(nursery: Nursery, data: Path, rng: random.Random) -> Non
         time.sleep(rng.uniform(0, 0.05))
 
 
-def kill_at_work(server: Server, model: Model, rng: random.Random) -> bool:
+def kill_at_work(
+    server: Server, clients: Clients, model: Model, rng: random.Random
+) -> bool:
     """Kill a server whose clients are at work; tell whether they waited for it."""
     assert model.began.wait(START_S)
+    for _ in range(rng.choice([0, rng.randrange(MOST_ANSWERED)])):
+        assert clients.acknowledged.acquire(timeout=START_S)
     time.sleep(rng.choice([0, rng.uniform(0, LONGEST_S)]))
     waited_for = model.under_way > 0
     server.process.kill()
@@ -332,9 +337,9 @@ def test_nothing_acknowledged_is_lost_by_kills(
     contents, model, data = Contents(), Model(), tmp_path / "data"
     catalog = catalog_url or data / "catalog.sqlite3"
     library = Library(tmp_path / "photos", contents)
-    at_work = acknowledged = 0
+    at_work = 0
     with Nursery(tmp_path) as nursery:
-        for number in range(ROUNDS // 3 if catalog_url else ROUNDS):
+        for number in range(ROUNDS // 2 if catalog_url else ROUNDS):
             importing = number % 3 == 2
             if importing:
                 library.change(rng)
@@ -350,8 +355,7 @@ def test_nothing_acknowledged_is_lost_by_kills(
                     if not importing:
                         check_nothing_is_half_done(house, contents)
                 with Clients(server.url, contents, model, SEED * number) as clients:
-                    at_work += kill_at_work(server, model, rng)
-                acknowledged += clients.acknowledged
+                    at_work += kill_at_work(server, clients, model, rng)
                 report = server.said() if importing else None
                 if report is not None:
                     assert report["import"]["failed"] == []
@@ -370,4 +374,3 @@ def test_nothing_acknowledged_is_lost_by_kills(
                 check_all_are_found(house)
     # How many, the machine's speed says: none at all would prove nothing.
     assert at_work
-    assert acknowledged

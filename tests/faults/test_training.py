@@ -11,9 +11,10 @@ import pytest
 from tests.drawing import drawn_image, encode
 from tests.faults import nursery as nursery_module
 from tests.faults.nursery import Nursery
+from tests.rounds import rounds
 from tests.server import START_S, STOP_S, Server
 
-ROUNDS = 10
+ROUNDS = rounds(6, slow=40)
 SEED = 4
 AT_MOST = 200  # images a round: it is killed before
 CHECKED = 3  # older images, each round; all of them in the end

@@ -61,9 +61,17 @@ def encoded(image: Image.Image, form: str = "JPEG", **options: Any) -> bytes:
     return out.getvalue()
 
 
+def searched(page: Page) -> None:
+    """Return once the page shows the answer to a search, in which there is a match."""
+    answer = page.locator("#search .answer")
+    expect(answer).to_have_attribute("aria-busy", "false")
+    assert page.locator("#search .match").count(), answer.inner_text()
+
+
 def compare(page: Page, image: bytes, *, name: str = "query.jpg") -> None:
     """Search, and open the best match."""
     drop(page, image, name=name)
+    searched(page)
     page.locator(FIRST).click()
     expect(page.locator(DIALOG)).to_be_visible()
     page.mouse.move(2, 2)  # where it points at no picture

@@ -34,7 +34,9 @@ MARKUP = "<img src=x onerror=document.title='run'>.png"
 PHOTOS = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png")
 DRAWN = 6
 
-expect.set_options(timeout=15_000)  # generous: a busy machine draws slowly
+# So that no test hangs; nothing is promised by it, and a busy machine is slow.
+WAIT_MS = 90_000
+expect.set_options(timeout=WAIT_MS)
 
 
 @dataclass
@@ -135,6 +137,7 @@ def _watched(
         is_mobile=size == PHONE,
         base_url=library.url,
     )
+    context.set_default_timeout(WAIT_MS)
     page = context.new_page()
     watch = Watch(library.url)
     watch.over(page)

@@ -19,6 +19,7 @@ from tests.gallery.comparing import (
     compare,
     cut,
     encoded,
+    searched,
 )
 from tests.gallery.conftest import Library
 from tests.gallery.giving import drop
@@ -81,7 +82,7 @@ def test_points_are_asked_for_once_and_only_when_a_match_is_opened(
     page.on("request", lambda request: asked.append(request.url))
     pairs = f"{library.url}/api/local_features/search"
     drop(page, encoded(cut(library)))
-    expect(page.locator(FIRST)).to_be_visible()
+    searched(page)
     page.wait_for_timeout(300)
     assert pairs not in asked
     for _ in range(2):

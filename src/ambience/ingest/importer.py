@@ -321,11 +321,15 @@ class _Batch:
         """Write what another process, at work on the same files, has not written."""
         left = [one for one in waiting if not self._is_done(one[0])]
         self._report.skipped += len(waiting) - len(left)
-        if len(left) == 1:
+        if len(waiting) == len(left) == 1:
             self._report.failed.append(Failure.of(left[0][0].path, error))
             return
-        middle = len(left) // 2  # ever smaller, so that one file stops no others
-        for part in (left[:middle], left[middle:]):
+        if len(left) < len(waiting):  # those that are gone may be all that was wrong
+            parts = [left]
+        else:
+            middle = len(left) // 2  # ever smaller, so that one file stops no others
+            parts = [left[:middle], left[middle:]]
+        for part in parts:
             self._waiting = part
             self.write()
 
