@@ -318,7 +318,7 @@ def test_colors_of_the_version_before_are_extracted_anew_by_a_rebuild(
     found = run_json(capsys, "search", str(folder / "3.png"))
     (away,) = found["unavailable"]
     assert away["service"] == "color"
-    assert away["reason"].endswith("run `ambience rebuild color` to extract them anew")
+    assert away["reason"].endswith("run `ambience rebuild color` to extract them again")
     assert found["matches"][0]["relation"] == "same_file"
     rebuilt = run_json(capsys, "rebuild", "color")
     assert rebuilt["rows"] == rebuilt["features"]["added"] == 5

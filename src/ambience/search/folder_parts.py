@@ -116,7 +116,7 @@ class _Finder:
             _Pair(
                 min(image_id, candidate.image_id),
                 max(image_id, candidate.image_id),
-                orientations[candidate.version],
+                orientations[candidate.variant],
             )
             for candidate in found
             if candidate.image_id != image_id
@@ -161,6 +161,6 @@ def _filled(keypoints: Mapping[ImageId, Feature]) -> DescriptorIndex:
     ids = [image_id for image_id, rows in bodies.items() if len(rows)]
     for start in range(0, len(ids), _AT_ONCE):
         some = ids[start : start + _AT_ONCE]
-        owners = [image_id for image_id in some for _ in bodies[image_id]]
-        index.replace([], owners, np.concatenate([bodies[i] for i in some]))
+        row_ids = [image_id for image_id in some for _ in bodies[image_id]]
+        index.replace([], row_ids, np.concatenate([bodies[i] for i in some]))
     return index

@@ -105,8 +105,8 @@ class Examination:
         if feature is None:
             return None
         image = self._verifier.prepared(unpack(feature.rows))
-        placement = self._verifier.placed(self._prepared[candidate.version], image)
-        orientation, query = self._query[candidate.version]
+        placement = self._verifier.placed(self._prepared[candidate.variant], image)
+        orientation, query = self._query[candidate.variant]
         if placement is not None and orientation.mirrors:
             return placement.unmirrored(query.size[1])
         return placement

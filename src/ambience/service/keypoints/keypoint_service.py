@@ -74,14 +74,14 @@ class KeypointService(Service[DescriptorCollection]):
     ) -> Answer:
         rows = np.ascontiguousarray(query.rows)
         names = np.array(query.orientations)
-        versions = {
+        variants = {
             Orientation(name): rows[names == name]
             for name in dict.fromkeys(query.orientations)
         }
-        keypoints = {name: unpack(own) for name, own in versions.items()}
+        keypoints = {name: unpack(own) for name, own in variants.items()}
         if not any(map(len, keypoints.values())):
             return Answer(note=_NOTHING)
-        found = self._candidates(versions, options)
+        found = self._candidates(variants, options)
         chosen = [candidate for candidate in found if candidate.image_id != without]
         if not options.verify:
             return request.answer(_by_votes(chosen, list(keypoints)))
@@ -95,10 +95,10 @@ class KeypointService(Service[DescriptorCollection]):
         return request.answer(closely.matches(points=options.points), note)
 
     def _candidates(
-        self, versions: Mapping[Orientation, Rows], options: KeypointOptions
+        self, variants: Mapping[Orientation, Rows], options: KeypointOptions
     ) -> list[Candidate]:
         """Return the images that have most votes, the first of them most."""
-        voting = [_thinned(own[without_frames(own)]) for own in versions.values()]
+        voting = [_thinned(own[without_frames(own)]) for own in variants.values()]
         rows = np.concatenate(voting)
         numbers = np.repeat(np.arange(len(voting)), [len(own) for own in voting])
         near = self._collection.nearest(rows, k=NEIGHBORS, nprobe=options.nprobe)
@@ -141,14 +141,14 @@ def _thinned(rows: Rows) -> Rows:
 
 
 def _by_votes(
-    candidates: Sequence[Candidate], versions: Sequence[Orientation]
+    candidates: Sequence[Candidate], variants: Sequence[Orientation]
 ) -> list[Match]:
     """Return candidates as matches, each image once: more votes are nearer."""
     best: dict[ImageId, Match] = {}
     for candidate in candidates:  # most votes first
         details = {
             "votes": round(candidate.votes, 3),
-            "mirrored": versions[candidate.version].mirrors,
+            "mirrored": variants[candidate.variant].mirrors,
         }
         distance = 1 / (1 + candidate.votes)
         match = Match(candidate.image_id, distance, details)

@@ -31,7 +31,7 @@ _TURNS = 16  # bins of the circle: 22.5 degrees each, with both neighbors 67.5
 _TURN_BITS = 4  # 256 steps of an angle are 16 bins of 2 ** 4
 _SCALE_BITS = 3  # 16 steps of a scale are an octave: bins of 2 ** 3 are half of one
 _SCALES = 2 * 256 >> _SCALE_BITS  # bins of differences from -255 to 255 steps
-_PAIRS = 256  # of image and version, looked at together: 2 MB of bins
+_PAIRS = 256  # of image and variant, looked at together: 2 MB of bins
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class Candidate:
     Attributes:
         image_id: The image.
         votes: Their sum, above 0; each of the query's descriptors gives up to 1.
-        version: Of the query: the one whose descriptors gave them.
+        variant: Of the query: the one whose descriptors gave them.
     """
 
     image_id: ImageId
     votes: float
-    version: int
+    variant: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,38 +55,38 @@ class Ballots:
 
     Attributes:
         distances: L2, shape ``(q, k)``, nearest first; infinite where there are fewer.
-        owners: Their images, shape ``(q, k)``, ``int64``; negative: no image's.
+        image_ids: Their images, shape ``(q, k)``, ``int64``; negative: no image's.
         turns: Their angle minus that of the query's, in 256ths of a turn, ``(q, k)``,
             ``uint8``.
         scalings: Their scale minus that of the query's, in sixteenths of an octave,
             -255 to 255, ``(q, k)``, ``int64``.
-        versions: Of the query's descriptors, ``(q,)``, ``int64``, not negative.
+        variants: Of the query's descriptors, ``(q,)``, ``int64``, not negative.
     """
 
     distances: NDArray[np.float64]
-    owners: NDArray[np.int64]
+    image_ids: NDArray[np.int64]
     turns: NDArray[np.uint8]
     scalings: NDArray[np.int64]
-    versions: NDArray[np.int64]
+    variants: NDArray[np.int64]
 
     @classmethod
     def of(
-        cls, rows: Rows, versions: NDArray[np.int64], found: DescriptorNeighbors
+        cls, rows: Rows, variants: NDArray[np.int64], found: DescriptorNeighbors
     ) -> "Ballots":
         """Return the ballots of a query.
 
         Args:
             rows: Its keypoints without frames, shape ``(q, ROW.itemsize)``.
-            versions: Which version of the query each is of, from 0, shape ``(q,)``.
+            variants: Which variant of the query each is of, from 0, shape ``(q,)``.
             found: Their neighbors.
         """
         angles, scales = coarse_poses(rows)
         return cls(
             distances=found.distances,
-            owners=found.owners,
+            image_ids=found.image_ids,
             turns=found.angles - angles[:, None],
             scalings=found.scales - scales[:, None],
-            versions=versions,
+            variants=variants,
         )
 
 
@@ -95,7 +95,7 @@ def candidates(ballots: Ballots, *, count: int, unlike: float) -> list[Candidate
 
     Each descriptor of the query votes once for an image, by its nearest neighbor there:
     ``1 - d / d_last``, at least 1 / 1024, where ``d_last`` is the distance of its
-    farthest neighbor, at least ``unlike``. The votes for an image in a version go into
+    farthest neighbor, at least ``unlike``. The votes for an image in a variant go into
     bins of turn and scaling. Those of the fullest bin count, together with those of the
     bins beside it, so that no edge of a bin matters.
 
@@ -105,16 +105,16 @@ def candidates(ballots: Ballots, *, count: int, unlike: float) -> list[Candidate
         unlike: Distance at which descriptors have nothing to say, above 0.
 
     Returns:
-        Each image once a version, sorted by ``(-votes, image_id, version)``.
+        Each image once a variant, sorted by ``(-votes, image_id, variant)``.
     """
-    rows, columns = np.nonzero(_voting(ballots.owners))
+    rows, columns = np.nonzero(_voting(ballots.image_ids))
     if not len(rows):
         return []
     weights = _weights(ballots.distances, unlike)[rows, columns]
-    images, owners = np.unique(ballots.owners[rows, columns], return_inverse=True)
-    versions = int(ballots.versions.max()) + 1
+    images, positions = np.unique(ballots.image_ids[rows, columns], return_inverse=True)
+    variants = int(ballots.variants.max()) + 1
     pairs, votes_for = np.unique(
-        owners * versions + ballots.versions[rows], return_inverse=True
+        positions * variants + ballots.variants[rows], return_inverse=True
     )
     bins = (ballots.turns[rows, columns] >> _TURN_BITS).astype(np.int64) * _SCALES
     bins += (ballots.scalings[rows, columns] + 256) >> _SCALE_BITS
@@ -139,24 +139,24 @@ def candidates(ballots: Ballots, *, count: int, unlike: float) -> list[Candidate
         )
 
     chosen = pairs[order]
-    ids, of_version = images[chosen // versions], chosen % versions
-    best = np.lexsort((of_version, ids, -fullest))[:count]
+    ids, of_variant = images[chosen // variants], chosen % variants
+    best = np.lexsort((of_variant, ids, -fullest))[:count]
     return [
-        Candidate(ImageId(image_id), votes / _UNIT, version)
-        for image_id, votes, version in zip(
+        Candidate(ImageId(image_id), votes / _UNIT, variant)
+        for image_id, votes, variant in zip(
             ids[best].tolist(),
             fullest[best].tolist(),
-            of_version[best].tolist(),
+            of_variant[best].tolist(),
             strict=True,
         )
     ]
 
 
-def _voting(owners: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _voting(image_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which neighbors are their image's first in a row, shape ``(q, k)``."""
-    first = owners >= 0
-    for column in range(1, owners.shape[1]):
-        before = owners[:, :column] == owners[:, column : column + 1]
+    first = image_ids >= 0
+    for column in range(1, image_ids.shape[1]):
+        before = image_ids[:, :column] == image_ids[:, column : column + 1]
         first[:, column] &= ~before.any(axis=1)
     return first
 

@@ -11,7 +11,7 @@ from ambience.core.features import (
     Turning,
 )
 from ambience.core.matches import Answer, Match
-from ambience.engine import Collection, Neighbor, Turned
+from ambience.engine import Collection, Neighbor, TurnRows
 from ambience.engine.neighbors import compared, nearest_images, stacked
 from ambience.service.declaration import Parts
 from ambience.service.search_request import SearchRequest
@@ -78,12 +78,12 @@ class VectorService(Service[Collection]):
         Raises:
             BadParameterError: If this kind of feature can't be turned.
         """
-        ways: Turned | None = None
+        ways: TurnRows | None = None
         if turned:
             if not isinstance(self.extractor, Turning):
                 raise BadParameterError(f"{self.name} does not tell turned images")
             ways = self.extractor.turned
-        return self._collection.groups(radius=radius, turned=ways)
+        return self._collection.groups(radius=radius, turn=ways)
 
     def _answer(
         self,
@@ -139,5 +139,5 @@ def one_feature(
 def _match(neighbor: Neighbor, query: Query) -> Match:
     details = {}
     if query.orientations:
-        details["orientation"] = str(query.orientations[neighbor.version])
+        details["orientation"] = str(query.orientations[neighbor.query_row])
     return Match(neighbor.image_id, neighbor.distance, details)

@@ -83,11 +83,13 @@ class ColorService(VectorService):
         near = super()._answer(query, wide, options, without)
         # Some may have gone since.
         kept = self._collection.get([match.image_id for match in near.matches])
-        owners, rows = stacked(self._collection.spec, kept)
+        image_ids, rows = stacked(self._collection.spec, kept)
         apart = np.abs(shares_of(rows) - shares_of(query.rows)).sum(axis=1)
         matches = [
-            Match(ImageId(owner), distance)
-            for owner, distance in zip(owners.tolist(), apart.tolist(), strict=True)
+            Match(ImageId(image_id), distance)
+            for image_id, distance in zip(
+                image_ids.tolist(), apart.tolist(), strict=True
+            )
         ]
         return request.answer(matches, near.note)
 

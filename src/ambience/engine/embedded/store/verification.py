@@ -1,11 +1,9 @@
-"""Makes sure that LMDB can follow a store's file before it is allowed to.
+"""Checks a store's file before LMDB opens it, because damage would crash the process.
 
-LMDB trusts its file. One that was cut, or has nonsense where a page should be, ends the
-whole process: by SIGBUS where a page is not there, by SIGABRT where it is no page. So
-the file is first walked in Python, which can't be ended so, unless nothing has touched
-it since it was closed in order. What is cut or overwritten later, while LMDB has the
-file in memory, nobody can hold off; the next start finds no mark of an orderly end, and
-walks the file.
+LMDB trusts its file. A missing page ends the process with SIGBUS, an invalid one with
+SIGABRT. So the file is checked in Python first, unless nothing has touched it since it
+was last closed in order. Damage that happens while LMDB has the file open can't be
+prevented; the next start then finds no note of an orderly end, and checks the file.
 """
 
 import json
@@ -19,11 +17,11 @@ from typing import Any
 import lmdb
 from lmdb import verify
 
-# Pages that LMDB counts and may not have written, as they were free again before the
-# change that took them ended: a few. More than this (16 MiB) were cut off.
+# LMDB may count a few pages that it never wrote, because they were free again before
+# the change that took them ended. If more (16 MiB) are missing, the file was cut off.
 _MOST_UNWRITTEN = 2**12
 
-# What LMDB and we stumble over where the bytes make no sense.
+# The errors that LMDB and we raise for bytes that make no sense.
 DAMAGE = (
     lmdb.BadTxnError,
     lmdb.BadValsizeError,
@@ -40,23 +38,22 @@ DAMAGE = (
 )
 
 _MAGIC = 0xBEEFC0DE
-_HEADERS = (16, 24)  # bytes of a page's header, in LMDB 0.9 and 1.0
+_HEADERS = (16, 24)  # bytes of a page header in LMDB 0.9 and 1.0
 _PAGE_BYTES = range(256, 2**16 + 1)
 _IS_META = 0x08
-_ORDER = "<" if sys.byteorder == "little" else ">"  # LMDB writes the machine's own
-# Magic, version, address, size of the map; then the databases of free pages and of
-# all others, where the first begins with the size of a page; the last page; the
-# transaction.
+_ORDER = "<" if sys.byteorder == "little" else ">"  # the machine's own, as LMDB's
+# Magic number, version, address, map size; then the database of free pages, which
+# starts with the page size, and the main database; the last page; the transaction.
 _META = struct.Struct(f"{_ORDER}IIQQI44x48xQQ")
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the newest of a file's two headers says.
+    """The newer of a file's two headers.
 
     Attributes:
-        page_bytes: Of each page.
-        pages: How many the file should have.
+        page_bytes: Size of a page.
+        pages: Number of pages that the file should have.
     """
 
     page_bytes: int
@@ -64,10 +61,10 @@ class Header:
 
 
 def header(path: Path) -> Header:
-    """Return what a file says of itself; LMDB is safe to open it.
+    """Return the header of a file that LMDB can open safely.
 
     Raises:
-        VerifyError: If it is no LMDB file, or much of it is cut off.
+        VerifyError: If it is not an LMDB file, or its end is cut off.
         OSError: If it can't be read.
     """
     with path.open("rb") as file:
@@ -81,21 +78,21 @@ def header(path: Path) -> Header:
     pages = max(first, second)[1] + 1
     if pages > size // page_bytes + _MOST_UNWRITTEN:
         raise verify.VerifyError(
-            f"it has {size} bytes of {pages * page_bytes}: its end is cut off"
+            f"it has {size} of {pages * page_bytes} bytes: its end is cut off"
         )
     return Header(page_bytes, pages)
 
 
 def complete(path: Path) -> None:
-    """Give a file all the pages that it counts, so that none is looked for in vain.
+    """Extend a file to its full number of pages, so that LMDB never reads past its end.
 
-    Where LMDB never wrote them they are free, and stay so; where they were cut off,
-    their zeros are found by `walk`, or by a feature's checksum. To be called while
-    nobody writes to it.
+    Pages that LMDB never wrote are free and stay free. For pages that were cut off,
+    `problems` or a feature's checksum notices the zeros. Nobody else may write to the
+    file meanwhile.
 
     Raises:
         VerifyError: As `header` does.
-        OSError: If the file can't be written to.
+        OSError: If the file can't be written.
     """
     found = header(path)
     whole = found.pages * found.page_bytes
@@ -103,57 +100,57 @@ def complete(path: Path) -> None:
         os.truncate(path, whole)
 
 
-def walk(path: Path) -> list[str]:
-    """Return what is wrong with a file's pages, nothing for a sound one.
+def problems(path: Path) -> list[str]:
+    """Return what is wrong with the structure of a file, if anything.
 
-    Takes some 3 s for a million images with one small row each, and less than 1 s for
-    2 GB of keypoints, which are large: only what LMDB follows is read.
+    This takes 3 s for a million images with one small row each, and less than 1 s for
+    2 GB of keypoints, because the content of large features is not read.
     """
     untyped: Any = verify.verify
     try:
-        problems: list[str] = untyped(str(path), subdir=False)
+        found: list[str] = untyped(str(path), subdir=False)
     except verify.VerifyError as error:
         return [str(error)]
-    return problems
+    return found
 
 
-def is_as_left(path: Path) -> bool:
-    """Whether a file is as the last who used it left it, in order."""
+def is_as_closed(path: Path) -> bool:
+    """Return whether a file is unchanged since it was last closed in order."""
     try:
-        left: object = json.loads(_mark(path).read_text("utf-8"))
-        return left == _state(path)
+        noted: object = json.loads(_note(path).read_text("utf-8"))
+        return noted == _state(path)
     except (FileNotFoundError, ValueError):
         return False
 
 
-def leave(path: Path) -> None:
-    """Put down that a file was closed in order."""
-    _mark(path).write_text(json.dumps(_state(path)), "utf-8")
+def note_closed(path: Path) -> None:
+    """Note that a file was closed in order."""
+    _note(path).write_text(json.dumps(_state(path)), "utf-8")
 
 
 def distrust(path: Path) -> None:
-    """See to it that a file is walked when it is opened next, unless it is left again.
+    """Delete the note that a file was closed in order, so the next start checks it.
 
-    Also done while it is in use: who does not leave it was ended by force.
+    This is also done when a file is opened: a process that is killed leaves no note.
     """
-    _mark(path).unlink(missing_ok=True)
+    _note(path).unlink(missing_ok=True)
 
 
 def _state(path: Path) -> dict[str, int]:
-    found = path.stat()
+    status = path.stat()
     return {
-        "size": found.st_size,
-        "modified_ns": found.st_mtime_ns,
-        "changed_ns": found.st_ctime_ns,
+        "size": status.st_size,
+        "modified_ns": status.st_mtime_ns,
+        "changed_ns": status.st_ctime_ns,
     }
 
 
-def _mark(path: Path) -> Path:
+def _note(path: Path) -> Path:
     return path.with_name(f"{path.name}-left")
 
 
 def _meta(page: bytes) -> tuple[tuple[int, int], int]:
-    """Return a header page's transaction and last page, and how large pages are."""
+    """Return the transaction and last page in a header page, and the size of a page."""
     for size in _HEADERS:
         if len(page) < size + _META.size:
             continue
@@ -161,6 +158,8 @@ def _meta(page: bytes) -> tuple[tuple[int, int], int]:
         (flags,) = struct.unpack_from(f"{_ORDER}H", page, size - 6)
         if magic == _MAGIC and flags & _IS_META:
             if page_bytes not in _PAGE_BYTES or page_bytes & (page_bytes - 1):
-                raise verify.VerifyError(f"it claims pages of {page_bytes} bytes")
+                raise verify.VerifyError(
+                    f"its header gives pages of {page_bytes} bytes"
+                )
             return (txn, last), page_bytes
-    raise verify.VerifyError("it does not begin like a store, or is cut off")
+    raise verify.VerifyError("it is not a feature store, or its beginning is damaged")
