@@ -46,7 +46,7 @@ from ambience.imaging import ImageFile
 from ambience.imaging.edits import EDITS
 from ambience.service import SearchRequest
 from ambience.service.keypoints import KeypointOptions
-from ambience.service.keypoints.examination import Examination
+from ambience.service.keypoints.verification import Verification
 
 EDITED = (
     "crop 20 %",
@@ -60,7 +60,7 @@ EDITED = (
 STRANGER = "strangers"
 K = 20  # what /api/reverse_search answers if not told otherwise
 NEAR = 0.5  # distance of a match that counts
-CANDIDATES = 100  # looked at closely, at most
+CANDIDATES = 100  # verified at most
 NPROBE = (1, 2, 4, 8)
 GOAL = 1_000_000  # images
 STAGES = ("extraction", "index", "votes", "verification", "whole")
@@ -225,7 +225,7 @@ def searched(
     stages.watch(service.extractor, "query", "extraction")
     stages.watch(index, "_nearest", "index")
     stages.watch(service, "_candidates", "votes")
-    stages.watch(Examination, "look_at", "verification")
+    stages.watch(Verification, "verify", "verification")
     asked = []
     for query, image in zip(queries, images, strict=True):
         stages.ms.clear()

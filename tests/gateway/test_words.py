@@ -21,8 +21,8 @@ from ambience.search.questions import ByWords
 from ambience.search.reverse_search import ReverseSearcher
 from ambience.service import (
     AnyService,
-    Parts,
     SearchRequest,
+    ServiceParts,
     ServiceSpec,
     VectorService,
     required,
@@ -65,7 +65,7 @@ class NamedColors(VectorService):
         return float(cells.sum(axis=others) @ range(8) / 7)
 
 
-def assemble(parts: Parts[Any]) -> NamedColors:
+def assemble(parts: ServiceParts[Any]) -> NamedColors:
     return NamedColors(
         name=parts.name,
         extractor=parts.extractor,

@@ -31,7 +31,7 @@ from ambience.services.local_features.extract import rootsift_extractor
 from ambience.services.local_features.verify import GeometryVerifier
 
 _CANDIDATES = 16
-"""Images looked at closely for each one: of a collage and what is in it, either finds
+"""Candidates verified for each image: of a collage and what is in it, either finds
 the other, so that one of 25 is not missed for the other 24."""
 
 _AT_ONCE = 256  # images whose keypoints are put into the index together: 14 MB

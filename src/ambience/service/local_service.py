@@ -1,4 +1,4 @@
-"""A service in this process, with what it can do."""
+"""A service in this process, as an `AnyService`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,20 +21,20 @@ class LocalService:
     """A service in this process.
 
     Args:
-        name: Of the service.
-        abilities: What it can do, as its declaration says.
-        offers: The objects that can; the first that has an ability is asked for it.
-        details: Returns what its status says besides.
-        close: Releases what it holds.
-        timeout_s: How long it is waited for.
+        name: The service.
+        abilities: The abilities in its declaration.
+        offers: The objects that implement them; the first that has an ability is used.
+        details: Returns the rest of its status.
+        close: Releases its resources.
+        timeout_s: How long callers wait for it, in seconds.
 
     Raises:
-        TypeError: If nobody has one of the abilities.
+        TypeError: If no object implements one of the abilities.
     """
 
     url = ""
 
-    def __init__(  # noqa: PLR0913 -- each is told by name
+    def __init__(  # noqa: PLR0913 -- all but three are passed by name
         self,
         name: str,
         abilities: Abilities,
@@ -52,7 +52,7 @@ class LocalService:
         for kind in abilities:
             able = [offered for offered in offers if isinstance(offered, kind)]
             if not able:
-                raise TypeError(f"{name} is declared as {kind.__name__}, and is not")
+                raise TypeError(f"{name} is declared as {kind.__name__}, but it isn't")
             self._can[kind] = able[0]
 
     def status(self) -> Mapping[str, Any]:
@@ -69,11 +69,11 @@ class LocalService:
         return able
 
 
-class HeldFeatures:
-    """A service of features, given files of images instead of pixels.
+class ImageFileAdapter:
+    """Lets a service of features be called with image files instead of pixels.
 
     Args:
-        service: Extracts, keeps and finds.
+        service: The service.
     """
 
     def __init__(self, service: Service[Any]) -> None:
@@ -90,7 +90,7 @@ class HeldFeatures:
         return self._service.extractor.working_side
 
     def details(self) -> Mapping[str, Any]:
-        """Return what the status of a service says that holds images."""
+        """Return the part of the status that services with images have."""
         status = self._service.status()
         return {
             "count": status.count,

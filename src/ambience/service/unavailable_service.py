@@ -1,4 +1,4 @@
-"""A service that could not be opened; everything else works without it."""
+"""Stands in for a service that could not be opened, so that the others still work."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
@@ -13,18 +13,18 @@ C = TypeVar("C")
 
 
 class UnavailableService:
-    """A service with the abilities that it would have, none of which works now.
+    """A service with the abilities it would have, all of which raise an error.
 
     Args:
-        name: The service's name.
-        reason: Why, and what to do, in a sentence.
-        options: What a search may be told, once it is there.
-        abilities: What it can do, once it is there.
+        name: The service.
+        reason: Why it is unavailable and what to do, in a sentence.
+        options: The class of its search options.
+        abilities: What it could do if it were available.
     """
 
     url = ""
     timeout_s = TIMEOUT_S  # it answers at once
-    working_side: int | None = None  # it looks at no image
+    working_side: int | None = None  # it needs no image
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class UnavailableService:
         """See `AnyService.close`."""
 
     def extract(self, images: Sequence[ImageFile]) -> list[None]:
-        """Return nothing of each image, so that the other services can go on."""
+        """Return nothing for each image, so that the other services can go on."""
         return [None] * len(images)
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:

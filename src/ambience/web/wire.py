@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ambience.core.features import ImageId
-from ambience.core.matches import Answer, Background, Match
+from ambience.core.matches import Answer, BackgroundDistances, Match
 from ambience.service.capabilities import Annotation
 
 PROBLEM_TYPE = "application/problem+json"
@@ -95,7 +95,7 @@ def answer_of(said: SearchAnswer) -> Answer:
             for found in said.matches
         ),
         said.note,
-        None if usual is None else Background(**dict(usual)),
+        None if usual is None else BackgroundDistances(**dict(usual)),
     )
 
 

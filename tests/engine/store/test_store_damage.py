@@ -15,7 +15,7 @@ import pytest
 
 from ambience.core.errors import CorruptDataError
 from ambience.core.features import Feature, FeatureSpec, ImageId, Metric
-from ambience.engine.embedded.store import FeatureStore, layout, verification
+from ambience.engine.embedded.store import FeatureStore, layout, lmdb_file
 
 SPEC = FeatureSpec(dim=136, dtype="uint8", metric=Metric.L2)
 ROWS = 100  # an image: more than a page, as keypoints take
@@ -136,18 +136,18 @@ def test_what_is_no_store_is_refused_with_the_command_that_helps(
 
 
 def test_a_store_says_whether_it_was_closed_in_order(path: Path) -> None:
-    assert not verification.is_as_closed(path)
+    assert not lmdb_file.is_unchanged(path)
     fill(path)
-    assert verification.is_as_closed(path)
+    assert lmdb_file.is_unchanged(path)
     with FeatureStore(path, SPEC):
-        assert not verification.is_as_closed(path)
-    assert verification.is_as_closed(path)
+        assert not lmdb_file.is_unchanged(path)
+    assert lmdb_file.is_unchanged(path)
     times = path.stat().st_atime_ns, path.stat().st_mtime_ns
     with path.open("r+b") as file:
         file.seek(5 * PAGE)
         file.write(bytes(PAGE))
     os.utime(path, ns=times)
-    assert not verification.is_as_closed(path)
+    assert not lmdb_file.is_unchanged(path)
 
 
 def test_a_store_is_walked_while_others_write(path: Path) -> None:

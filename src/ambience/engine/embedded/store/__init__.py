@@ -3,6 +3,6 @@
 from ambience.engine.collection import Reading
 from ambience.engine.embedded.store.change_batch import ChangeBatch
 from ambience.engine.embedded.store.features import FeatureStore
-from ambience.engine.embedded.store.verification import distrust
+from ambience.engine.embedded.store.lmdb_file import distrust
 
 __all__ = ["ChangeBatch", "FeatureStore", "Reading", "distrust"]

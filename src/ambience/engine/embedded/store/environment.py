@@ -9,7 +9,7 @@ import lmdb
 
 from ambience.core.errors import CorruptDataError, StoredDataError
 from ambience.core.rwlock import ReadWriteLock
-from ambience.engine.embedded.store import verification
+from ambience.engine.embedded.store import lmdb_file
 
 _MAX_READERS = 512  # concurrent reading threads in all processes
 _CHECKED_BYTES = 2**25  # files up to this size are checked at every start: 0.9 s
@@ -39,14 +39,14 @@ class Environment:
         self._lock = ReadWriteLock()  # the map must not be resized during a read
         try:
             self._env = self._open(map_bytes)
-        except verification.DAMAGE as error:
+        except lmdb_file.DAMAGE as error:
             raise self.damaged(error) from error
         except (lmdb.Error, OSError) as error:
             raise self._unwritable(error) from error
         try:
             self._check()
             if not readonly:
-                verification.distrust(path)
+                lmdb_file.distrust(path)
             self._env.reader_check()  # drops readers of dead processes
         except OSError as error:
             self._env.close()
@@ -68,7 +68,7 @@ class Environment:
             with suppress(
                 OSError
             ):  # the next start checks the file, and nothing is lost
-                verification.note_closed(self.path)
+                lmdb_file.note_closed(self.path)
 
     def databases(self, names: Sequence[bytes]) -> list[Any]:
         """Return databases of the file; missing ones are created."""
@@ -76,7 +76,7 @@ class Environment:
             return self.write(lambda t: [self._env.open_db(name, t) for name in names])
         try:
             return [self._env.open_db(name, create=False) for name in names]
-        except (lmdb.NotFoundError, *verification.DAMAGE) as error:
+        except (lmdb.NotFoundError, *lmdb_file.DAMAGE) as error:
             raise self.damaged(error) from error
 
     @contextmanager
@@ -89,7 +89,7 @@ class Environment:
                     return
             except lmdb.MapResizedError:  # raised by begin: another process grew it
                 self._resize(0)
-            except verification.DAMAGE as error:
+            except lmdb_file.DAMAGE as error:
                 raise self.damaged(error) from error
 
     def write(self, act: Callable[[Transaction], T]) -> T:
@@ -106,7 +106,7 @@ class Environment:
                 self._resize(2 * self._env.info()["map_size"])
             except lmdb.MapResizedError:
                 self._resize(0)
-            except verification.DAMAGE as error:
+            except lmdb_file.DAMAGE as error:
                 raise self.damaged(error) from error
             except lmdb.Error as error:
                 raise self._unwritable(error) from error
@@ -122,7 +122,7 @@ class Environment:
             )
         size = path.stat().st_size if path.exists() else 0
         if size:
-            verification.header(path)
+            lmdb_file.header(path)
         options: dict[str, Any] = {
             "subdir": False,
             "map_size": max(map_bytes, size),
@@ -143,9 +143,9 @@ class Environment:
             self.verify()
             return
         # In a write transaction, so that nobody else enlarges the file meanwhile.
-        self.write(lambda _: verification.complete(self.path))
+        self.write(lambda _: lmdb_file.complete(self.path))
         size = self.path.stat().st_size
-        if size <= _CHECKED_BYTES or not verification.is_as_closed(self.path):
+        if size <= _CHECKED_BYTES or not lmdb_file.is_unchanged(self.path):
             self.verify()
 
     def verify(self) -> None:
@@ -155,7 +155,7 @@ class Environment:
             CorruptDataError: If it is damaged.
         """
         with self.reading():  # so that no current page is reused meanwhile
-            problems = verification.problems(self.path)
+            problems = lmdb_file.problems(self.path)
         if problems:  # possibly of a change that was just being written
             problems = self._problems_again()
         if problems:
@@ -164,8 +164,8 @@ class Environment:
     def _problems_again(self) -> list[str]:
         if self._readonly:
             with self.reading():
-                return verification.problems(self.path)
-        return self.write(lambda _: verification.problems(self.path))
+                return lmdb_file.problems(self.path)
+        return self.write(lambda _: lmdb_file.problems(self.path))
 
     def damaged(self, reason: object) -> CorruptDataError:
         """Return the error for a damaged file, which says what to do."""

@@ -114,7 +114,7 @@ def problems(path: Path) -> list[str]:
     return found
 
 
-def is_as_closed(path: Path) -> bool:
+def is_unchanged(path: Path) -> bool:
     """Return whether a file is unchanged since it was last closed in order."""
     try:
         noted: object = json.loads(_note(path).read_text("utf-8"))
