@@ -34,23 +34,22 @@ from ambience.service import AnyService, required
 from ambience.service.capabilities import ChecksFeatures, HoldsImages
 from ambience.sync import MadeUp, Strays
 
-_FILES = "files"  # the name of the work of reading them
+_FILES = "files"  # the name under which the position of reading them is stored
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check, repair if asked to, and say what is out of step."""
+    """Check, repair if requested, and print the differences."""
     settings = settings_from(options)
     to_write = options.repair or options.unknown is not None
     data = data_folder(settings, to_write=to_write)
     _distrust_stores(settings, data)
     aside: dict[str, Path] = {}
     if options.repair:
-        # Beside a server, the service is told to be unavailable, with what to do.
+        # While a server runs, the report says that the service is unavailable and why.
         with suppress(BusyError), in_use(settings, data, alone=True):
             aside = set_damaged_aside(settings, data)
     with System.open(settings, mend=False, to_write=to_write) as system:
-        work = _Work(system, data, options)
-        check = work.checked()
+        check = _CheckRun(system, data, options).checked()
     for one in check.services:
         one.set_aside = aside.get(one.name)
     if options.json:
@@ -61,20 +60,20 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _distrust_stores(settings: Settings, data: Path) -> None:
-    """Have stores walked even if they were closed in order: disks forget, too."""
+    """Have stores checked even if they were closed in order, as disks decay."""
     for name in registry.enabled(settings):
-        with suppress(OSError):  # the service says so itself
+        with suppress(OSError):  # the report of the service says so
             registry.load(name).distrust(data)
 
 
-class _Work:
+class _CheckRun:
     """One check.
 
     Args:
-        system: What to look at.
-        data: Its folder.
-        options: Whether to repair, how much to read, what to do with what is unknown,
-            and whether to be quiet.
+        system: The system to check.
+        data: Its data folder.
+        options: Whether to repair, how much to read, what to do with unknown images,
+            and whether to show progress.
     """
 
     def __init__(self, system: System, data: Path, options: argparse.Namespace) -> None:
@@ -87,7 +86,7 @@ class _Work:
         self._positions = Positions(system.database)
 
     def checked(self) -> Check:
-        """Look at everything; the catalog first, as all else is compared with it."""
+        """Check everything, the catalog first, as the rest is compared with it."""
         parts, database = self._system.parts, self._system.database
         check = Check(share=self._share, catalog=integrity.problems(database))
         if check.catalog and self._repair and integrity.mend(database):
@@ -120,14 +119,14 @@ class _Work:
         return ""
 
     def _window(self, work: str, total: int) -> Container[ImageId]:
-        """Return the images whose files are read this time, those that are due next."""
+        """Return the images whose files are read this time."""
         wanted = math.ceil(self._share * total)
         after = self._positions.get(work)
         catalog = self._system.parts.catalog
         ids = catalog.ids(after=after, limit=wanted) if wanted else []
         if ids or not wanted:
             next_after = ids[-1] if ids else after
-        if len(ids) < wanted:  # on from the first
+        if len(ids) < wanted:  # continue from the first
             first = catalog.ids(limit=wanted - len(ids))
             ids += first
             next_after = first[-1] if first else None
@@ -151,7 +150,7 @@ class _Work:
         return check
 
     def _compare(self, service: AnyService, check: ServiceCheck) -> None:
-        """Compare a service that holds images with the catalog, and repair it."""
+        """Compare a service that stores images with the catalog, and repair it."""
         features = service.ability(ChecksFeatures)
         try:
             if features is not None:
@@ -161,7 +160,7 @@ class _Work:
             if features is not None and check.damaged:
                 check.damaged = self._still_damaged(features, check.damaged)
             if self._unknown is not None:
-                self._decide(service)
+                self._keep_or_remove(service)
             check.differences = self._system.repairs.comparison.differences(service)
         except AmbienceError as error:
             check.reason = str(error)
@@ -178,7 +177,7 @@ class _Work:
     def _read_features(
         self, service: AnyService, features: ChecksFeatures, check: ServiceCheck
     ) -> None:
-        """Read this time's share of a service's features; note what is damaged."""
+        """Read a share of a service's features, and note which are damaged."""
         work = f"features of {service.name}"
         wanted = math.ceil(self._share * service.status().get("count", 0))
         after = self._positions.get(work) if self._share < 1 else None
@@ -203,10 +202,10 @@ class _Work:
     def _still_damaged(
         self, features: ChecksFeatures, damaged: list[ImageId]
     ) -> list[ImageId]:
-        """Return what could not be extracted again.
+        """Return the images whose features could not be extracted again.
 
-        A damaged feature of an image that nobody knows is of no use to anybody; one
-        that was put to the service alone stays, so that it is said again.
+        Damaged features of unknown images are removed, as nobody can use them. Those of
+        images added to the service alone stay, so that the next check reports them.
         """
         left = features.damaged(damaged)
         if not self._repair:
@@ -216,11 +215,11 @@ class _Work:
         removed = features.remove_damaged([i for i in left if i not in mine])
         return [i for i in left if i not in removed]
 
-    def _decide(self, service: AnyService) -> None:
-        """Keep or remove what a service holds and nothing explains, as asked for."""
+    def _keep_or_remove(self, service: AnyService) -> None:
+        """Keep or remove the unknown images of a service, as requested."""
         writer, claims = self._system.parts.writer, self._system.repairs.claims
         unknown = self._system.repairs.comparison.unknown(service)
-        others = claims.among(unknown)  # which another service has of its own
+        others = claims.among(unknown)  # that were added to another service alone
         for image_id in unknown:
             if self._unknown == "keep":
                 writer.claim(service.name, image_id)

@@ -1,4 +1,4 @@
-"""What ``ambience check`` found, in words and as JSON."""
+"""The result of ``ambience check``, in words and as JSON."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -16,21 +16,21 @@ from ambience.sync import Differences, MadeUp, StrayReport
 
 @dataclass(slots=True)
 class ServiceCheck:
-    """How far one service is from the catalog.
+    """How one service differs from the catalog.
 
     Attributes:
-        name: Of the service.
+        name: The service.
         reason: Why it can't be compared or asked; empty if it can.
-        holds_images: Whether there is anything to compare.
-        count: Images that it has.
-        lag: Changes not yet in its index.
-        differences: From the catalog, after repairs.
-        missed: Images that it is known to have missed, after repairs.
-        why: The reasons of those: how many, and the first of them.
+        holds_images: Whether it stores images, so that there is something to compare.
+        count: Number of its images.
+        lag: Number of changes that are not in its index yet.
+        differences: Differences from the catalog, after repairs.
+        missed: Number of images it is known to lack, after repairs.
+        why: The reasons for that, each with the number of images and the first of them.
         made: What was repaired.
-        read: Features read from end to end.
-        damaged: Images whose features have other bytes than they had, after repairs.
-        without_checksum: Features read that have no checksum, after repairs.
+        read: Number of features read.
+        damaged: Images whose features are damaged, after repairs.
+        without_checksum: Number of features without a checksum, after repairs.
         set_aside: Where its old features are, if they were damaged and set aside.
     """
 
@@ -50,29 +50,29 @@ class ServiceCheck:
 
     @property
     def in_step(self) -> bool:
-        """Whether nothing is wrong with it."""
+        """Whether nothing is wrong with the service."""
         wrong = self.reason or self.missed or self.damaged or self.differences.unknown
         return not wrong and not any(self.counts())
 
     def counts(self) -> tuple[int, int, int]:
-        """Return how many images are absent, outdated, and left over."""
+        """Return the numbers of absent, outdated and left over images."""
         found = self.differences
         return found.absent, found.outdated, found.left_over
 
 
 @dataclass(slots=True)
 class Check:
-    """All that was found.
+    """The result of a check.
 
     Attributes:
-        share: How much was read of all bytes, 0 to 1.
-        catalog: What is wrong within the catalog file, after repairs; then there is
-            nothing to compare the rest with, which is not looked at.
-        catalog_mended: Whether something was, and is no longer.
-        services: One each.
+        share: The share of all bytes that was read, 0 to 1.
+        catalog: What is wrong in the catalog's database, after repairs. If anything is,
+            the rest is not checked, as there is nothing to compare it with.
+        catalog_mended: Whether the catalog's database was damaged and repaired.
+        services: The services.
         files: The files of images.
-        strays: Files of ours that no image has.
-        cut_short: Changes that a process could not end before it died.
+        strays: Files in the data folder that belong to no image.
+        cut_short: Number of changes that a process left unfinished when it died.
         calibration: Why the learned calibration can't be used; empty if it can.
     """
 
@@ -87,14 +87,14 @@ class Check:
 
     @property
     def in_step(self) -> bool:
-        """Whether all is well."""
+        """Whether nothing is wrong."""
         wrong = self.files.wrong or self.strays.wrong or self.cut_short
         damaged = self.catalog or self.calibration
         return not (wrong or damaged or any(not one.in_step for one in self.services))
 
 
 def as_json(check: Check) -> dict[str, Any]:
-    """Return what was found as JSON values."""
+    """Return the result as JSON values."""
     return {
         "in_step": check.in_step,
         "services": [
@@ -134,11 +134,11 @@ def as_json(check: Check) -> dict[str, Any]:
 
 
 def show(check: Check, *, repaired: bool) -> None:
-    """Print what was found for people.
+    """Print the result for people.
 
     Args:
-        check: What was found.
-        repaired: Whether it was to be repaired.
+        check: The result.
+        repaired: Whether repairs were requested.
     """
     console = AnswerConsole(highlight=False, soft_wrap=True)
     table = Table("service", box=None)
@@ -156,7 +156,7 @@ def show(check: Check, *, repaired: bool) -> None:
 
 
 def _lines(check: Check, *, repaired: bool) -> Iterator[str]:
-    """Iterate over what there is to say besides the table."""
+    """Yield everything besides the table."""
     yield from _catalog_lines(check, repaired=repaired)
     for one in check.services:
         yield from _service_lines(one)
@@ -166,7 +166,7 @@ def _lines(check: Check, *, repaired: bool) -> Iterator[str]:
     if check.calibration:
         yield check.calibration
     if check.cut_short:
-        yield f"{check.cut_short} changes were cut short"
+        yield f"{check.cut_short} changes were interrupted"
     if check.share < 1:
         yield f"{check.share:.0%} of all bytes were read: the next check goes on there"
     if check.in_step:
@@ -174,7 +174,7 @@ def _lines(check: Check, *, repaired: bool) -> Iterator[str]:
     elif repaired:
         yield "the rest can't be repaired now"
     else:
-        yield "run `ambience check --repair` to put right what can be"
+        yield "run `ambience check --repair` to repair what can be repaired"
 
 
 def _catalog_lines(check: Check, *, repaired: bool) -> Iterator[str]:
@@ -182,18 +182,18 @@ def _catalog_lines(check: Check, *, repaired: bool) -> Iterator[str]:
         yield f"the catalog is damaged: {problem}"
     if check.catalog and repaired:
         yield (
-            "it can't be mended: stop ambience, and restore it from a backup; or move "
-            "it away, run `ambience check --repair` and import your folders again"
+            "it can't be repaired: stop ambience, and restore it from a backup; or "
+            "move it away, run `ambience check --repair` and import your folders again"
         )
     if check.catalog_mended:
-        yield "the catalog's indexes were damaged, and are made anew"
+        yield "the catalog's indexes were damaged, and were rebuilt"
 
 
 def _service_lines(one: ServiceCheck) -> Iterator[str]:
     if one.set_aside is not None:
         yield (
             f"the features of {one.name} were damaged: the old ones are in "
-            f"{one.set_aside}: delete them when all is well"
+            f"{one.set_aside}: delete them when everything works"
         )
     if one.reason and one.holds_images:
         yield f"{one.name} can't be compared: {one.reason}"
@@ -201,15 +201,15 @@ def _service_lines(one: ServiceCheck) -> Iterator[str]:
         yield f"{one.name} is not available: {one.reason}"
     made = one.made
     if made.put or made.removed:
-        yield f"{one.name} got {_images(made.put)} and forgot {made.removed}"
+        yield f"{_images(made.put)} added to {one.name}, {made.removed} removed"
     if made.ended:
-        yield f"{one.name} did not get all it lacks: {made.ended}"
+        yield f"{one.name} still lacks images: {made.ended}"
     for reason, (count, first) in one.why.items():
         yield f"{one.name} missed {_such(first, count)}: {reason}"
     if one.damaged:
         yield (
-            f"the feature of {_such(one.damaged[0], len(one.damaged))} is damaged at "
-            f"{one.name}: it is extracted again from the image's file, if it has one"
+            f"{one.name}: the feature of {_such(one.damaged[0], len(one.damaged))} is "
+            "damaged: it is extracted again from the image's file, if there is one"
         )
     if one.without_checksum:
         yield (
@@ -219,23 +219,23 @@ def _service_lines(one: ServiceCheck) -> Iterator[str]:
     if one.differences.unknown and one.differences.first_unknown is not None:
         such = _such(one.differences.first_unknown, one.differences.unknown)
         yield (
-            f"{one.name} holds {such}, which no record knows: the catalog was lost or "
-            "is an older one, or they were put to this service alone long ago. Import "
-            "your folders again; then `ambience check --unknown forget` removes the "
-            "rest from the services, or `--unknown keep` keeps them as they are"
+            f"{one.name} has {such} that the catalog does not know: the catalog was "
+            "lost or is an old copy, or images were added to this service alone long "
+            "ago. Import your folders again; then `ambience check --unknown forget` "
+            "removes the rest from the services, or `--unknown keep` keeps them"
         )
 
 
 def _file_lines(files: FileReport) -> Iterator[str]:
     yield f"{_images(files.images)}, {files.kept_without} kept without a file"
     if files.missing:
-        yield f"{_images(files.missing)} whose file of yours is not there"
+        yield f"{_images(files.missing)} whose file is missing"
     if files.unmarked:
-        yield f"{_images(files.unmarked)} of which the catalog does not know that yet"
+        yield f"{_images(files.unmarked)} of these not yet marked as missing"
     if files.restored:
-        yield f"{files.restored} originals were brought back from the trash"
+        yield f"{files.restored} originals were restored from the trash"
     if files.first_lost is not None:
-        trash = f" ({files.in_trash} in the trash: `--repair` brings them back)"
+        trash = f" ({files.in_trash} in the trash: `--repair` restores them)"
         yield (
             f"the original of {_such(files.first_lost, files.lost)} is lost"
             f"{trash if files.in_trash else ''}: "
@@ -248,32 +248,32 @@ def _file_lines(files: FileReport) -> Iterator[str]:
         )
     if files.first_changed is not None:
         yield (
-            f"your file of {_such(files.first_changed, files.changed)} has other bytes "
-            "than it had under the same date and size: restore it from a backup; if it "
-            "is as you want it, give it a new date and import its folder again"
+            f"your file of {_such(files.first_changed, files.changed)} has changed, "
+            "but its date and size have not: restore it from a backup; or, if the "
+            "change was meant, give it a new date and import its folder again"
         )
     if files.first_unreadable is not None:
         yield (
             f"your file of {_such(files.first_unreadable, files.unreadable)} can't be "
-            "opened: see that it is a file, and that this user may read it"
+            "opened: check that it is a file, and that this user may read it"
         )
     if absent := files.no_thumbnail + files.bad_thumbnail:
-        yield f"{absent} thumbnails absent or damaged, {files.remade} made again"
+        yield f"{absent} thumbnails missing or damaged, {files.remade} made again"
     if files.busy:
-        yield f"{_images(files.busy)} changed all the time and were not looked at"
+        yield f"{_images(files.busy)} kept changing and were not checked"
 
 
 def _stray_lines(strays: StrayReport) -> Iterator[str]:
     if strays.originals:
         yield (
             f"{strays.originals} originals of no image, such as {strays.first}: "
-            f"{strays.adopted} are images again as before, {strays.renumbered} under "
-            f"a new id, {strays.trashed} moved to the trash as copies"
+            f"{strays.adopted} are images again, {strays.renumbered} under a new id, "
+            f"{strays.trashed} moved to the trash as copies"
         )
     for failure in strays.refused:
         yield f"  {failure.path}: {failure.reason}"
     if strays.staging:
-        yield f"{strays.staging} files in staging/ that nobody is writing any more"
+        yield f"{strays.staging} abandoned files in staging/"
     if strays.thumbnails:
         yield f"{strays.thumbnails} thumbnails of no image, {strays.removed} removed"
 

@@ -28,7 +28,7 @@ from ambience.search.folder_duplicates import (
 )
 from ambience.search.listed_image import ListedImage
 
-_MAX_RADIUS = 96  # as far as copies are that only were recompressed or recolored
+_MAX_RADIUS = 96  # recompressed and recolored copies are not farther
 
 
 def run(options: argparse.Namespace) -> int:
@@ -74,7 +74,7 @@ def _run_folders(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _exit_code(found: FolderDuplicates) -> int:
-    """Return 1 if there was no image at all, or not all could be looked at, else 0."""
+    """Return 1 if there were no images or some were unreadable, else 0."""
     return 1 if found.unreadable or not found.looked_at else 0
 
 
@@ -103,14 +103,14 @@ def _library_groups(
 
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[OnProgress]:
-    """Show each step as it is under way."""
-    with ExitStack() as shown_now:
+    """Show the progress of each step."""
+    with ExitStack() as running:
         steps: dict[str, Any] = {}
 
         def on_progress(step: str, progress: Progress) -> None:
             if step not in steps:
-                shown_now.close()  # the step before is done
-                steps[step] = shown_now.enter_context(progress_bar(step, quiet=quiet))
+                running.close()  # the previous step is done
+                steps[step] = running.enter_context(progress_bar(step, quiet=quiet))
             steps[step](progress)
 
         yield on_progress
@@ -156,7 +156,7 @@ def _print(groups: Sequence[DuplicateGroup], *, in_library: bool) -> None:
     spare = sum(len(group.others) for group in groups)
     size = sum(one.image.byte_count for group in groups for one in group.others)
     said = (
-        f"{_count(len(groups), 'group')}, {_count(spare, 'image')} that could go "
+        f"{_count(len(groups), 'group')}, {_count(spare, 'image')} you could delete "
         f"({people_size(size)})"
         if groups
         else "no duplicates"
@@ -183,7 +183,7 @@ def _print(groups: Sequence[DuplicateGroup], *, in_library: bool) -> None:
         ],
     )
     if not console.is_terminal:
-        # In a pipe, entries are all there is: what is said about them goes beside it.
+        # In a pipe, only entries go to standard output.
         sys.stdout.flush()
         print(said, file=sys.stderr)
 

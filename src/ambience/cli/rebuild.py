@@ -1,4 +1,4 @@
-"""``ambience rebuild``: makes a service's index anew, and the features it lacks."""
+"""``ambience rebuild``: rebuilds a service's index and extracts missing features."""
 
 import argparse
 import os
@@ -26,7 +26,7 @@ from ambience.service.capabilities import ChecksFeatures, Rebuilds
 
 
 def run(options: argparse.Namespace) -> int:
-    """Rebuild, and say what was done."""
+    """Rebuild, and print what was done."""
     settings = settings_from(options)
     data = data_folder(settings)
     declared = registry.load(options.service)
@@ -47,13 +47,13 @@ def run(options: argparse.Namespace) -> int:
 def _opened(
     declared: Declaration[Any], settings: Settings, data: Path
 ) -> tuple[AnyService, Path | None]:
-    """Open a service, over an empty store if its own can't be used.
+    """Open a service, with an empty store if its own can't be used.
 
     Returns:
-        The service, and where the features went that can't be used.
+        The service, and the folder of its unusable features, if any.
     """
     own = declared.check(settings.services.get(declared.name, {}))
-    declared.distrust(data)  # who rebuilds has a reason to
+    declared.distrust(data)  # there is a reason for rebuilding
     try:
         return declared.open_here(own, data), None
     except StoredDataError as error:
@@ -63,10 +63,7 @@ def _opened(
 
 
 def _extract(service: AnyService, repairs: Repairs, *, quiet: bool) -> Report:
-    """Extract the features that the catalog's images should have and have not.
-
-    What has changed on disk counts as one that the service has not.
-    """
+    """Extract the features that are missing or damaged."""
     for reading in required(service, ChecksFeatures).readings():
         repairs.comparison.note_damaged(service, reading.damaged)
     repairs.comparison.note(service, stop=threading.Event())
@@ -100,5 +97,7 @@ def _say(
     if report.added or report.failed:
         print("\n".join(report_lines(report)))
     if aside is not None:
-        print(f"the old features are in {shown(aside)}: delete them when all is well")
-    print(f"the index of {service.name} holds {rows} rows")
+        print(
+            f"the old features are in {shown(aside)}: delete them when everything works"
+        )
+    print(f"the index of {service.name} has {rows} rows")

@@ -1,4 +1,4 @@
-"""``ambience train``: fits a service's index, or all scores, to what there is now."""
+"""``ambience train``: fits a service's index, or the scores, to the library."""
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,16 +21,16 @@ from ambience.library.system import System, data_folder, in_use
 from ambience.service import required
 from ambience.service.capabilities import Trainable
 
-FUSION = "fusion"  # no service: what their words are worth together
+FUSION = "fusion"  # not a service: the scores of all services together
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, and say what there is now."""
+    """Train, and print the result."""
     settings = settings_from(options)
     if options.service == FUSION:
         return _train_fusion(options, settings)
     if options.accept:
-        raise BadParameterError("--accept goes with `ambience train fusion` only")
+        raise BadParameterError("--accept is only for `ambience train fusion`")
     return _train_index(options, settings)
 
 
@@ -50,10 +50,10 @@ def _train_index(options: argparse.Namespace, settings: Settings) -> int:
     elif trained:
         print(
             f"the index of {declared.name} is now {index['kind']} "
-            f"and holds {index['rows']} rows"
+            f"and has {index['rows']} rows"
         )
     else:
-        print(f"{declared.name} holds nothing to train with: import images first")
+        print(f"{declared.name} has nothing to train with: import images first")
     return 0
 
 
@@ -103,7 +103,7 @@ def _say_nothing_learned(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"trained": False, "losing": [], "tried": {}, "curves": {}})
     else:
-        print("there is no image whose file can be read: import images first")
+        print("there are no images with readable files: import images first")
     return 0
 
 
@@ -123,11 +123,11 @@ def _print(tallies: Mapping[str, Tally]) -> None:
 def _verdict(images: int, losing: Sequence[str], *, used: bool) -> str:
     if not used:
         return (
-            f"nothing is changed: what {images} images taught finds fewer copies, or "
-            f"claims more that are none ({', '.join(losing)}). To use it all the same, "
-            "run `ambience train fusion --accept`"
+            f"nothing changed: the scores learned from {images} images find fewer "
+            f"copies or make more false claims ({', '.join(losing)}). To use them "
+            "anyway, run `ambience train fusion --accept`"
         )
     return (
-        f"scores now follow what {images} images taught; a server that runs takes it "
-        "up when it starts again"
+        f"the scores are now those learned from {images} images; restart a running "
+        "server to use them"
     )

@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: requests, their time, and what each service holds."""
+"""Metrics for Prometheus: requests, their durations, and the state of services."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,11 +15,12 @@ Counts = Callable[[], Mapping[str, int]] | None
 
 
 class Metrics:
-    """The numbers of one application.
+    """The metrics of one application.
 
     Args:
-        services: Those whose sizes are reported.
-        missed: Says how many images each missed, where that is known.
+        services: The services to report on.
+        missed: Returns how many images each service missed; ``None`` if that is
+            unknown.
     """
 
     def __init__(self, services: Sequence[AnyService], missed: Counts = None) -> None:
@@ -39,7 +40,7 @@ class Metrics:
         )
 
     def text(self) -> bytes:
-        """Return all numbers in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
 
@@ -51,7 +52,7 @@ class MeasureRequests:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and note how it went."""
+        """Pass a request on, and measure it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -66,7 +67,7 @@ class MeasureRequests:
         try:
             await self._app(scope, receive, noted)
         finally:
-            # The template, not the path: an id in a label would make a series each.
+            # The template, not the path: each id in a label would create a new series.
             route = getattr(scope.get("route"), "path", "other")
             method = scope["method"]
             self._metrics.requests.labels(method, route, status).inc()
@@ -75,7 +76,7 @@ class MeasureRequests:
 
 
 class _Services(Collector):
-    """Reads the state of services whenever the numbers are asked for."""
+    """Reads the state of services whenever the metrics are requested."""
 
     def __init__(self, services: Sequence[AnyService], missed: Counts) -> None:
         self._services = services
@@ -94,7 +95,7 @@ class _Services(Collector):
         for service in self._services:
             status = service.status()
             available.add_metric([service.name], float(status["available"]))
-            if "count" in status:  # it holds images
+            if "count" in status:  # it stores images
                 images.add_metric([service.name], status["count"])
                 lag.add_metric([service.name], status["index"]["lag"])
         yield from (available, images, lag)
@@ -102,7 +103,7 @@ class _Services(Collector):
             counts = self._missed()
             missed = GaugeMetricFamily(
                 "ambience_service_missed",
-                "Images that it missed while it was down, and has to get.",
+                "Images that it missed while it was down, and still has to add.",
                 labels=["service"],
             )
             for service in self._services:
