@@ -4,11 +4,11 @@
 
 Each photograph is once a stranger and once indexed: the folder is shuffled and dealt
 into folds (two, if not told otherwise); in each round one fold stays out, the others
-are imported into a fresh system in a temporary folder, copies are made of the next fold
-by every edit of `ambience.imaging.edits`, and with each copy, and with each stranger as
-it is, ``/api/reverse_search``'s own code searches. ``--sample`` makes copies of so many
-photographs only, with as many strangers; the others are distractors. Files equal byte
-for byte count once.
+are imported into a fresh library in a temporary folder, copies are made of the next
+fold by every edit of `ambience.imaging.edits`, and with each copy, and with each
+stranger as it is, ``/api/reverse_search``'s own code searches. ``--sample`` makes
+copies of so many photographs only, with as many strangers; the others are distractors.
+Files equal byte for byte count once.
 
 Copies are sent as PNG, "identical" as the file itself. A copy is found when its
 original is the first among the images that are claimed to be copies with a score of at
@@ -50,9 +50,9 @@ from ambience import registry
 from ambience.core.matches import FusedMatch
 from ambience.core.settings import load_settings
 from ambience.fusion import fuse
-from ambience.imaging import EXTENSIONS, ImageFile, full_pixels
+from ambience.imaging import EXTENSIONS, full_pixels
 from ambience.imaging.edits import EDITS, Edit
-from ambience.library.system import System
+from ambience.library.library import Library
 from ambience.search.questions import ByImage
 
 TOGETHER = "together"
@@ -177,36 +177,35 @@ class Copies:
 
 
 class Ours:
-    """A real system with photographs in it.
+    """A real library with photographs in it.
 
     Args:
-        system: Opened on an empty folder.
+        library: Opened on an empty folder.
         paths: All photographs.
         indexed: Which of them to import, by number.
     """
 
     def __init__(
-        self, system: System, paths: Sequence[Path], indexed: Sequence[int]
+        self, library: Library, paths: Sequence[Path], indexed: Sequence[int]
     ) -> None:
-        report = system.importer.run([paths[number] for number in indexed])
+        report = library.add_folder(*(paths[number] for number in indexed))
         if report.failed or report.unavailable:
             reasons = [f"{failure.path}: {failure.reason}" for failure in report.failed]
             reasons += [f"{name}: {why}" for name, why in report.unavailable.items()]
             sys.exit("not everything could be imported: " + "; ".join(reasons))
         numbers = {paths[number]: number for number in indexed}
-        catalog = system.parts.catalog
+        catalog = library.components.catalog
         self._numbers: dict[int, int] = {
             record.image_id: numbers[record.path]
             for record in catalog.find(catalog.ids())
             if record.path is not None
         }
-        self._parts = system.parts
+        self._parts = library.components
 
     def search(self, data: bytes) -> dict[str, tuple[list[Claim], float]]:
         """Return what is claimed and how many ms it took, by way to search."""
-        image = ImageFile(data, limits=self._parts.limits)
         start = time.perf_counter()
-        found = self._parts.searcher.search(ByImage(image), k=K)
+        found = self._parts.searcher.search(ByImage(data), k=K)
         took_ms = 1000 * (time.perf_counter() - start)
         if found.unavailable:
             sys.exit(f"a service did not answer: {found.unavailable}")
@@ -243,12 +242,12 @@ def transform(match: FusedMatch) -> NDArray[np.float64] | None:
 
 
 @contextmanager
-def opened_system(services: Sequence[str]) -> Iterator[System]:
-    """Open a system on an empty folder, and throw it away."""
+def opened_library(services: Sequence[str]) -> Iterator[Library]:
+    """Open a library on an empty folder, and throw it away."""
     with tempfile.TemporaryDirectory() as name:
         settings = load_settings(data=Path(name, "data"), enabled=tuple(services))
-        with System.open(settings) as system:
-            yield system
+        with Library.of(settings) as library:
+            yield library
 
 
 def tell(line: str, *, end: str = "\n") -> None:
@@ -264,9 +263,9 @@ def measure(
     copies = Copies(paths, edits, seed=options.seed)
     for turn, part in enumerate(rounds(len(paths), options), 1):
         where = f"round {turn} of {options.folds}"
-        with opened_system(options.services) as system:
+        with opened_library(options.services) as library:
             tell(f"{where}: importing {len(part.indexed)} photographs")
-            ours = Ours(system, paths, part.indexed)
+            ours = Ours(library, paths, part.indexed)
             peers: dict[str, Peer] = {}
             for name in options.peers:
                 tell(f"{where}: indexing for {name}")

@@ -1,8 +1,7 @@
 """The result of ``ambience check``, in words and as JSON."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 from rich.table import Table
@@ -11,86 +10,8 @@ from ambience.cli.output import AnswerConsole
 from ambience.cli.terminal_text import shown
 from ambience.core.features import ImageId
 from ambience.ingest import FileReport
-from ambience.sync import Differences, MadeUp, StrayReport
-
-
-@dataclass(slots=True)
-class ServiceCheck:
-    """How one service differs from the catalog.
-
-    Attributes:
-        name: The service.
-        reason: Why it can't be compared or asked; empty if it can.
-        holds_images: Whether it stores images, so that there is something to compare.
-        count: Number of its images.
-        lag: Number of changes that are not in its index yet.
-        differences: Differences from the catalog, after repairs.
-        missed: Number of images it is known to lack, after repairs.
-        why: The reasons for that, each with the number of images and the first of them.
-        made: What was repaired.
-        read: Number of features read.
-        damaged: Images whose features are damaged, after repairs.
-        without_checksum: Number of features without a checksum, after repairs.
-        set_aside: Where its old features are, if they were damaged and set aside.
-    """
-
-    name: str
-    reason: str = ""
-    holds_images: bool = True
-    count: int = 0
-    lag: int = 0
-    differences: Differences = field(default_factory=Differences)
-    missed: int = 0
-    why: dict[str, tuple[int, ImageId]] = field(default_factory=dict)
-    made: MadeUp = field(default_factory=MadeUp)
-    read: int = 0
-    damaged: list[ImageId] = field(default_factory=list)
-    without_checksum: int = 0
-    set_aside: Path | None = None
-
-    @property
-    def in_step(self) -> bool:
-        """Whether nothing is wrong with the service."""
-        wrong = self.reason or self.missed or self.damaged or self.differences.unknown
-        return not wrong and not any(self.counts())
-
-    def counts(self) -> tuple[int, int, int]:
-        """Return the numbers of absent, outdated and left over images."""
-        found = self.differences
-        return found.absent, found.outdated, found.left_over
-
-
-@dataclass(slots=True)
-class Check:
-    """The result of a check.
-
-    Attributes:
-        share: The share of all bytes that was read, 0 to 1.
-        catalog: What is wrong in the catalog's database, after repairs. If anything is,
-            the rest is not checked, as there is nothing to compare it with.
-        catalog_mended: Whether the catalog's database was damaged and repaired.
-        services: The services.
-        files: The files of images.
-        strays: Files in the data folder that belong to no image.
-        cut_short: Number of changes that a process left unfinished when it died.
-        calibration: Why the learned calibration can't be used; empty if it can.
-    """
-
-    share: float
-    catalog: list[str]
-    catalog_mended: bool = False
-    services: list[ServiceCheck] = field(default_factory=list)
-    files: FileReport = field(default_factory=FileReport)
-    strays: StrayReport = field(default_factory=StrayReport)
-    cut_short: int = 0
-    calibration: str = ""
-
-    @property
-    def in_step(self) -> bool:
-        """Whether nothing is wrong."""
-        wrong = self.files.wrong or self.strays.wrong or self.cut_short
-        damaged = self.catalog or self.calibration
-        return not (wrong or damaged or any(not one.in_step for one in self.services))
+from ambience.library.check_findings import Check, ServiceCheck
+from ambience.sync import StrayReport
 
 
 def as_json(check: Check) -> dict[str, Any]:
@@ -106,6 +27,7 @@ def as_json(check: Check) -> dict[str, Any]:
                 "lag": one.lag,
                 **asdict(one.differences),
                 "missed": one.missed,
+                "waiting": one.waiting,
                 "reasons": [
                     {"reason": reason, "count": count, "image_id": first}
                     for reason, (count, first) in one.why.items()
@@ -203,9 +125,8 @@ def _service_lines(one: ServiceCheck) -> Iterator[str]:
     if made.put or made.removed:
         yield f"{_images(made.put)} added to {one.name}, {made.removed} removed"
     if made.ended:
-        yield f"{one.name} still lacks images: {made.ended}"
-    for reason, (count, first) in one.why.items():
-        yield f"{one.name} missed {_such(first, count)}: {reason}"
+        yield f"{one.name} did not get all it lacks: {made.ended}"
+    yield from _waiting_lines(one)
     if one.damaged:
         yield (
             f"{one.name}: the feature of {_such(one.damaged[0], len(one.damaged))} is "
@@ -224,6 +145,17 @@ def _service_lines(one: ServiceCheck) -> Iterator[str]:
             "ago. Import your folders again; then `ambience check --unknown forget` "
             "removes the rest from the services, or `--unknown keep` keeps them"
         )
+
+
+def _waiting_lines(one: ServiceCheck) -> Iterator[str]:
+    if one.waiting:
+        yield (
+            f"{_images(one.waiting)} wait{'s' * (one.waiting == 1)} for {one.name}, "
+            "which is slow: a server on this folder goes on with that, or the next "
+            "import"
+        )
+    for reason, (count, first) in one.why.items():
+        yield f"{one.name} missed {_such(first, count)}: {reason}"
 
 
 def _file_lines(files: FileReport) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """A service as others see it: in this process, elsewhere, or unavailable."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeVar
 
@@ -54,6 +54,11 @@ class AnyService(Protocol):
         """How long callers wait for it, in seconds."""
         ...
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether its work on an image may follow later; see `Declaration.is_slow`."""
+        ...
+
     def status(self) -> Mapping[str, Any]:
         """Return the state of the service, as JSON values.
 
@@ -86,3 +91,10 @@ def required(service: AnyService, kind: type[C]) -> C:
     if found is None:
         raise BadParameterError(f"{service.name} {_LACKING[kind]}")
     return found
+
+
+def working_sides(services: Iterable[AnyService]) -> frozenset[int]:
+    """Return the longest sides of the images that services look at, in pixels."""
+    held = (service.ability(HoldsImages) for service in services)
+    sides = (one.working_side for one in held if one is not None)
+    return frozenset(side for side in sides if side is not None)

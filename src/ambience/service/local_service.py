@@ -21,12 +21,13 @@ class LocalService:
     """A service in this process.
 
     Args:
-        name: The service.
-        abilities: The abilities in its declaration.
-        offers: The objects that implement them; the first that has an ability is used.
-        details: Returns the rest of its status.
-        close: Releases its resources.
-        timeout_s: How long callers wait for it, in seconds.
+        name: Of the service.
+        abilities: What it can do, as its declaration says.
+        offers: The objects that can; the first that has an ability is asked for it.
+        details: Returns what its status says besides.
+        close: Releases what it holds.
+        timeout_s: How long it is waited for.
+        is_slow: See `AnyService.is_slow`.
 
     Raises:
         TypeError: If no object implements one of the abilities.
@@ -43,8 +44,10 @@ class LocalService:
         details: Callable[[], Mapping[str, Any]],
         close: Callable[[], None],
         timeout_s: float,
+        is_slow: bool,
     ) -> None:
         self.name = name
+        self.is_slow = is_slow
         self.timeout_s = timeout_s
         self.close = close
         self._details = details

@@ -1,6 +1,6 @@
 """Creates the web application for one or more services."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -17,7 +17,7 @@ from ambience.web.docs_page import docs_page
 from ambience.web.forms import FormRoute
 from ambience.web.head_requests import HeadRequests
 from ambience.web.limits import UploadLimit
-from ambience.web.metrics import MeasureRequests, Metrics
+from ambience.web.metrics import Backlogs, MeasureRequests, Metrics
 from ambience.web.openapi import document_problems
 from ambience.web.origins import KnownOrigins
 from ambience.web.problems import handle_problems, problem
@@ -34,7 +34,7 @@ def create_app(  # noqa: PLR0913 -- all but one are passed by name
     *,
     limits: Limits,
     claim: Claim = lambda _, __: None,
-    missed: Callable[[], Mapping[str, int]] | None = None,
+    backlog: Backlogs | None = None,
     route_class: Callable[[AnyService], type[APIRoute]] = lambda _: FormRoute,
     admission: Admission = DEFAULT_ADMISSION,
 ) -> FastAPI:
@@ -47,6 +47,7 @@ def create_app(  # noqa: PLR0913 -- all but one are passed by name
         missed: Returns how many images each service missed; ``None`` if that is
             unknown.
         route_class: Returns the class of a service's routes.
+        backlog: Says what waits for each service, where that is known.
         admission: What clients may do.
     """
     app = FastAPI(
@@ -61,7 +62,7 @@ def create_app(  # noqa: PLR0913 -- all but one are passed by name
     )
     handle_problems(app)
     document_problems(app)
-    metrics = Metrics(services, missed)
+    metrics = Metrics(services, backlog)
     app.add_middleware(MeasureRequests, metrics=metrics)
     app.add_middleware(UploadLimit, max_bytes=limits.max_bytes)
     app.add_middleware(ClientGone)
