@@ -46,7 +46,7 @@ def test_an_import_that_the_disk_ends_is_one_line(
         own = library.components
         importer = FailingImporter(own.writer, threads=1, data=tmp_path)
         failing = Library(replace(own, importer=importer))
-        background = _BackgroundImport(failing, [tmp_path], as_json=True)
+        background = _StartupImport(failing, [tmp_path], as_json=True)
         background.start()
         background.stop()
     error = capsys.readouterr().err

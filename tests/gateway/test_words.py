@@ -170,8 +170,7 @@ def test_services_that_compare_images_refuse_words(
     answer = client.post("/api/color/search", data={"text": "blue", "k": "1"})
     assert answer.status_code == 422
     assert answer.json()["detail"] == (
-        "unknown: text; this takes image, k, radius, orientations, "
-        "background, metric"
+        "unknown: text; this takes image, k, radius, orientations, background, metric"
     )
     for service in library.components.services:
         with pytest.raises(

@@ -93,7 +93,7 @@ def progress_bars(
                 for number, work in enumerate(works)
             ]
     else:
-        yield [partial(_say_now_and_then, work) for work in works]
+        yield [partial(_print_occasionally, work) for work in works]
 
 
 def _draw(bar: Bar, task: TaskID, progress: Progress) -> None:

@@ -106,13 +106,13 @@ def _serve_everything(
     ):
         app = create_gateway(library, settings)
         catch_up = library.components.catch_up
-        background = _BackgroundImport(library, folders, as_json=options.json)
-        app.include_router(gallery.pages(background.progress))
+        startup_import = _StartupImport(library, folders, as_json=options.json)
+        app.include_router(gallery.pages(startup_import.progress))
         try:
 
             def on_ready() -> None:
                 say_ready(listener, as_json=options.json)
-                background.start()
+                startup_import.start()
                 if not library.components.readonly:
                     catch_up.start()
 
@@ -120,7 +120,7 @@ def _serve_everything(
             serve(guarded, listener, on_ready, limits=settings.server)
         finally:
             with decoding_ends(within_s=DECODE_S):
-                background.stop()
+                startup_import.stop()
                 catch_up.stop()
     return 0
 
@@ -134,7 +134,7 @@ def _warn_if_readonly(data: Path) -> None:
         )
 
 
-class _BackgroundImport:
+class _StartupImport:
     """Imports folders while the server already answers."""
 
     def __init__(

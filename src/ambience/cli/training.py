@@ -33,9 +33,9 @@ def _train_index(options: argparse.Namespace, settings: Settings) -> int:
         said = {"trained": index.trained, "index": index.kind, "rows": index.rows}
         print_json(said)
     elif index.trained:
-        print(f"the index of {name} is now {index.kind} and holds {index.rows} rows")
+        print(f"the index of {name} is now {index.kind} and has {index.rows} rows")
     else:
-        print(f"{name} holds nothing to train with: import images first")
+        print(f"{name} has nothing to train with: import images first")
     return 0
 
 
@@ -90,8 +90,8 @@ def _verdict(done: TrainedFusion) -> str:
     images, losing = done.learned.images, ", ".join(done.losing)
     if not done.used:
         return (
-            f"nothing is changed: what {images} images taught finds fewer copies, or "
-            f"claims more that are none ({losing}). To use it all the same, "
+            f"nothing changed: the scores learned from {images} images find fewer "
+            f"copies or make more false claims ({losing}). To use them anyway, "
             "run `ambience train fusion --accept`"
         )
     return (

@@ -119,16 +119,16 @@ class FanOut(Generic[T]):
         )
 
     def close(self, *, within_s: float = _CLOSE_S) -> None:
-        """End the threads; one that hangs is left behind, and ends with the process.
+        """End the threads; one that hangs is abandoned, and ends with the process.
 
         Args:
-            within_s: How long questions under way are waited for, in seconds.
+            within_s: How long to wait for running questions, in seconds.
         """
         deadline = time.monotonic() + within_s
-        for line in self._lines.values():
-            line.end()
-        for line in self._lines.values():
-            line.join(deadline)
+        for threads in self._services.values():
+            threads.end()
+        for threads in self._services.values():
+            threads.join(deadline)
 
 
 @dataclass(slots=True, eq=False)
