@@ -273,7 +273,7 @@ def probed(
     options = KeypointOptions(nprobe=nprobe, max_candidates=CANDIDATES)
     for query, args in asked:
         stages.ms.clear()
-        candidates = service._candidates(args[0], options) if args else []  # noqa: SLF001
+        candidates = service._candidates(args[0], options) if args else []  # noqa: SLF001 -- timed
         took.append(stages.ms["index"])
         if query.edit:
             found[query.edit] += ranks(query, candidates)
