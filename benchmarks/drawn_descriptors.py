@@ -33,7 +33,7 @@ from ambience.engine.embedded.index_follower import IndexFollower
 from ambience.engine.embedded.snapshots import Snapshots
 from ambience.engine.embedded.store import FeatureStore
 from ambience.service.keypoints import votes
-from ambience.services.local_features.extract import STORED, RootSift
+from ambience.services.local_features.extract import STORED_KEYPOINTS, RootSift
 
 NAME = "local_features"
 DRAWN = 1_000_000_000  # the first id of a drawn image
@@ -346,7 +346,7 @@ def put(store: FeatureStore, images: Mapping[int, Rows]) -> None:
     """Keep rows, frame first, of the quality that they have."""
     store.put(
         {
-            ImageId(number): Feature(rows, min(1.0, (len(rows) - 1) / STORED))
+            ImageId(number): Feature(rows, min(1.0, (len(rows) - 1) / STORED_KEYPOINTS))
             for number, rows in images.items()
         }
     )

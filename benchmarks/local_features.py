@@ -46,7 +46,7 @@ from ambience.imaging import ImageFile
 from ambience.imaging.edits import EDITS
 from ambience.service import SearchRequest
 from ambience.service.keypoints import KeypointOptions
-from ambience.service.keypoints.examination import Examination
+from ambience.service.keypoints.verification import Verification
 
 EDITED = (
     "crop 20 %",
@@ -60,7 +60,7 @@ EDITED = (
 STRANGER = "strangers"
 K = 20  # what /api/reverse_search answers if not told otherwise
 NEAR = 0.5  # distance of a match that counts
-CANDIDATES = 100  # looked at closely, at most
+CANDIDATES = 100  # verified at most
 NPROBE = (1, 2, 4, 8)
 GOAL = 1_000_000  # images
 STAGES = ("extraction", "index", "votes", "verification", "whole")
@@ -101,7 +101,7 @@ class Searching:
     first_s: float
     kind: str
     look_ups: float
-    owners_bytes: float
+    groups_bytes: float
     outcomes: list[Outcome] = field(default_factory=list)
     probed: list[list[str]] = field(default_factory=list)
 
@@ -219,13 +219,13 @@ def searched(
     service.search(images[0], SearchRequest(k=K))
     first_s = time.perf_counter() - start
     index = service._collection._follower.index  # noqa: SLF001 -- where the time goes
-    look_ups, owners_bytes = owners_cost(index)
-    result = Searching(open_s, first_s, index.kind, look_ups, owners_bytes)
+    look_ups, groups_bytes = groups_cost(index)
+    result = Searching(open_s, first_s, index.kind, look_ups, groups_bytes)
     stages = Stages()
     stages.watch(service.extractor, "query", "extraction")
     stages.watch(index, "_nearest", "index")
     stages.watch(service, "_candidates", "votes")
-    stages.watch(Examination, "look_at", "verification")
+    stages.watch(Verification, "verify", "verification")
     asked = []
     for query, image in zip(queries, images, strict=True):
         stages.ms.clear()
@@ -273,7 +273,7 @@ def probed(
     options = KeypointOptions(nprobe=nprobe, max_candidates=CANDIDATES)
     for query, args in asked:
         stages.ms.clear()
-        candidates = service._candidates(args[0], options) if args else []  # noqa: SLF001
+        candidates = service._candidates(args[0], options) if args else []  # noqa: SLF001 -- timed
         took.append(stages.ms["index"])
         if query.edit:
             found[query.edit] += ranks(query, candidates)
@@ -281,17 +281,17 @@ def probed(
     return [str(nprobe), *kept, f"{np.median(took):.0f}"]
 
 
-def owners_cost(index: Any) -> tuple[float, float]:
+def groups_cost(index: Any) -> tuple[float, float]:
     """Return look-ups a second, and bytes an image."""
-    owners = index._groups  # noqa: SLF001 -- it has no other user
-    numbers = np.random.default_rng(0).integers(owners.count, size=(50, LOOKED_UP))
+    groups = index._groups  # noqa: SLF001 -- it has no other user
+    numbers = np.random.default_rng(0).integers(groups.count, size=(50, LOOKED_UP))
     start = time.perf_counter()
     for some in numbers:
-        owners.of(some)
+        groups.image_ids(some)
     a_second = numbers.size / (time.perf_counter() - start)
     with tempfile.TemporaryDirectory() as folder:
-        owners.save(Path(folder))
-        return a_second, file_bytes(Path(folder)) / owners.count
+        groups.save(Path(folder))
+        return a_second, file_bytes(Path(folder)) / groups.count
 
 
 def print_size(size: int, filling: Filling, searching: Searching, folder: Path) -> None:
@@ -329,8 +329,8 @@ def print_size(size: int, filling: Filling, searching: Searching, folder: Path) 
         ["memory while it grows", f"{filling.grown_bytes / count:.1f} B a descriptor"],
         ["snapshot file", f"{files / count:.1f} B a descriptor"],
         ["store file", f"{store / size:,.0f} B an image"],
-        ["owners", f"{searching.look_ups:,.0f} look-ups a second"],
-        ["owners", f"{searching.owners_bytes:.1f} B an image"],
+        ["descriptor groups", f"{searching.look_ups:,.0f} look-ups a second"],
+        ["descriptor groups", f"{searching.groups_bytes:.1f} B an image"],
         ["start from the snapshot", f"{searching.open_s:.2f} s"],
         ["to the first answer", f"{searching.first_s:.2f} s"],
     ]

@@ -20,7 +20,7 @@ from tables import print_table
 
 from ambience.imaging import ImageFile
 from ambience.services.color.extract import WHOLE, color_histogram
-from ambience.services.phash.extract import hash_bits, low_frequencies, on_backgrounds
+from ambience.services.phash.extract import hash_bits, low_frequencies, on_canvases
 
 Edit = Callable[[Image.Image], Image.Image]
 Rows = NDArray[np.integer]
@@ -84,7 +84,7 @@ def features(image: Image.Image) -> tuple[Rows, Rows, Rows]:
     working = ImageFile(out.getvalue()).image
     gray = image.convert("L").resize(THUMBNAIL, Image.Resampling.LANCZOS)
     thumbnail = low_frequencies(np.asarray(gray, np.float32))
-    ours = hash_bits(on_backgrounds(working)[0])
+    ours = hash_bits(on_canvases(working)[0])
     return ours, hash_bits(thumbnail), color_histogram(working).astype(np.int64)
 
 

@@ -1,12 +1,12 @@
-"""Which services exist. Names only: a service is imported when it is opened.
+"""The names of all services; a service is imported only when it is opened.
 
-Packages add services of their own as entry points, one line each:
+Other packages add services as entry points, one line each:
 
     [project.entry-points."ambience.services"]
     faces = "some_package.faces"
 
-The module has the declaration as ``SERVICE``. Such a service is asked once `enabled`
-names it.
+The module declares the service as ``SERVICE``. Such a service is used once the setting
+`enabled` names it.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from ambience.core.settings import Settings
 from ambience.service import Declaration
 
 GROUP = "ambience.services"
-"""The group of entry points that name services of other packages."""
+"""The group of entry points with which packages add services."""
 
 BUILTIN = {
     "phash": "ambience.services.phash.service",
@@ -29,18 +29,18 @@ BUILTIN = {
 
 
 def names() -> Mapping[str, str]:
-    """Return the modules of all services there are, by name, our own first."""
+    """Return the modules of all services by name, the built-in ones first."""
     added = {entry.name: entry.value for entry in entry_points(group=GROUP)}
     return BUILTIN | {name: added[name] for name in sorted(added.keys() - BUILTIN)}
 
 
 def enabled(settings: Settings) -> tuple[str, ...]:
-    """Return the names of the services that are asked."""
+    """Return the names of the services in use."""
     return settings.enabled or tuple(BUILTIN)
 
 
 def load(name: str) -> Declaration[Any]:
-    """Import one service's declaration.
+    """Import and return a service's declaration.
 
     Raises:
         NotFoundError: If there is no such service.

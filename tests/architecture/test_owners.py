@@ -10,7 +10,7 @@ OWNERS = {
     "alembic": "catalog/migration.py catalog/migrations/**/*.py",
     "anyio": (
         "remote/transport.py remote/upstream.py gateway/proxy.py gateway/upload.py "
-        "web/every_answer.py"
+        "web/head_requests.py"
     ),
     "PIL": "imaging/* imaging/edits/*",
     "pillow_heif": "imaging/*",
@@ -18,7 +18,7 @@ OWNERS = {
     "faiss": "engine/embedded/**/faiss_*.py",
     "fastapi": "web/* gateway/**/* gallery/*",
     "filelock": "catalog/* cli/* engine/embedded/store/* ingest/* service/*",
-    "h11": "cli/connections.py",
+    "h11": "cli/client_connections.py",
     "httpx2": ("remote/*.py gateway/proxy.py ingest/fetching/fetcher.py"),
     "lmdb": "engine/embedded/store/*",
     "onnxruntime": "services/*/model.py",

@@ -188,7 +188,7 @@ def test_commands_do_what_they_can_and_say_so_otherwise(
 ) -> None:
     assert run("rebuild", "toy_shades")["rows"] == COUNT
     for command, name, why in [
-        ("rebuild", "toy_sizes", "toy_sizes has no index to be made anew"),
+        ("rebuild", "toy_sizes", "toy_sizes has no index to rebuild"),
         ("train", "toy_sizes", "toy_sizes has nothing to train"),
         ("train", "toy_shades", "toy_shades has nothing to train"),
     ]:

@@ -66,7 +66,7 @@ def test_waiting_is_said_and_is_no_damage(
     )
     assert (checked["waiting"], checked["missed"], checked["absent"]) == (5, 0, 0)
     assert main(["check", "--repair"]) == 0
-    assert "local_features got 5 images" in capsys.readouterr().out
+    assert "5 images added to local_features" in capsys.readouterr().out
 
 
 def test_what_is_stuck_is_damage(

@@ -50,7 +50,7 @@ def test_it_says_in_words_what_is_wrong_and_what_was_done(
     assert "ambience check --repair" in capsys.readouterr().out
     assert main(["check", "--repair"]) == 0
     out = capsys.readouterr().out
-    assert "color got 6 images and forgot 0" in out
+    assert "6 images added to color, 0 removed" in out
     assert "everything is in step" in out
 
 

@@ -147,7 +147,7 @@ def test_a_file_of_the_users_that_decayed_is_told_from_one_they_changed(
     assert files["changed"] == 1
     main(["check"])
     said = capsys.readouterr().out
-    assert f"your file of image {files['first_changed']} has other bytes" in said
+    assert f"your file of image {files['first_changed']} has changed, " in said
     assert file.read_bytes() == content
 
 

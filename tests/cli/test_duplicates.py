@@ -51,7 +51,7 @@ def test_in_a_pipe_every_entry_is_one_whole_line(
     assert keep[-1] == str(twice / "1.png")
     assert copy[1] == "re_encoded"
     assert copy[-1] == str(twice / "a copy of the first.jpg")
-    assert "1 group, 1 image that could go" in said.err
+    assert "1 group, 1 image you could delete" in said.err
 
 
 def test_on_a_terminal_lines_fit_it(twice: Path) -> None:
@@ -74,7 +74,7 @@ def test_on_a_terminal_lines_fit_it(twice: Path) -> None:
     os.close(leader)
     lines = out.decode().splitlines()
     assert done.returncode == 0
-    assert lines[0].startswith("1 group, 1 image that could go")
+    assert lines[0].startswith("1 group, 1 image you could delete")
     assert max(map(len, lines)) <= 64
     assert any(line.endswith("1.png") for line in lines)
     assert any("…" in line and line.endswith("first.jpg") for line in lines)

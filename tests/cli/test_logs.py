@@ -71,7 +71,7 @@ def test_a_traceback_is_repeated_a_few_times_whatever_the_words(
     assert out.getvalue().count("Traceback") == 20
     log.handlers[0].close()
     assert out.getvalue().endswith(
-        "GET /images/1999/file failed (repeated 1980 times, or the like)\n"
+        "GET /images/1999/file failed (repeated 1980 times, or similar)\n"
     )
     assert len(out.getvalue()) < 20_000
 

@@ -92,7 +92,7 @@ def test_what_the_catalog_does_not_know_is_said_and_adopted(
     assert main(["check"]) == 1
     said = capsys.readouterr().out
     assert "originals of no image" in said
-    assert "which no record knows" in said
+    assert "that the catalog does not know" in said
     answer = check("--repair")
     assert answer["strays"]["adopted"] == unknown
     assert answer["in_step"] is not whole

@@ -9,7 +9,7 @@ from typing import Never
 import pytest
 
 from ambience.cli.samples import sample_photographs
-from ambience.cli.serve import _BackgroundImport
+from ambience.cli.serve import _StartupImport
 from ambience.ingest import Importer
 from ambience.library.library import Library
 from tests.library import opened_library, write_images
@@ -46,9 +46,9 @@ def test_an_import_that_the_disk_ends_is_one_line(
         own = library.components
         importer = FailingImporter(own.writer, threads=1, data=tmp_path)
         failing = Library(replace(own, importer=importer))
-        background = _BackgroundImport(failing, [tmp_path], as_json=True)
+        background = _StartupImport(failing, [tmp_path], as_json=True)
         background.start()
         background.stop()
     error = capsys.readouterr().err
-    assert error.startswith("ambience: the import ended early: [Errno")
+    assert error.startswith("ambience: the import stopped early: [Errno")
     assert error.count("\n") == 1

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from ambience.cli.connections import Limited
+from ambience.cli.client_connections import LimitedConfig
 from ambience.cli.http_server import Server, bound
 from ambience.core.settings import ServerSettings
 from tests.server import MAIN, START_S, serving
@@ -40,7 +40,7 @@ class Served:
             Route("/wait", self._wait),
             Route("/upload", self._upload, methods=["POST"]),
         ]
-        config = Limited(
+        config = LimitedConfig(
             Starlette(routes=routes),
             limits=ServerSettings(**limits),
             log_level="critical",
@@ -230,18 +230,22 @@ def test_an_answer_that_nobody_takes_is_broken_off(served: Served) -> None:
 @pytest.mark.parametrize(
     ("request_", "status", "words"),
     [
-        (b"nonsense\r\n\r\n", 400, "no request"),
+        (b"nonsense\r\n\r\n", 400, "not a valid HTTP request"),
         (b"GET /hello HTTP/1.1\r\n\r\n", 400, "Host"),
-        (b"GET hello HTTP/1.1\r\nHost: a\r\n\r\n", 400, "no path"),
-        (b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", 400, "no path"),
-        (b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n", 400, "no request"),
+        (b"GET hello HTTP/1.1\r\nHost: a\r\n\r\n", 400, "not a path"),
+        (b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", 400, "not a path"),
+        (b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n", 400, "not a valid HTTP request"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "Host"),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nA: b\nc: d\re: f\r\n\r\n", 400, "no request"),
+        (
+            b"GET / HTTP/1.1\r\nHost: a\r\nA: b\nc: d\re: f\r\n\r\n",
+            400,
+            "not a valid HTTP request",
+        ),
         (POST + b"Content-Length: 4\r\n" + CHUNKED + b"0\r\n\r\n", 400, "Transfer-E"),
         (POST.replace(b"1.1", b"1.0") + CHUNKED + b"0\r\n\r\n", 400, "HTTP/1.0"),
         (POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400, "-Length"),
         (POST + b"Transfer-Encoding: gzip\r\n\r\n", 501, "Transfer-Encoding"),
-        (POST + CHUNKED + b"no number\r\n", 400, "no request"),
+        (POST + CHUNKED + b"no number\r\n", 400, "not a valid HTTP request"),
         (b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 431, "32 KiB"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"a" * 70_000, 431, "32 KiB"),
     ],

@@ -28,7 +28,7 @@ def test_an_index_is_trained_with_however_little_there_is(
     capsys.readouterr()
     assert main(["train", "local_features"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("the index of local_features is now IVF128,PQ16 and holds ")
+    assert said.startswith("the index of local_features is now IVF128,PQ16 and has ")
     answer = run_json(capsys, "train", "local_features")
     assert answer["trained"]
     assert answer["rows"] > 0
@@ -40,7 +40,7 @@ def test_without_images_there_is_nothing_to_train_with(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["train", "local_features"]) == 0
-    assert "holds nothing to train with: import images first" in capsys.readouterr().out
+    assert "has nothing to train with: import images first" in capsys.readouterr().out
     assert run_json(capsys, "train", "local_features")["trained"] is False
 
 
@@ -134,7 +134,9 @@ def test_scores_that_lose_copies_are_not_taken_up_unless_that_is_accepted(
     assert main(["train", "fusion"]) == 1
     said = capsys.readouterr().out
     assert re.search(r"^ *changed( +\d+){5} *$", said, re.MULTILINE)
-    assert "nothing is changed: what 17 images taught finds fewer copies" in said
+    assert (
+        "nothing changed: the scores learned from 17 images find fewer copies" in said
+    )
     assert "`ambience train fusion --accept`" in said
     file = tmp_path / "data" / "calibration.json"
     assert not file.exists()
@@ -150,7 +152,7 @@ def test_scores_that_lose_copies_are_not_taken_up_unless_that_is_accepted(
 
 def test_only_scores_are_accepted(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "local_features", "--accept"]) == 1
-    assert "--accept goes with `ambience train fusion`" in capsys.readouterr().err
+    assert "--accept is only for `ambience train fusion`" in capsys.readouterr().err
 
 
 def test_what_a_server_learned_by_itself_is_set_aside_and_named(

@@ -146,7 +146,7 @@ def test_each_image_is_answered_once_by_its_nearest_row(
     collection.put({ImageId(5): Feature(several), ImageId(6): one(spec, 6)})
     queries = np.concatenate([rows(spec, 2, 2), several[1:2], several[1:2]])
     found = collection.nearest(queries, k=9)
-    assert found[0] == Neighbor(ImageId(5), 0.0, 2)  # the first version, on a tie
+    assert found[0] == Neighbor(ImageId(5), 0.0, 2)  # the first row, on a tie
     assert [neighbor.image_id for neighbor in found] == [5, 6]
     assert collection.status().rows == 4
 
@@ -191,7 +191,7 @@ def test_groups_hold_turned_versions_too(collection: Collection) -> None:
     fill(collection, 5)
     collection.put({ImageId(9): Feature(next(flipped(rows(spec, 2))))})
     assert collection.groups(radius=0) == []
-    assert collection.groups(radius=0, turned=flipped) == [[2, 9]]
+    assert collection.groups(radius=0, turn=flipped) == [[2, 9]]
 
 
 def test_a_row_of_zeros_is_no_nearer_to_one_than_to_another(

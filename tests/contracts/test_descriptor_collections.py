@@ -49,8 +49,8 @@ def test_descriptors_are_found_with_their_owners(
     assert (len(descriptors), descriptors.status().rows) == (7, 180)
     own = keypoints(4).rows
     found = descriptors.nearest(own[without_frames(own)], k=3)
-    assert found.owners.shape == found.distances.shape == (30, 3)
-    assert (found.owners[:, 0] == 4).all()
+    assert found.image_ids.shape == found.distances.shape == (30, 3)
+    assert (found.image_ids[:, 0] == 4).all()
     assert (found.distances[:, 0] == 0).all()
     assert (np.diff(found.distances, axis=1) >= 0).all()
     packed = own[1:].view(ROW)[:, 0]
@@ -66,12 +66,12 @@ def test_where_there_are_fewer_descriptors_none_are_made_up(
         if count:
             descriptors.put({ImageId(3): keypoints(3, count)})
         found = descriptors.nearest(query, k=5)
-        assert (found.owners[:, :count] == 3).all()
-        assert (found.owners[:, count:] == -1).all()
+        assert (found.image_ids[:, :count] == 3).all()
+        assert (found.image_ids[:, count:] == -1).all()
         assert np.isfinite(found.distances[:, :count]).all()
         assert np.isinf(found.distances[:, count:]).all()
     none = descriptors.nearest(query[:0], k=5)
-    assert none.owners.shape == (0, 5)
+    assert none.image_ids.shape == (0, 5)
 
 
 def test_removed_and_replaced_descriptors_are_not_found(
@@ -80,13 +80,13 @@ def test_removed_and_replaced_descriptors_are_not_found(
     descriptors.put({ImageId(i): keypoints(i) for i in range(6)})
     descriptors.put({ImageId(4): keypoints(40)})
     descriptors.remove(ids(2))
-    for seed, owner in ((40, 4), (5, 5)):
+    for seed, image_id in ((40, 4), (5, 5)):
         found = descriptors.nearest(drawn_rows(seed, 30), k=2)
-        assert (found.owners[:, 0] == owner).all()
+        assert (found.image_ids[:, 0] == image_id).all()
     for seed in (2, 4):
         found = descriptors.nearest(drawn_rows(seed, 30), k=2)
         assert (found.distances[:, 0] > 0).all()
-        assert 2 not in found.owners
+        assert 2 not in found.image_ids
 
 
 @pytest.mark.parametrize("trained", [False, True])
@@ -103,7 +103,7 @@ def test_descriptors_are_there_after_a_restart(
     with opened_descriptors(engine) as descriptors:
         assert descriptors.status() == status
         after = descriptors.nearest(drawn_rows(3, 50), k=4)
-        np.testing.assert_array_equal(after.owners, before.owners)
+        np.testing.assert_array_equal(after.image_ids, before.image_ids)
         np.testing.assert_array_equal(after.distances, before.distances)
 
 
@@ -115,10 +115,10 @@ def test_a_trained_collection_still_finds_and_follows(
     assert descriptors.train()
     descriptors.put({ImageId(50): keypoints(50, 200), ImageId(3): keypoints(51, 200)})
     descriptors.remove(ids(7))
-    for seed, owner in ((50, 50), (51, 3), (8, 8)):
+    for seed, image_id in ((50, 50), (51, 3), (8, 8)):
         query = near_copy(drawn_rows(seed, 200), 99)
         found = descriptors.nearest(query, k=1, nprobe=64)
-        assert np.mean(found.owners[:, 0] == owner) > 0.8
-    assert 7 not in descriptors.nearest(drawn_rows(7, 200), k=3).owners
+        assert np.mean(found.image_ids[:, 0] == image_id) > 0.8
+    assert 7 not in descriptors.nearest(drawn_rows(7, 200), k=3).image_ids
     descriptors.rebuild()
     assert descriptors.status().rows == 2_000

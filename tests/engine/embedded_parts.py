@@ -12,7 +12,7 @@ from ambience.service import Service
 
 
 def collection_of(service: Service[Any]) -> StoredFeatures[Any]:
-    collection = service._collection  # noqa: SLF001
+    collection = service._collection  # noqa: SLF001 -- to disturb it
     assert isinstance(collection, StoredFeatures)
     return collection
 
@@ -22,20 +22,20 @@ def vectors_of(service: Service[Any]) -> StoredVectors:
 
 
 def store_of(service: Service[Any]) -> FeatureStore:
-    return collection_of(service)._store  # noqa: SLF001
+    return collection_of(service)._store  # noqa: SLF001 -- to disturb it
 
 
 def follower_of(service: Service[Any]) -> IndexFollower[Any]:
-    return collection_of(service)._follower  # noqa: SLF001
+    return collection_of(service)._follower  # noqa: SLF001 -- to disturb it
 
 
 def trainer_of(service: Service[Any]) -> Trainer:
     collection = collection_of(service)
     assert isinstance(collection, StoredDescriptors)
-    return collection._trainer  # noqa: SLF001
+    return collection._trainer  # noqa: SLF001 -- to disturb it
 
 
 def forget_changes(service: Service[Any]) -> None:
     """Let the service close without a snapshot, as if it was killed now."""
     follower = follower_of(service)
-    follower._saved_seq = follower._seq  # noqa: SLF001
+    follower._saved_seq = follower._seq  # noqa: SLF001 -- to disturb it

@@ -66,8 +66,8 @@ def ids(number: int, count: int = AN_IMAGE) -> list[ImageId]:
 def fill(index: DescriptorIndex, count: int = IMAGES) -> None:
     for first in range(0, count, 20):
         numbers = range(first, min(first + 20, count))
-        owners = [i for number in numbers for i in ids(number)]
-        index.replace((), owners, np.concatenate([image(n) for n in numbers]))
+        image_ids = [i for number in numbers for i in ids(number)]
+        index.replace((), image_ids, np.concatenate([image(n) for n in numbers]))
 
 
 def votes(
@@ -75,10 +75,10 @@ def votes(
     rows: KeypointRows,
     count: int = 10,
     *,
-    versions: NDArray[np.int64] | None = None,
+    variants: NDArray[np.int64] | None = None,
     k: int = NEIGHBORS,
 ) -> list[Candidate]:
-    of = np.zeros(len(rows), dtype=np.int64) if versions is None else versions
+    of = np.zeros(len(rows), dtype=np.int64) if variants is None else variants
     ballots = Ballots.of(rows, of, index.nearest(rows, k=k))
     return candidates(ballots, count=count, unlike=UNLIKE)
 

@@ -16,7 +16,7 @@ from ambience.engine import (
     DescriptorNeighbors,
     Neighbor,
     Reading,
-    Turned,
+    TurnRows,
 )
 
 
@@ -119,11 +119,11 @@ class MemoryVectors(MemoryFeatures):
         return [found for found in self._all(rows) if found.distance <= radius]
 
     def groups(
-        self, *, radius: float, turned: Turned | None = None
+        self, *, radius: float, turn: TurnRows | None = None
     ) -> list[list[ImageId]]:
         pairs = []
         for image_id, own in self._searched():
-            for rows in (own, *(turned(own) if turned else ())):
+            for rows in (own, *(turn(own) if turn else ())):
                 near = self.within(rows, radius=radius)
                 pairs += [[image_id, found.image_id] for found in near]
         return joined(pairs)
@@ -135,9 +135,9 @@ class MemoryVectors(MemoryFeatures):
                 [row_distances(self.spec.metric, row, own) for row in rows]
             )
             nearest = apart.min(axis=1)
-            version = int(nearest.argmin())
-            distance = float(nearest[version]) / self.spec.scale
-            found.append(Neighbor(image_id, distance, version))
+            query_row = int(nearest.argmin())
+            distance = float(nearest[query_row]) / self.spec.scale
+            found.append(Neighbor(image_id, distance, query_row))
         return sorted(found, key=lambda one: (one.distance, one.image_id))
 
     def _searched(self) -> Iterator[tuple[ImageId, Rows]]:
@@ -153,12 +153,12 @@ class MemoryDescriptors(MemoryFeatures):
         del nprobe  # everything is looked at
         found = DescriptorNeighbors(
             distances=np.full((len(rows), k), np.inf),
-            owners=np.full((len(rows), k), -1),
+            image_ids=np.full((len(rows), k), -1),
             angles=np.zeros((len(rows), k), np.uint8),
             scales=np.zeros((len(rows), k), np.int64),
         )
-        owners = [image_id for image_id, own in self._searched() for _ in own]
-        if not owners:
+        image_ids = [image_id for image_id, own in self._searched() for _ in own]
+        if not image_ids:
             return found
         stored = np.concatenate([own for _, own in self._searched()])
         angles, scales = coarse_poses(stored)
@@ -167,7 +167,7 @@ class MemoryDescriptors(MemoryFeatures):
             apart = row_distances(Metric.L2, row["descriptor"], descriptors)
             first = np.argsort(apart, kind="stable")[:k]
             found.distances[number, : len(first)] = apart[first]
-            found.owners[number, : len(first)] = np.array(owners)[first]
+            found.image_ids[number, : len(first)] = np.array(image_ids)[first]
             found.angles[number, : len(first)] = angles[first]
             found.scales[number, : len(first)] = scales[first]
         return found

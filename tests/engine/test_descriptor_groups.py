@@ -25,47 +25,47 @@ CHANGES = st.lists(
 def test_groups_answer_as_a_list_of_descriptors_does(
     changes: list[tuple[list[ImageId], list[int], bool]],
 ) -> None:
-    owners = DescriptorGroups()
+    groups = DescriptorGroups()
     numbers: list[int] = []
     images: list[int] = []  # the slow, obvious way: the image of each descriptor
     for ids, sizes, added in changes:
-        owners.mark_removed(ids)
+        groups.mark_removed(ids)
         images = [-1 if image in ids else image for image in images]
         if added:
             new = np.repeat(ids, sizes[: len(ids)]).astype(int).tolist()
-            numbers += owners.append(new).tolist()
+            numbers += groups.append(new).tolist()
             images += new
-        assert owners.of(np.array(numbers, dtype=np.int64)).tolist() == images
-        assert len(owners) == sum(image >= 0 for image in images)
-        assert owners.living().sum() == len({image for image in images if image >= 0})
-        assert owners.count == len(set(numbers))
+        assert groups.image_ids(np.array(numbers, dtype=np.int64)).tolist() == images
+        assert len(groups) == sum(image >= 0 for image in images)
+        assert groups.living().sum() == len({image for image in images if image >= 0})
+        assert groups.count == len(set(numbers))
 
 
 def test_numbers_below_zero_are_nobody() -> None:
-    owners = DescriptorGroups()
+    groups = DescriptorGroups()
     none = np.full((2, 3), -1, dtype=np.int64)
-    assert owners.of(none).tolist() == none.tolist()
-    owners.append([ImageId(4)])
-    assert owners.of(np.array([[-1, 0]])).tolist() == [[-1, 4]]
+    assert groups.image_ids(none).tolist() == none.tolist()
+    groups.append([ImageId(4)])
+    assert groups.image_ids(np.array([[-1, 0]])).tolist() == [[-1, 4]]
 
 
 def test_what_was_saved_comes_back(tmp_path: Path) -> None:
-    owners = DescriptorGroups()
-    numbers = owners.append([ImageId(i) for i in (5, 5, 5, 2**52, 7)])
-    owners.mark_removed([ImageId(5)])
-    owners.save(tmp_path)
+    groups = DescriptorGroups()
+    numbers = groups.append([ImageId(i) for i in (5, 5, 5, 2**52, 7)])
+    groups.mark_removed([ImageId(5)])
+    groups.save(tmp_path)
     again = DescriptorGroups.loaded(tmp_path)
-    assert again.of(numbers).tolist() == [-1, -1, -1, 2**52, 7]
+    assert again.image_ids(numbers).tolist() == [-1, -1, -1, 2**52, 7]
     assert len(again) == 2
     assert again.append([ImageId(5)]).tolist() == [3]
-    assert again.of(np.array([0, 3])).tolist() == [-1, 5]
+    assert again.image_ids(np.array([0, 3])).tolist() == [-1, 5]
 
 
 @pytest.mark.parametrize("name", ["ids.npy", "rows.npy"])
 def test_damaged_files_are_refused(name: str, tmp_path: Path) -> None:
-    owners = DescriptorGroups()
-    owners.append([ImageId(5), ImageId(6)])
-    owners.save(tmp_path)
+    groups = DescriptorGroups()
+    groups.append([ImageId(5), ImageId(6)])
+    groups.save(tmp_path)
     file = tmp_path / name
     file.write_bytes(file.read_bytes()[:-3])
     with pytest.raises(CorruptDataError):

@@ -64,11 +64,11 @@ def test_a_replaced_image_is_always_there_once(
     index: DescriptorIndex, watch: Watch
 ) -> None:
     rows = np.concatenate([rows[:20] for rows in BOTH])
-    versions = np.repeat([0, 1], 20)
+    variants = np.repeat([0, 1], 20)
 
     def look() -> str | None:
-        found = votes(index, rows, 99, versions=versions)
-        best = [next(one for one in found if one.version == v) for v in (0, 1)]
+        found = votes(index, rows, 99, variants=variants)
+        best = [next(one for one in found if one.variant == v) for v in (0, 1)]
         sevens = [one.image_id for one in best].count(ImageId(7))
         return None if sevens == 1 else f"{best}"
 

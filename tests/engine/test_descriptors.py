@@ -37,7 +37,7 @@ class Shelf:
         self.images: dict[int, KeypointRows] = {}
 
     def votes(
-        self, rows: KeypointRows, versions: NDArray[np.int64], count: int, k: int
+        self, rows: KeypointRows, variants: NDArray[np.int64], count: int, k: int
     ) -> list[Candidate]:
         rows_near = []
         for row in rows.view(ROW)[:, 0]:
@@ -57,7 +57,7 @@ class Shelf:
             table[:, :, 1].astype(np.int64),
             table[:, :, 2].astype(np.uint8),
             table[:, :, 3].astype(np.int64),
-            versions,
+            variants,
         )
         return slow_candidates(found, count, UNLIKE)
 
@@ -71,19 +71,19 @@ def test_the_exact_index_answers_as_the_slow_one(data: st.DataObject) -> None:
         gone = data.draw(st.lists(numbers, max_size=3))
         new = data.draw(st.dictionaries(numbers, st.integers(1, 6), max_size=4))
         rows = drawn_rows(turn, sum(new.values()))
-        owners = np.repeat(list(new), list(new.values())).astype(int).tolist()
-        index.replace([*map(ImageId, gone), *map(ImageId, new)], owners, rows)
+        image_ids = np.repeat(list(new), list(new.values())).astype(int).tolist()
+        index.replace([*map(ImageId, gone), *map(ImageId, new)], image_ids, rows)
         for number in gone:
             shelf.images.pop(number, None)
         for number in new:
-            shelf.images[number] = rows[np.array(owners) == number]
+            shelf.images[number] = rows[np.array(image_ids) == number]
     assert len(index) == sum(map(len, shelf.images.values()))
     stored = [*shelf.images.values(), drawn_rows(50, 3)]
     query = near_copy(np.concatenate(stored)[::2], 7, turn=9000, octaves=-0.7)
-    versions = np.arange(len(query)) % data.draw(st.integers(1, 2))
+    variants = np.arange(len(query)) % data.draw(st.integers(1, 2))
     k = data.draw(st.integers(1, 12))
-    fast = votes(index, query, 9, versions=versions, k=k)
-    assert fast == shelf.votes(query, versions, 9, k)
+    fast = votes(index, query, 9, variants=variants, k=k)
+    assert fast == shelf.votes(query, variants, 9, k)
 
 
 def test_an_empty_index_finds_nothing(index: DescriptorIndex) -> None:
@@ -102,7 +102,7 @@ def test_an_image_with_one_descriptor_is_found(index: DescriptorIndex) -> None:
     row = image(1)[:1]
     index.replace((), ids(7, 1), row)
     (found,) = votes(index, row)
-    assert (found.image_id, found.version) == (7, 0)
+    assert (found.image_id, found.variant) == (7, 0)
     assert found.votes > 0
 
 
@@ -128,17 +128,17 @@ def test_both_kinds_agree_on_the_first(quantizer: Quantizer) -> None:
 def test_versions_are_counted_apart(index: DescriptorIndex) -> None:
     fill(index)
     rows = np.concatenate([image(3)[:30], image(4)[:20]])
-    versions = np.repeat([0, 1, 0], [20, 10, 20])
-    found = votes(index, rows, 3, versions=versions)
-    order = [(one.image_id, one.version) for one in found]
+    variants = np.repeat([0, 1, 0], [20, 10, 20])
+    found = votes(index, rows, 3, variants=variants)
+    order = [(one.image_id, one.variant) for one in found]
     assert order[2] == (3, 1)
     assert sorted(order[:2]) == [(3, 0), (4, 0)]
 
 
 def test_ties_are_broken_by_id(index: DescriptorIndex) -> None:
     rows = np.repeat(image(1)[:1], 5 * 4, axis=0)  # all rows of all images are equal
-    owners = [i for number in (9, 2, 8, 1, 5) for i in ids(number, 4)]
-    index.replace((), owners, rows)
+    image_ids = [i for number in (9, 2, 8, 1, 5) for i in ids(number, 4)]
+    index.replace((), image_ids, rows)
     found = votes(index, rows[:3], 9, k=20)
     assert [one.image_id for one in found] == [1, 2, 5, 8, 9]
     assert len({one.votes for one in found}) == 1

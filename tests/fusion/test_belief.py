@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ambience.core.features import ImageId
-from ambience.core.matches import Answer, Background, Match
+from ambience.core.matches import Answer, BackgroundDistances, Match
 from ambience.fusion import Belief, Curve, Scale
 from ambience.fusion.curves import read
 from tests.fusion.curves import CALIBRATION
@@ -92,9 +92,9 @@ def test_a_palette_is_like_another_if_it_is_nearer_than_the_background() -> None
     evidence = {"color": {"distance": 0.7}}
     scores = []
     for background in (
-        Background(mean=1.7, deviation=0.1, count=256),
+        BackgroundDistances(mean=1.7, deviation=0.1, count=256),
         None,
-        Background(mean=0.8, deviation=0.3, count=256),
+        BackgroundDistances(mean=0.8, deviation=0.3, count=256),
     ):
         answers = {"color": Answer(background=background)}
         scores.append(Belief(CALIBRATION, answers, k=K).likeness("color", evidence))
@@ -107,9 +107,9 @@ def test_a_palette_is_like_another_if_it_is_nearer_than_the_background() -> None
 def test_a_small_background_counts_little() -> None:
     usual = CALIBRATION.usual("color")
     assert usual is not None
-    assert usual.beside(None) == usual.beside(Background(0.0, 0.0, 0))
-    few = usual.beside(Background(0.5, 0.1, 2))
-    many = usual.beside(Background(0.5, 0.1, 2000))
+    assert usual.beside(None) == usual.beside(BackgroundDistances(0.0, 0.0, 0))
+    few = usual.beside(BackgroundDistances(0.5, 0.1, 2))
+    many = usual.beside(BackgroundDistances(0.5, 0.1, 2000))
     assert few.mean == pytest.approx((2 * 0.5 + 20 * 1.5) / 22)
     assert few.deviation > usual.deviation  # the two means are apart
     assert many.mean == pytest.approx(0.5, abs=0.02)
@@ -133,7 +133,7 @@ def test_a_curve_is_the_logarithm_that_it_says(
 
 
 def test_every_scale_grows_with_the_distance() -> None:
-    background = Background(1.0, 0.2, 100)
+    background = BackgroundDistances(1.0, 0.2, 100)
     for scale in Scale:
         xs = [read(scale, step / 100, background) for step in range(101)]
         assert all(a <= b for a, b in itertools.pairwise(xs))

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI, Form
 from starlette.testclient import TestClient
 
-from ambience.web.documents import documents
+from ambience.web.docs_page import docs_page
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_there_is_no_other_page(client: TestClient) -> None:
 def test_what_the_document_says_is_text() -> None:
     markup = "<img src=x onerror=alert(1)>\"'&"
     app = FastAPI(title=markup, description=markup, docs_url=None)
-    app.include_router(documents(app.openapi))
+    app.include_router(docs_page(app.openapi))
 
     @app.post(f"/{markup}", tags=[markup], summary=markup, description=markup)
     def route(

@@ -43,7 +43,7 @@ def test_every_form_names_what_it_takes(
         )
         assert answer.status_code == 422, path
         said, _, known = answer.json()["detail"].partition("; this takes ")
-        assert said == "not understood here: servces, crop"
+        assert said == "unknown: servces, crop"
         assert sorted(known.split(", ")) == sorted(fields)
     assert client.get("/api/images/9").status_code == 404
 
@@ -52,7 +52,7 @@ def test_a_long_list_is_cut_short(client: TestClient) -> None:
     data = {f"field{number}": "x" for number in range(7)} | {"image": "x"}
     detail = client.post("/api/reverse_search", data=data).json()["detail"]
     assert detail.startswith(
-        "not understood here: field0, field1, field2, field3, field4, 2 more; this"
+        "unknown: field0, field1, field2, field3, field4, 2 more; this"
     )
 
 

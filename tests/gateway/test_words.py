@@ -20,8 +20,8 @@ from ambience.search.questions import ByWords
 from ambience.search.reverse_search import ReverseSearcher
 from ambience.service import (
     AnyService,
-    Parts,
     SearchRequest,
+    ServiceParts,
     ServiceSpec,
     VectorService,
     required,
@@ -65,7 +65,7 @@ class NamedColors(VectorService):
         return float(cells.sum(axis=others) @ range(8) / 7)
 
 
-def assemble(parts: Parts[Any]) -> NamedColors:
+def assemble(parts: ServiceParts[Any]) -> NamedColors:
     return NamedColors(
         name=parts.name,
         extractor=parts.extractor,
@@ -170,8 +170,7 @@ def test_services_that_compare_images_refuse_words(
     answer = client.post("/api/color/search", data={"text": "blue", "k": "1"})
     assert answer.status_code == 422
     assert answer.json()["detail"] == (
-        "not understood here: text; this takes image, k, radius, orientations, "
-        "background, metric"
+        "unknown: text; this takes image, k, radius, orientations, background, metric"
     )
     for service in library.components.services:
         with pytest.raises(

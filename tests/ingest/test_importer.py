@@ -160,7 +160,7 @@ def test_images_are_shown_at_the_date_they_were_taken_or_their_files_made(
         for image in everything(library)
         if image.path is not None
     }
-    assert dates["taken.jpg"] == datetime(2011, 12, 13, 14, 15, 16)  # noqa: DTZ001
+    assert dates["taken.jpg"] == datetime(2011, 12, 13, 14, 15, 16)  # noqa: DTZ001 -- no zone
     assert dates["0.png"] == made
 
 

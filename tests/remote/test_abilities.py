@@ -53,7 +53,7 @@ def test_an_annotator_holds_nothing_once_it_has_said_so() -> None:
     assert service.ability(Annotates) is service
     for kind in (SearchesImages, SearchesText, HoldsImages):
         assert service.ability(kind) is None
-    with pytest.raises(BadParameterError, match="text keeps nothing of images"):
+    with pytest.raises(BadParameterError, match="text stores no images"):
         required(service, HoldsImages)
 
 

@@ -14,7 +14,7 @@ from ambience.core.errors import (
 )
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
-from ambience.service.fan_out import FanOut, Heard
+from ambience.service.fan_out import FanOut, FanOutResult
 
 GUARD_S = 30  # a test that would hang fails instead
 SHORT_S = 0.5  # a limit that is meant to pass where nobody answers
@@ -72,14 +72,16 @@ class Asker:
     def __init__(self, timeouts_s: Mapping[str, float], **how: Any) -> None:
         self._all = FanOut[Answer](timeouts_s, **how)
 
-    def ask(self, questions: Mapping[str, Callable[[], Answer]]) -> Heard[Answer]:
+    def ask(
+        self, questions: Mapping[str, Callable[[], Answer]]
+    ) -> FanOutResult[Answer]:
         return self._all.ask(questions, bearable=(StoredDataError, BusyError))
 
     def close(self) -> None:
         self._all.close()
 
 
-def why(heard: Heard[Answer]) -> dict[str, str]:
+def why(heard: FanOutResult[Answer]) -> dict[str, str]:
     return {name: str(error) for name, error in heard.failed.items()}
 
 
@@ -87,7 +89,7 @@ def asker(clock: Clock | None = None, **timeouts_s: float) -> Asker:
     return Asker(timeouts_s, threads=2, clock=clock or Clock())
 
 
-def ids(heard: Heard[Answer]) -> dict[str, list[int]]:
+def ids(heard: FanOutResult[Answer]) -> dict[str, list[int]]:
     return {
         name: [match.image_id for match in said.answer.matches]
         for name, said in heard.said.items()
@@ -149,7 +151,7 @@ def test_a_service_that_hung_is_left_out_until_one_search_has_tried_it(
     heard = one.ask({"a": lambda: answer(7)})
     assert "left out" in why(heard)["a"]
     clock.now += 5
-    during: list[Heard[Answer]] = []
+    during: list[FanOutResult[Answer]] = []
 
     def trial() -> Answer:
         during.append(one.ask({"a": lambda: answer(8)}))

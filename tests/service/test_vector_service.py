@@ -179,7 +179,7 @@ def test_colors_are_grouped_but_not_turned(tmp_path: Path) -> None:
     with opened(tmp_path, "color") as service:
         service.add({ImageId(i): image(seed) for i, seed in ((3, 1), (8, 2), (9, 1))})
         assert service.groups(radius=0) == [[3, 9]]
-        with pytest.raises(BadParameterError, match="color does not tell turned"):
+        with pytest.raises(BadParameterError, match="color can't compare turned"):
             service.groups(radius=0, turned=True)
 
 

@@ -20,7 +20,7 @@ from ambience.services.phash.extract import (
     PHashExtractor,
     hash_bits,
     low_frequencies,
-    on_backgrounds,
+    on_canvases,
     quality,
     turn,
 )
@@ -98,7 +98,7 @@ TURNS: dict[Orientation, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
 def test_turning_coefficients_is_turning_the_image(orientation: Orientation) -> None:
     pixels = drawn_image(3)
     turned = np.ascontiguousarray(TURNS[orientation](pixels))
-    (straight,), (expected,) = (on_backgrounds(image(p)) for p in (pixels, turned))
+    (straight,), (expected,) = (on_canvases(image(p)) for p in (pixels, turned))
     np.testing.assert_allclose(turn(straight, orientation), expected, atol=0.01)
 
 
@@ -176,7 +176,7 @@ def test_flat_images_have_no_quality(pixels: NDArray[np.uint8]) -> None:
 
 def test_a_blank_page_hashes_alike_everywhere() -> None:
     blank = np.full((333, 217, 3), 200, np.uint8)
-    (coefficients,) = on_backgrounds(image(blank))
+    (coefficients,) = on_canvases(image(blank))
     bits = np.unpackbits(hash_bits(coefficients))
     assert bits.tolist() == [1] + [0] * (BITS - 1)  # the mean, and nothing else
     assert quality(coefficients) < 0.01
@@ -242,7 +242,7 @@ def test_a_background_that_hides_the_artwork_leaves_no_row() -> None:
     for color, hidden in ((255, 0), (0, 4)):
         laid_on_white = laid(alpha, color, (255, 255, 255))
         cut_out = image(laid_on_white.pixels, alpha)
-        on_all = on_backgrounds(cut_out)
+        on_all = on_canvases(cut_out)
         assert quality(on_all[hidden]) < 0.01
         stored = EXTRACTOR.extract([cut_out])[0]
         assert hash_bits(on_all[hidden]).tolist() not in stored.rows.tolist()

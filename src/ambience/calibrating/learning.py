@@ -9,7 +9,7 @@ import numpy as np
 
 from ambience.calibrating.edited_copies import CopySource, edited_copies
 from ambience.core.features import ImageId
-from ambience.core.matches import Answer, Background
+from ambience.core.matches import Answer, BackgroundDistances
 from ambience.fusion import Calibration, Curve, Learned, Tried, Usual, fitted, read
 from ambience.service import MAX_K
 
@@ -101,7 +101,7 @@ class _Notes:
         self._usual = shipped.usual(name)
         self._images = images
         self._tried = Tried()
-        self._backgrounds: list[Background] = []
+        self._backgrounds: list[BackgroundDistances] = []
 
     def take(
         self, answer: Answer, shown: Sequence[ImageId], alike: frozenset[ImageId]

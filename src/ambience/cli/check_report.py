@@ -1,4 +1,4 @@
-"""What ``ambience check`` found, in words and as JSON."""
+"""The result of ``ambience check``, in words and as JSON."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -15,7 +15,7 @@ from ambience.sync import StrayReport
 
 
 def as_json(check: Check) -> dict[str, Any]:
-    """Return what was found as JSON values."""
+    """Return the result as JSON values."""
     return {
         "in_step": check.in_step,
         "services": [
@@ -56,11 +56,11 @@ def as_json(check: Check) -> dict[str, Any]:
 
 
 def show(check: Check, *, repaired: bool) -> None:
-    """Print what was found for people.
+    """Print the result for people.
 
     Args:
-        check: What was found.
-        repaired: Whether it was to be repaired.
+        check: The result.
+        repaired: Whether repairs were requested.
     """
     console = AnswerConsole(highlight=False, soft_wrap=True)
     table = Table("service", box=None)
@@ -78,7 +78,7 @@ def show(check: Check, *, repaired: bool) -> None:
 
 
 def _lines(check: Check, *, repaired: bool) -> Iterator[str]:
-    """Iterate over what there is to say besides the table."""
+    """Yield everything besides the table."""
     yield from _catalog_lines(check, repaired=repaired)
     for one in check.services:
         yield from _service_lines(one)
@@ -88,7 +88,7 @@ def _lines(check: Check, *, repaired: bool) -> Iterator[str]:
     if check.calibration:
         yield check.calibration
     if check.cut_short:
-        yield f"{check.cut_short} changes were cut short"
+        yield f"{check.cut_short} changes were interrupted"
     if check.share < 1:
         yield f"{check.share:.0%} of all bytes were read: the next check goes on there"
     if check.in_step:
@@ -96,7 +96,7 @@ def _lines(check: Check, *, repaired: bool) -> Iterator[str]:
     elif repaired:
         yield "the rest can't be repaired now"
     else:
-        yield "run `ambience check --repair` to put right what can be"
+        yield "run `ambience check --repair` to repair what can be repaired"
 
 
 def _catalog_lines(check: Check, *, repaired: bool) -> Iterator[str]:
@@ -104,18 +104,18 @@ def _catalog_lines(check: Check, *, repaired: bool) -> Iterator[str]:
         yield f"the catalog is damaged: {problem}"
     if check.catalog and repaired:
         yield (
-            "it can't be mended: stop ambience, and restore it from a backup; or move "
-            "it away, run `ambience check --repair` and import your folders again"
+            "it can't be repaired: stop ambience, and restore it from a backup; or "
+            "move it away, run `ambience check --repair` and import your folders again"
         )
     if check.catalog_mended:
-        yield "the catalog's indexes were damaged, and are made anew"
+        yield "the catalog's indexes were damaged, and were rebuilt"
 
 
 def _service_lines(one: ServiceCheck) -> Iterator[str]:
     if one.set_aside is not None:
         yield (
             f"the features of {one.name} were damaged: the old ones are in "
-            f"{one.set_aside}: delete them when all is well"
+            f"{one.set_aside}: delete them when everything works"
         )
     if one.reason and one.holds_images:
         yield f"{one.name} can't be compared: {one.reason}"
@@ -123,14 +123,14 @@ def _service_lines(one: ServiceCheck) -> Iterator[str]:
         yield f"{one.name} is not available: {one.reason}"
     made = one.made
     if made.put or made.removed:
-        yield f"{one.name} got {_images(made.put)} and forgot {made.removed}"
+        yield f"{_images(made.put)} added to {one.name}, {made.removed} removed"
     if made.ended:
         yield f"{one.name} did not get all it lacks: {made.ended}"
     yield from _waiting_lines(one)
     if one.damaged:
         yield (
-            f"the feature of {_such(one.damaged[0], len(one.damaged))} is damaged at "
-            f"{one.name}: it is extracted again from the image's file, if it has one"
+            f"{one.name}: the feature of {_such(one.damaged[0], len(one.damaged))} is "
+            "damaged: it is extracted again from the image's file, if there is one"
         )
     if one.without_checksum:
         yield (
@@ -140,10 +140,10 @@ def _service_lines(one: ServiceCheck) -> Iterator[str]:
     if one.differences.unknown and one.differences.first_unknown is not None:
         such = _such(one.differences.first_unknown, one.differences.unknown)
         yield (
-            f"{one.name} holds {such}, which no record knows: the catalog was lost or "
-            "is an older one, or they were put to this service alone long ago. Import "
-            "your folders again; then `ambience check --unknown forget` removes the "
-            "rest from the services, or `--unknown keep` keeps them as they are"
+            f"{one.name} has {such} that the catalog does not know: the catalog was "
+            "lost or is an old copy, or images were added to this service alone long "
+            "ago. Import your folders again; then `ambience check --unknown forget` "
+            "removes the rest from the services, or `--unknown keep` keeps them"
         )
 
 
@@ -161,13 +161,13 @@ def _waiting_lines(one: ServiceCheck) -> Iterator[str]:
 def _file_lines(files: FileReport) -> Iterator[str]:
     yield f"{_images(files.images)}, {files.kept_without} kept without a file"
     if files.missing:
-        yield f"{_images(files.missing)} whose file of yours is not there"
+        yield f"{_images(files.missing)} whose file is missing"
     if files.unmarked:
-        yield f"{_images(files.unmarked)} of which the catalog does not know that yet"
+        yield f"{_images(files.unmarked)} of these not yet marked as missing"
     if files.restored:
-        yield f"{files.restored} originals were brought back from the trash"
+        yield f"{files.restored} originals were restored from the trash"
     if files.first_lost is not None:
-        trash = f" ({files.in_trash} in the trash: `--repair` brings them back)"
+        trash = f" ({files.in_trash} in the trash: `--repair` restores them)"
         yield (
             f"the original of {_such(files.first_lost, files.lost)} is lost"
             f"{trash if files.in_trash else ''}: "
@@ -180,32 +180,32 @@ def _file_lines(files: FileReport) -> Iterator[str]:
         )
     if files.first_changed is not None:
         yield (
-            f"your file of {_such(files.first_changed, files.changed)} has other bytes "
-            "than it had under the same date and size: restore it from a backup; if it "
-            "is as you want it, give it a new date and import its folder again"
+            f"your file of {_such(files.first_changed, files.changed)} has changed, "
+            "but its date and size have not: restore it from a backup; or, if the "
+            "change was meant, give it a new date and import its folder again"
         )
     if files.first_unreadable is not None:
         yield (
             f"your file of {_such(files.first_unreadable, files.unreadable)} can't be "
-            "opened: see that it is a file, and that this user may read it"
+            "opened: check that it is a file, and that this user may read it"
         )
     if absent := files.no_thumbnail + files.bad_thumbnail:
-        yield f"{absent} thumbnails absent or damaged, {files.remade} made again"
+        yield f"{absent} thumbnails missing or damaged, {files.remade} made again"
     if files.busy:
-        yield f"{_images(files.busy)} changed all the time and were not looked at"
+        yield f"{_images(files.busy)} kept changing and were not checked"
 
 
 def _stray_lines(strays: StrayReport) -> Iterator[str]:
     if strays.originals:
         yield (
             f"{strays.originals} originals of no image, such as {strays.first}: "
-            f"{strays.adopted} are images again as before, {strays.renumbered} under "
-            f"a new id, {strays.trashed} moved to the trash as copies"
+            f"{strays.adopted} are images again, {strays.renumbered} under a new id, "
+            f"{strays.trashed} moved to the trash as copies"
         )
     for failure in strays.refused:
         yield f"  {failure.path}: {failure.reason}"
     if strays.staging:
-        yield f"{strays.staging} files in staging/ that nobody is writing any more"
+        yield f"{strays.staging} abandoned files in staging/"
     if strays.thumbnails:
         yield f"{strays.thumbnails} thumbnails of no image, {strays.removed} removed"
 

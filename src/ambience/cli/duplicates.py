@@ -25,7 +25,7 @@ from ambience.search.folder_duplicates import (
 )
 from ambience.search.listed_image import ListedImage
 
-_MAX_RADIUS = 96  # as far as copies are that only were recompressed or recolored
+_MAX_RADIUS = 96  # recompressed and recolored copies are not farther
 
 
 def run(options: argparse.Namespace) -> int:
@@ -71,7 +71,7 @@ def _run_folders(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _exit_code(found: FolderDuplicates) -> int:
-    """Return 1 if there was no image at all, or not all could be looked at, else 0."""
+    """Return 1 if there were no images or some were unreadable, else 0."""
     return 1 if found.unreadable or not found.looked_at else 0
 
 
@@ -132,7 +132,7 @@ def _print(groups: Sequence[DuplicateGroup], *, in_library: bool) -> None:
     spare = sum(len(group.others) for group in groups)
     size = sum(one.image.byte_count for group in groups for one in group.others)
     said = (
-        f"{_count(len(groups), 'group')}, {_count(spare, 'image')} that could go "
+        f"{_count(len(groups), 'group')}, {_count(spare, 'image')} you could delete "
         f"({people_size(size)})"
         if groups
         else "no duplicates"
@@ -159,7 +159,7 @@ def _print(groups: Sequence[DuplicateGroup], *, in_library: bool) -> None:
         ],
     )
     if not console.is_terminal:
-        # In a pipe, entries are all there is: what is said about them goes beside it.
+        # In a pipe, only entries go to standard output.
         sys.stdout.flush()
         print(said, file=sys.stderr)
 

@@ -1,4 +1,4 @@
-"""Serves an application at a port, within limits, until it is told to stop."""
+"""Serves an application on a port until the process is stopped."""
 
 import logging
 import signal
@@ -9,34 +9,34 @@ from typing import Any
 
 import uvicorn
 
-from ambience.cli.connections import Connection, Limited
+from ambience.cli.client_connections import ClientConnection, LimitedConfig
 from ambience.cli.output import print_json
 from ambience.core.errors import BadParameterError
 from ambience.core.settings import ServerSettings
 from ambience.imaging import decoding_ends
 
-DECODE_S = 2.0  # how long images in work may take once the process is asked to stop
-_STOP_S = 5  # how long answers under way may take once the process is asked to stop
+DECODE_S = 2.0  # time for images in work, once the process is asked to stop
+_STOP_S = 5  # seconds for answers under way, once the process is asked to stop
 
 _log = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
-    """A server that says when it answers, and looks after its connections."""
+    """A server that says when it is ready, and checks its connections."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], object]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
-        self._looked = time.monotonic()
+        self._checked = time.monotonic()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
+        """Start, then call ``on_ready``."""
         await super().startup(sockets)
         if self.started:
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop; who waits for an image that takes too long is told so."""
+        """Stop; requests that wait for a slow image get an error."""
         with decoding_ends(within_s=DECODE_S):
             await super().shutdown(sockets)
 
@@ -44,9 +44,9 @@ class Server(uvicorn.Server):
         """See `uvicorn.Server`; called ten times a second."""
         now = time.monotonic()
         for connection in list(self.server_state.connections):
-            if isinstance(connection, Connection):
-                connection.look(now - self._looked)
-        self._looked = now
+            if isinstance(connection, ClientConnection):
+                connection.check(now - self._checked)
+        self._checked = now
         return await super().on_tick(counter)
 
 
@@ -60,22 +60,22 @@ def serve(
     """Serve until the process is asked to stop.
 
     Args:
-        app: What answers.
+        app: The ASGI application.
         listener: See `bound`.
-        on_ready: Called once it answers.
-        limits: What clients may cost.
+        on_ready: Called once requests are answered.
+        limits: The limits for clients.
     """
-    config = Limited(
+    config = LimitedConfig(
         app,
         limits=limits,
-        log_config=None,  # its own handlers repeat without bound
+        log_config=None,  # its own handlers are unbounded
         log_level="warning",
         timeout_graceful_shutdown=_STOP_S,
         lifespan="on",
     )
     server = Server(config, on_ready)
-    # Once the server has stopped, it sends itself the signal again, for this handler:
-    # what is open is then closed in order instead of being cut off.
+    # Once the server has stopped, uvicorn raises the signal again. With this handler,
+    # everything open is then closed in order.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         server.run(sockets=[listener])
@@ -84,13 +84,13 @@ def serve(
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """Take the port before anything is opened, so that a clash is said at once.
+    """Bind a port, before anything else is opened, so that a conflict fails at once.
 
     Raises:
-        BadParameterError: If it can't be had.
+        BadParameterError: If the port is not available.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named, as asyncio sends small answers at once only where it is.
+    # asyncio sends small answers without delay only if the protocol is named.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -98,14 +98,14 @@ def bound(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise BadParameterError(
-            f"port {port} at {host} can't be served at ({error.strerror}): choose "
+            f"port {port} at {host} is not available ({error.strerror}): choose "
             "another with --port"
         ) from error
     return listener
 
 
 def say_ready(listener: socket.socket, *, as_json: bool) -> None:
-    """Say where the server answers."""
+    """Print the address of the server."""
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{port}"

@@ -1,4 +1,4 @@
-"""Writes the log of a server, which repeats nothing without bound."""
+"""Writes the log of a server, with a limit on repeated messages."""
 
 import logging
 import sys
@@ -11,28 +11,28 @@ from typing import TextIO
 
 from ambience.cli.terminal_text import ShownFormatter
 
-_EVERY_S = 60.0  # what is repeated within a minute is counted
-_ALIKE = 3  # times that the same line is written in it
-_OF_A_PLACE = 20  # lines in other words that one place in the code writes in it
-_ALL = 200  # lines in it, a traceback counted as one
-_CHARACTERS = 16_384  # of one: a long traceback of a request has 10,000
+_EVERY_S = 60.0  # the limits below are per minute
+_ALIKE = 3  # times that the same message is written
+_PER_SOURCE = 20  # different messages from one place in the code
+_ALL = 200  # messages in total; a traceback counts as one
+_CHARACTERS = 16_384  # per message: a long traceback of a request has 10,000
 
 
 def set_up_logs() -> None:
-    """Send what this process logs to standard error, within bounds."""
+    """Write the log of this process to standard error, within limits."""
     handler = BoundedHandler(sys.stderr)
     handler.setFormatter(ShownFormatter("%(levelname)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
 @dataclass(slots=True)
-class _Place:
-    """What one place in the code had to say within a minute.
+class _Source:
+    """The messages from one place in the code within a minute.
 
     Attributes:
-        last: What it said last that was not written.
-        left_out: How often that was so.
-        said: What was written, and how often.
+        last: The last message that was not written.
+        left_out: Number of messages that were not written.
+        said: How often each message was written.
     """
 
     last: logging.LogRecord
@@ -41,14 +41,14 @@ class _Place:
 
 
 class BoundedHandler(logging.StreamHandler[TextIO]):
-    """Writes records, within a minute not too many, and the same one a few times only.
+    """Writes a limited number of records per minute, and the same one a few times only.
 
-    What was left out is counted, and summed up once the minute is over: with the next
-    record, or at the end.
+    The records left out are counted. A summary follows after the minute, with the next
+    record or at the end.
 
     Args:
-        stream: Where to.
-        clock: Tells the time, in seconds.
+        stream: Where to write.
+        clock: Returns the time in seconds.
     """
 
     def __init__(
@@ -57,34 +57,36 @@ class BoundedHandler(logging.StreamHandler[TextIO]):
         super().__init__(stream)
         self._clock = clock
         self._since = clock()
-        self._places: dict[Hashable, _Place] = {}  # few: places in the code are
+        self._sources: dict[
+            Hashable, _Source
+        ] = {}  # few, as code has few places that log
         self._written = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, or count it."""
         if self._clock() - self._since >= _EVERY_S:
             self._sum_up()
-        place = self._places.setdefault(_place(record), _Place(record))
+        source = self._sources.setdefault(_source_of(record), _Source(record))
         text = record.getMessage()
         if (
-            place.said[text] < _ALIKE
-            and place.said.total() < _OF_A_PLACE
+            source.said[text] < _ALIKE
+            and source.said.total() < _PER_SOURCE
             and self._written < _ALL
         ):
-            place.said[text] += 1
+            source.said[text] += 1
             self._written += 1
             super().emit(record)
         else:
-            place.left_out += 1
-            place.last = record
+            source.left_out += 1
+            source.last = record
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the text of a record, cut off where it is far too long."""
+        """Return the text of a record, truncated if it is far too long."""
         text = super().format(record)
         return text if len(text) <= _CHARACTERS else f"{text[:_CHARACTERS]} ..."
 
     def close(self) -> None:
-        """Say what was left out."""
+        """Write the summary."""
         self.acquire()
         try:
             self._sum_up()
@@ -93,16 +95,16 @@ class BoundedHandler(logging.StreamHandler[TextIO]):
         super().close()
 
     def _sum_up(self) -> None:
-        """Say what was left out, and begin the next minute."""
-        places, self._places = self._places, {}
+        """Write the summary, and start the next minute."""
+        sources, self._sources = self._sources, {}
         self._written, self._since = 0, self._clock()
-        for place in places.values():
-            if place.left_out:
-                super().emit(_summary(place))
+        for source in sources.values():
+            if source.left_out:
+                super().emit(_summary(source))
 
 
-def _place(record: logging.LogRecord) -> Hashable:
-    """Return where a record comes from: where it was logged, or an error raised."""
+def _source_of(record: logging.LogRecord) -> Hashable:
+    """Return the place in the code that logged a record or raised its error."""
     raised: Hashable = None
     if record.exc_info and record.exc_info[0] is not None:
         kind, _, trace = record.exc_info
@@ -111,11 +113,11 @@ def _place(record: logging.LogRecord) -> Hashable:
     return record.name, record.pathname, record.lineno, raised
 
 
-def _summary(place: _Place) -> logging.LogRecord:
-    """Return the last record that was left out as one line, and how many there were."""
-    last = place.last
-    alike = place.said.keys() <= {last.getMessage()}
-    times = f"repeated {place.left_out} times{'' if alike else ', or the like'}"
+def _summary(source: _Source) -> logging.LogRecord:
+    """Return one line with the last record left out, and the number of them."""
+    last = source.last
+    alike = source.said.keys() <= {last.getMessage()}
+    times = f"repeated {source.left_out} times{'' if alike else ', or similar'}"
     line = last.getMessage().strip().partition("\n")[0]
     return logging.LogRecord(
         *(last.name, last.levelno, last.pathname, last.lineno),

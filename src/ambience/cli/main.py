@@ -1,4 +1,4 @@
-"""Parses, calls, and turns errors into one line and an exit code."""
+"""The entry point: parses options, runs a command, and reports errors."""
 
 import errno
 import logging
@@ -13,7 +13,7 @@ from ambience.cli.terminal_text import ShownFormatter, shown
 from ambience.core.errors import AmbienceError
 from ambience.core.shortage import is_shortage
 
-# A command's module is imported when it is called: ``--help`` loads nothing heavy.
+# A command's module is imported only when it runs, so that ``--help`` is fast.
 _COMMANDS = {
     "serve": "ambience.cli.serve",
     "import": "ambience.cli.importing",
@@ -25,20 +25,20 @@ _COMMANDS = {
 }
 
 _ENVIRONMENT = {
-    # Read by NumPy when it loads. Images are worked on in parallel; were each small
-    # matrix product split over all processors as well, they would wait for each other
-    # (15 times slower hashes with two processors busy).
+    # Read by NumPy when it loads. Images are already processed in parallel. If each
+    # small matrix product were split over all processors too, they would wait for each
+    # other (with two busy processors, hashing is 15 times slower).
     "OPENBLAS_NUM_THREADS": "1",
-    # Read by Pillow when it loads. Blocks of more than 32 MiB go back to the system at
-    # once; of its usual ones of 16, glibc would keep a large image's for each thread.
+    # Read by Pillow when it loads. Blocks of more than 32 MiB are returned to the
+    # system at once; of the default 16 MiB, glibc would keep many for each thread.
     "PILLOW_BLOCK_SIZE": "64m",
 }
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
 FAILED = 1
-STOPPED = 130  # what shells answer for Ctrl-C
-UNREAD = 141  # and for a program whose output nobody reads any more
+STOPPED = 130  # what shells return for Ctrl-C
+UNREAD = 141  # what they return if nobody reads the output any more
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,20 +47,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if isinstance(sys.stdout, TextIOWrapper):
-        # A file's name that is no text is shown with its odd bytes spelt out.
+        # File names that are not text are shown with escaped bytes.
         sys.stdout.reconfigure(errors="backslashreplace")
-    if logging.lastResort is not None:  # writes what a command without a log logs
+    if logging.lastResort is not None:  # used by commands without a log of their own
         logging.lastResort.setFormatter(ShownFormatter())
     command = import_module(_COMMANDS[options.command])
     try:
         code = int(command.run(options))
-        sys.stdout.flush()  # while errors can still be told
+        sys.stdout.flush()  # while errors can still be reported
     except AmbienceError as error:
         print(f"ambience: {shown(error)}", file=sys.stderr)
         return FAILED
     except BrokenPipeError:
-        # As in `ambience search ... | head`. What is left unsaid would fail once more
-        # at exit: see "Note on SIGPIPE" in Python's page about signals.
+        # As in `ambience search ... | head`. Buffered output would fail again at exit:
+        # see "Note on SIGPIPE" in the documentation of Python's signal module.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
     except OSError as error:
@@ -72,9 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _hint(error: OSError) -> str:
-    """Return what to do about an error of the system, where that is known."""
+    """Return what to do about an error of the system, if that is known."""
     if error.errno in _NO_ROOM:
-        return ": see whether the disk is full or read-only"
+        return ": check whether the disk is full or read-only"
     if is_shortage(error):
         return ": raise the limit of file descriptors (ulimit -n)"
     return ""

@@ -23,22 +23,22 @@ from rich.text import Text
 from ambience.cli.terminal_text import shown
 from ambience.ingest.import_report import Failure, Progress, Report
 
-_PLAIN_EVERY = 1000  # files between two lines where there is no terminal to draw on
+_PLAIN_EVERY = 1000  # images between two lines of progress without a terminal
 
 
 def print_json(answer: Any) -> None:
-    """Print an answer for programs, at once: one may be waiting for it."""
+    """Print an answer for programs, unbuffered, as one may be waiting for it."""
     print(json.dumps(answer, indent=2), flush=True)
 
 
 class AnswerConsole(Console):
-    """Standard output; if nobody reads it any more, that is for `main` to deal with.
+    """Standard output. If nobody reads it any more, `main` handles the error.
 
-    What is printed is taken as it is: brackets and colons in a name mean nothing.
+    Text is printed literally: brackets and colons in a name have no meaning.
 
     Args:
-        highlight: Whether numbers and the like are colored.
-        soft_wrap: Whether long lines are left to the terminal.
+        highlight: Whether to color numbers and the like.
+        soft_wrap: Whether to leave long lines to the terminal.
     """
 
     def __init__(self, *, highlight: bool = True, soft_wrap: bool = False) -> None:
@@ -47,12 +47,12 @@ class AnswerConsole(Console):
         )
 
     def on_broken_pipe(self) -> None:
-        """Let the error through that this is called for."""
-        raise  # noqa: PLE0704 - it is being handled by the caller
+        """Raise the error instead of exiting."""
+        raise  # noqa: PLE0704 -- the caller is handling it
 
 
 class _Rate(ProgressColumn):
-    """How many images a second."""
+    """Images per second."""
 
     def render(self, task: BarTask) -> Text:
         speed = task.finished_speed or task.speed
@@ -93,7 +93,7 @@ def progress_bars(
                 for number, work in enumerate(works)
             ]
     else:
-        yield [partial(_say_now_and_then, work) for work in works]
+        yield [partial(_print_occasionally, work) for work in works]
 
 
 def _draw(bar: Bar, task: TaskID, progress: Progress) -> None:
@@ -115,33 +115,33 @@ def step_bars(*, quiet: bool) -> Iterator[Callable[[str, Progress], None]]:
         yield on_progress
 
 
-def _say_now_and_then(what: str, progress: Progress) -> None:
+def _print_occasionally(what: str, progress: Progress) -> None:
     if progress.done and progress.done % _PLAIN_EVERY == 0:
         print(f"{what}: {progress.done} of {progress.total}", file=sys.stderr)
 
 
 def report_lines(report: Report) -> list[str]:
-    """Return what an import did, in words."""
+    """Describe what an import did."""
     counts = {
         "added": report.added,
         "changed": report.changed,
         "skipped": report.skipped,
         "moved": report.moved,
         "missing": report.missing,
-        "left out as deleted before": report.deleted,
+        "skipped as deleted before": report.deleted,
         "failed": len(report.failed),
         "unreadable": len(report.unreadable),
     }
     always = ("added", "skipped", "moved", "failed")
     if not any(counts.values()):
-        return ["no image files there"]
+        return ["no image files found"]
     lines = [
         ", ".join(f"{n} {what}" for what, n in counts.items() if n or what in always)
     ]
     failures = (*report.unreadable, *report.failed)
     lines += [shown(f"  {failure.path}: {failure.reason}") for failure in failures]
     lines += [
-        shown(f"  {name} could not take part: {reason}")
+        shown(f"  {name} was not available: {reason}")
         for name, reason in report.unavailable.items()
     ]
     lines += [
@@ -157,7 +157,7 @@ def report_lines(report: Report) -> list[str]:
         for name, count in report.stuck.items()
     ]
     if report.stopped:
-        lines.append("stopped before the end: run it again to go on")
+        lines.append("stopped early: run it again to continue")
     return lines
 
 
@@ -185,5 +185,5 @@ def report_json(report: Report) -> dict[str, Any]:
 
 
 def failures_json(failures: Sequence[Failure]) -> list[dict[str, str]]:
-    """Return files that failed, and why, as JSON values."""
+    """Return files that failed, with the reasons, as JSON values."""
     return [{"path": str(f.path), "reason": f.reason} for f in failures]

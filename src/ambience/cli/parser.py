@@ -1,4 +1,4 @@
-"""The words of the command line: commands and their options."""
+"""The commands and options of the command line."""
 
 import argparse
 from pathlib import Path
@@ -9,10 +9,10 @@ from ambience.cli.terminal_text import shown
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that repeats no control characters of what it was given."""
+    """A parser whose errors repeat no control characters from the arguments."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and end."""
+        """Print an error and exit."""
         super().error(shown(message))
 
 
@@ -20,14 +20,14 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of ``ambience``."""
     parser: argparse.ArgumentParser = _Parser(
         prog="ambience",
-        description="Drop in an image, get the originals back with proof.",
+        description="Find the original of any image, with proof of why it matches.",
         parents=[_shared_options()],
     )
     parser.add_argument(
         "--version", action="version", version=f"ambience {__version__}"
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    # A command that is not given an option must not undo what came before its name.
+    # Options left out after the command's name must not undo those before it.
     shared = _shared_options(default=argparse.SUPPRESS)
     _add_serve(commands, shared)
     _add_import(commands, shared)
@@ -40,16 +40,17 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _shared_options(*, default: str | None = None) -> argparse.ArgumentParser:
-    """Return the options that may stand before and after the command's name."""
+    """Return the options allowed both before and after the command's name."""
     shared = argparse.ArgumentParser(add_help=False, argument_default=default)
     shared.add_argument(
         "--data",
         type=Path,
         metavar="DIR",
-        help="the one folder that ambience writes to (default: the platform's own)",
+        help="the data folder, the only one that ambience writes to (default: the "
+        "platform's own)",
     )
     shared.add_argument(
-        "--json", action="store_true", help="answer in JSON, for other programs"
+        "--json", action="store_true", help="print JSON, for other programs"
     )
     return shared
 
@@ -71,10 +72,12 @@ def _add_serve(
         help="only these services, without the gateway and the gallery",
     )
     command.add_argument(
-        "--host", help="address to serve at (default: 127.0.0.1, this machine only)"
+        "--host", help="address to serve on (default: 127.0.0.1, this machine only)"
     )
     command.add_argument(
-        "--port", type=int, help="port to serve at (default: 44444; 0: any free one)"
+        "--port",
+        type=int,
+        help="port to serve on (default: 44444; 0 for any free port)",
     )
     command.add_argument(
         "--import",
@@ -83,12 +86,12 @@ def _add_serve(
         action="append",
         default=[],
         metavar="DIR",
-        help="import this folder first, in the background; may be given again",
+        help="import this folder first, in the background; may be repeated",
     )
     command.add_argument(
         "--samples",
         action="store_true",
-        help="serve a small library of sample photographs, kept apart from yours",
+        help="serve a small library of sample photographs, separate from yours",
     )
 
 
@@ -101,16 +104,16 @@ def _add_import(
         parents=[shared],
         help="add images and folders",
         description=(
-            "Add images and folders. Files are only read, never changed; what has not "
-            "changed is skipped; it can be stopped at any moment and goes on where it "
-            "was."
+            "Add images and folders. Your files are read, never changed, and unchanged "
+            "files are skipped. An import can be stopped at any time, and continues "
+            "when it is run again."
         ),
     )
     command.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     command.add_argument(
         "--again",
         action="store_true",
-        help="also bring back images that were deleted from ambience before",
+        help="also add images again that were deleted from ambience",
     )
 
 
@@ -119,7 +122,9 @@ def _add_search(
     shared: argparse.ArgumentParser,
 ) -> None:
     command = commands.add_parser(
-        "search", parents=[shared], help="find an image's originals, copies and likes"
+        "search",
+        parents=[shared],
+        help="find the originals and copies of an image, and similar images",
     )
     command.add_argument(
         "image",
@@ -132,7 +137,7 @@ def _add_search(
         type=int,
         dest="image_id",
         metavar="N",
-        help="search with an image of the library, which itself is left out",
+        help="search with an image of the library; it is left out of the answer",
     )
     command.add_argument(
         "--region",
@@ -143,17 +148,17 @@ def _add_search(
         "--min-score",
         type=float,
         metavar="SCORE",
-        help="how probable a match must be, 0 to 1 (default: 0.5)",
+        help="the lowest probability of a match, 0 to 1 (default: 0.5)",
     )
     command.add_argument(
-        "-k", type=int, default=20, help="how many matches at most (default: 20)"
+        "-k", type=int, default=20, help="the largest number of matches (default: 20)"
     )
     command.add_argument(
         "--service",
         action="append",
         default=[],
         metavar="NAME",
-        help="ask only this service; may be given again",
+        help="ask only this service; may be repeated",
     )
 
 
@@ -166,9 +171,9 @@ def _add_duplicates(
         parents=[shared],
         help="list groups of images that are the same picture",
         description=(
-            "List groups of images that are the same picture, each with the one to "
-            "keep: of the library, or of folders, which are only read. Nothing is "
-            "deleted."
+            "List groups of images that are the same picture, each with the best one "
+            "to keep. Looks through the library, or through folders, which are only "
+            "read. Nothing is deleted."
         ),
     )
     command.add_argument(
@@ -176,12 +181,12 @@ def _add_duplicates(
         nargs="*",
         type=Path,
         metavar="FOLDER",
-        help="look through these folders and files, and not through the library",
+        help="look through these folders and files instead of the library",
     )
     command.add_argument(
         "--parts",
         action="store_true",
-        help="also find crops, and images that show others; takes much longer",
+        help="also find crops, and images that contain others; takes much longer",
     )
     command.add_argument(
         "--radius",
@@ -193,8 +198,8 @@ def _add_duplicates(
         "--turned",
         action="store_true",
         help=(
-            "in the library, also find mirrored and turned copies, which takes eight "
-            "times as long; in folders they are always found"
+            "also find mirrored and turned copies in the library, which takes eight "
+            "times as long; in folders, they are always found"
         ),
     )
 
@@ -206,7 +211,7 @@ def _add_rebuild(
     command = commands.add_parser(
         "rebuild",
         parents=[shared],
-        help="make a service's index anew, and its features where they don't fit",
+        help="rebuild a service's index, and extract missing or outdated features",
     )
     command.add_argument("service", metavar="SERVICE")
 
@@ -218,7 +223,7 @@ def _add_train(
     command = commands.add_parser(
         "train",
         parents=[shared],
-        help="fit a service's index, or all scores, to what the library holds now",
+        help="fit a service's index, or the scores, to your library",
     )
     command.add_argument(
         "service", metavar="SERVICE", help="a service, or `fusion` for the scores"
@@ -226,7 +231,7 @@ def _add_train(
     command.add_argument(
         "--accept",
         action="store_true",
-        help="with `fusion`: use what is learned even if it finds less",
+        help="with `fusion`: use the new scores even if they find less",
     )
 
 
@@ -239,14 +244,14 @@ def _add_check(
         parents=[shared],
         help="compare the catalog with services and files",
         description=(
-            "Compare the catalog with what each service has and with the files; the "
-            "exit code is 1 when something is out of step. Works while a server runs."
+            "Compare the catalog with each service and with the files. The exit code "
+            "is 1 if they differ. This works while a server runs."
         ),
     )
     command.add_argument(
         "--repair",
         action="store_true",
-        help="give services what they lack, and put right what else can be",
+        help="add what services are missing, and repair everything else that can be",
     )
     command.add_argument(
         "--share",
@@ -254,16 +259,16 @@ def _add_check(
         default=1.0,
         metavar="SHARE",
         help=(
-            "read only this share of all bytes, 0 to 1, and go on there the next time "
-            "(default: 1, all of them)"
+            "read only this share of all bytes, 0 to 1, and continue there the next "
+            "time (default: 1, all of them)"
         ),
     )
     command.add_argument(
         "--unknown",
         choices=("keep", "forget"),
         help=(
-            "what to do with images that services hold and no record knows: keep them "
-            "as put to one service alone, or remove them there"
+            "what to do with images that services have but the catalog does not: keep "
+            "them, as added to single services, or remove them from the services"
         ),
     )
 

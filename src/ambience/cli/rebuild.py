@@ -1,4 +1,4 @@
-"""``ambience rebuild``: makes a service's index anew, and the features it lacks."""
+"""``ambience rebuild``: rebuilds a service's index and extracts missing features."""
 
 import argparse
 
@@ -32,4 +32,4 @@ def _print(name: str, done: Rebuilt) -> None:
     if done.set_aside is not None:
         where = shown(done.set_aside)
         print(f"the old features are in {where}: delete them when all is well")
-    print(f"the index of {name} holds {done.rows} rows")
+    print(f"the index of {name} has {done.rows} rows")

@@ -1,4 +1,4 @@
-"""The sample library: the photographs that come inside the scikit-image package."""
+"""The sample library: photographs from the scikit-image package."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,7 +7,7 @@ from ambience.core.errors import BadParameterError
 
 SAMPLES_FOLDER = "samples"
 
-# The package also carries test patterns, masks and drawings, which make poor samples.
+# The package also contains test patterns, masks and drawings, which are poor samples.
 _PHOTOGRAPHS = (
     "astronaut.png",
     "brick.png",
@@ -32,12 +32,12 @@ _PHOTOGRAPHS = (
 
 
 def sample_photographs() -> list[Path]:
-    """Return the sample images' files.
+    """Return the files of the sample images.
 
     Raises:
         BadParameterError: If the package is not installed.
     """
-    # Only its files are used: importing it would take a second and much memory.
+    # Only its files are used; importing it would take a second and much memory.
     package = find_spec("skimage")
     if package is None or package.origin is None:
         raise BadParameterError(

@@ -1,4 +1,4 @@
-"""``ambience search``: finds an image's originals, copies and likes from the shell."""
+"""``ambience search``: finds the originals and copies of an image from the shell."""
 
 import argparse
 
@@ -17,7 +17,7 @@ from ambience.library.library import Library
 def run(options: argparse.Namespace) -> int:
     """Search, and print a table or JSON."""
     if (options.image is None) == (options.image_id is None):
-        raise BadParameterError("name an image to search with, or give its --id")
+        raise BadParameterError("name an image to search with, or give an --id")
     query = options.image_id if options.image is None else options.image
     region = None if options.region is None else Region.parse(options.region)
     min_score = MIN_SCORE if options.min_score is None else options.min_score
@@ -47,7 +47,7 @@ def _print(result: SearchResult, *, known: int) -> None:
         console.print("there are no images yet: run `ambience import FOLDER`")
         return
     if not result.matches:
-        console.print("nothing like it here")
+        console.print("no matches")
         for note in result.notes:
             console.print(shown(note))
         return

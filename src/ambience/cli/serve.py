@@ -1,4 +1,4 @@
-"""``ambience serve``: the gateway, the gallery and all services, or single ones."""
+"""``ambience serve``: serves everything on one port, or single services."""
 
 import argparse
 import ipaddress
@@ -14,9 +14,9 @@ from typing import Any
 from ambience import gallery, registry
 from ambience.catalog import Catalog
 from ambience.cli.allocator import bound_arenas
-from ambience.cli.descriptors import raise_limit
 from ambience.cli.http_server import DECODE_S, bound, say_ready, serve
 from ambience.cli.logs import set_up_logs
+from ambience.cli.open_files import raise_open_files_limit
 from ambience.cli.options import settings_from
 from ambience.cli.output import print_json, progress_bar, report_json, report_lines
 from ambience.cli.samples import SAMPLES_FOLDER, sample_photographs
@@ -42,11 +42,11 @@ _log = logging.getLogger(__name__)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until told to stop."""
+    """Serve until the process is stopped."""
     set_up_logs()
     bound_arenas()
-    raise_limit()
-    tempfile.gettempdir()  # is looked for once: better while files can be opened
+    raise_open_files_limit()
+    tempfile.gettempdir()  # looked up once, now that files can still be opened
     settings = settings_from(options)
     shared_pool().warm_up()
     if options.services:
@@ -106,13 +106,13 @@ def _serve_everything(
     ):
         app = create_gateway(library, settings)
         catch_up = library.components.catch_up
-        background = _BackgroundImport(library, folders, as_json=options.json)
-        app.include_router(gallery.pages(background.progress))
+        startup_import = _StartupImport(library, folders, as_json=options.json)
+        app.include_router(gallery.pages(startup_import.progress))
         try:
 
             def on_ready() -> None:
                 say_ready(listener, as_json=options.json)
-                background.start()
+                startup_import.start()
                 if not library.components.readonly:
                     catch_up.start()
 
@@ -120,7 +120,7 @@ def _serve_everything(
             serve(guarded, listener, on_ready, limits=settings.server)
         finally:
             with decoding_ends(within_s=DECODE_S):
-                background.stop()
+                startup_import.stop()
                 catch_up.stop()
     return 0
 
@@ -128,13 +128,13 @@ def _serve_everything(
 def _warn_if_readonly(data: Path) -> None:
     if is_readonly(data):
         _log.warning(
-            "the data folder %s is read-only: images are found and shown, and none can "
-            "be added, replaced or deleted",
+            "the data folder %s is read-only: you can search and browse, but not add, "
+            "replace or delete images",
             data,
         )
 
 
-class _BackgroundImport:
+class _StartupImport:
     """Imports folders while the server already answers."""
 
     def __init__(
@@ -143,21 +143,21 @@ class _BackgroundImport:
         self._library = library
         self._folders = folders
         self._as_json = as_json
-        self._background = StoppableThread("import", self._run)
+        self._thread = StoppableThread("import", self._run)
         self._progress: Progress | None = None
 
     def progress(self) -> Progress | None:
-        """Return how far it is, ``None`` when nothing is being imported."""
-        return self._progress if self._background.is_at_work else None
+        """Return the progress; ``None`` if nothing is being imported."""
+        return self._progress if self._thread.is_at_work else None
 
     def start(self) -> None:
-        """Begin, if there is anything to import."""
+        """Start, if there are folders to import."""
         if self._folders:
-            self._background.start()
+            self._thread.start()
 
     def stop(self) -> None:
-        """End after the images in work."""
-        self._background.stop()
+        """Stop after the images in work."""
+        self._thread.stop()
 
     def _run(self, stop: threading.Event) -> None:
         try:
@@ -171,7 +171,9 @@ class _BackgroundImport:
                     *self._folders, on_progress=on_progress, stop=stop, wait=False
                 )
         except (AmbienceError, OSError) as error:
-            print(f"ambience: the import ended early: {shown(error)}", file=sys.stderr)
+            print(
+                f"ambience: the import stopped early: {shown(error)}", file=sys.stderr
+            )
             return
         if self._as_json:
             print_json({"import": report_json(report)})
@@ -190,7 +192,7 @@ def _is_loopback(listener: socket.socket) -> bool:
 
 
 def _guarded(app: Any, settings: Settings, listener: socket.socket) -> Any:
-    """Refuse names that are not ours, where only this machine should get answers."""
+    """Refuse foreign host names if only this machine should get answers."""
     if _is_loopback(listener) or settings.allowed_hosts:
         return KnownHosts(app, hosts=(settings.host, *settings.allowed_hosts))
     return app

@@ -1,4 +1,4 @@
-"""Tables: as wide as the terminal, or one whole line an entry where there is none."""
+"""Prints tables that fit the terminal, or one line per entry into a pipe."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,26 +7,26 @@ from rich.cells import cell_len
 from ambience.cli.output import AnswerConsole
 
 _GAP = "  "
-_LEAST = 16  # cells of a column that has to give way
+_LEAST = 16  # smallest width of a column that is shortened
 _PREFIXES = ("kB", "MB", "GB", "TB", "PB")
 
 
 def people_size(byte_count: int) -> str:
-    """Return a number of bytes as people say it: ``3.2 MB``."""
+    """Return a number of bytes for people: ``3.2 MB``."""
     if byte_count < 1000:  # noqa: PLR2004 -- decimal, as disks are sold
         return f"{byte_count} byte{'' if byte_count == 1 else 's'}"
     size = byte_count / 1000
     prefixes = iter(_PREFIXES)
     prefix = next(prefixes)
-    while size >= 999.5:  # noqa: PLR2004 -- rounded, it would have four digits
+    while size >= 999.5:  # noqa: PLR2004 -- would round to four digits
         size, prefix = size / 1000, next(prefixes)
-    return f"{size:.1f} {prefix}" if size < 9.95 else f"{size:.0f} {prefix}"  # noqa: PLR2004 -- two digits tell enough
+    return f"{size:.1f} {prefix}" if size < 9.95 else f"{size:.0f} {prefix}"  # noqa: PLR2004 -- two digits are enough
 
 
 def shortened(text: str, cells: int) -> str:
-    """Return text that fills at most so many cells, the middle left out if need be.
+    """Shorten text to a number of cells by leaving out its middle.
 
-    Of a path, most of its end is left: the name of the file.
+    More is kept of the end than of the start, which in a path is the name of the file.
     """
     if cell_len(text) <= cells:
         return text
@@ -41,22 +41,24 @@ def print_entries(
     *,
     headings: Sequence[str] = (),
 ) -> None:
-    """Print entries, each as cells of which the last but one is prose, the last a path.
+    """Print entries; the last but one cell of each is prose, the last a path.
 
-    On a terminal columns are aligned and no line is broken: prose goes on in the next
-    line, paths lose their middle, and groups are apart. Elsewhere each entry is one
-    whole line, its cells separated by tabs, as programs take them.
+    On a terminal, columns are aligned, prose is wrapped within its column, paths are
+    shortened in the middle, and groups are separated by empty lines. In a pipe, each
+    entry is one line with tabs between its cells.
 
     Args:
-        console: Where to.
-        groups: Of entries, all with as many cells.
-        headings: Of the columns, for people; empty: none.
+        console: Where to print.
+        groups: Groups of entries, all with the same number of cells.
+        headings: Headings of the columns, for people; may be empty.
     """
     listed = [list(group) for group in groups]
     if not console.is_terminal:
         for group in listed:
             for cells in group:
-                print("\t".join(cells))  # as it is: rich would make spaces of tabs
+                print(
+                    "\t".join(cells)
+                )  # not by rich, which would turn tabs into spaces
         return
     named = [tuple(headings)] if headings else []
     widths = _widths([*named, *(cells for group in listed for cells in group)], console)
@@ -70,7 +72,7 @@ def print_entries(
 
 
 def _widths(rows: Sequence[Sequence[str]], console: AnswerConsole) -> list[int]:
-    """Return how many cells each column gets, so that all fit."""
+    """Return the width of each column in cells, so that all fit."""
     natural = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     *fixed, prose, path = natural
     left = console.width - sum(fixed) - len(_GAP) * (len(natural) - 1)
@@ -102,7 +104,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _wrapped(prose: str, cells: int) -> list[str]:
-    """Return lines of whole words, at least one; a longer word is cut."""
+    """Wrap prose into at least one line; words that are too long are shortened."""
     lines = [""]
     for word in prose.split(" "):
         longer = f"{lines[-1]} {word}" if lines[-1] else word

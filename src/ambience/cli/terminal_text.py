@@ -1,11 +1,11 @@
-"""Shows text from elsewhere, such as names of files, so that no terminal obeys it."""
+"""Escapes text from elsewhere, such as file names, so that terminals don't obey it."""
 
 import logging
 import re
 
-# Control characters, which move the cursor or set a title; marks that turn the
-# direction of text, and with it the sense of a name; ends of lines and paragraphs; and
-# halves of characters, which stand for bytes that are no text.
+# Control characters, which move the cursor or set a title; marks that change the
+# direction of text, which can disguise a name; line and paragraph separators; and
+# surrogates, which stand for bytes that are not text.
 _UNSHOWN = (
     r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
 )
@@ -14,7 +14,7 @@ _ANY_IN_LINES = re.compile(f"(?!\n)[{_UNSHOWN}]")
 
 
 def shown(text: object) -> str:
-    r"""Return text in one line, with ``\x1b`` in place of an escape character."""
+    r"""Return text in one line, with control characters escaped as in ``\x1b``."""
     return _ANY.sub(_escaped, str(text))
 
 
@@ -24,7 +24,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 class ShownFormatter(logging.Formatter):
-    """Formats what is logged: a message in one line, and tracebacks in theirs."""
+    """Formats log records: the message in one line, tracebacks in several."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- logging's
         """Return the line of a record."""
@@ -32,5 +32,5 @@ class ShownFormatter(logging.Formatter):
         return super().formatMessage(record)
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line of a record, and the traceback that it may have."""
+        """Return the line of a record, and its traceback if it has one."""
         return _ANY_IN_LINES.sub(_escaped, super().format(record))

@@ -1,4 +1,4 @@
-"""``ambience train``: fits a service's index, or all scores, to what there is now."""
+"""``ambience train``: fits a service's index, or the scores, to the library."""
 
 import argparse
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ from ambience.core.errors import BadParameterError
 from ambience.core.settings import Settings
 from ambience.library.training import TrainedFusion, train_fusion, train_index
 
-FUSION = "fusion"  # no service: what their words are worth together
+FUSION = "fusion"  # not a service: the scores of all services together
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, and say what there is now."""
+    """Train, and print the result."""
     settings = settings_from(options)
     if options.service == FUSION:
         return _train_fusion(options, settings)
     if options.accept:
-        raise BadParameterError("--accept goes with `ambience train fusion` only")
+        raise BadParameterError("--accept is only for `ambience train fusion`")
     return _train_index(options, settings)
 
 
@@ -33,9 +33,9 @@ def _train_index(options: argparse.Namespace, settings: Settings) -> int:
         said = {"trained": index.trained, "index": index.kind, "rows": index.rows}
         print_json(said)
     elif index.trained:
-        print(f"the index of {name} is now {index.kind} and holds {index.rows} rows")
+        print(f"the index of {name} is now {index.kind} and has {index.rows} rows")
     else:
-        print(f"{name} holds nothing to train with: import images first")
+        print(f"{name} has nothing to train with: import images first")
     return 0
 
 
@@ -63,7 +63,7 @@ def _say_nothing_learned(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"trained": False, "losing": [], "tried": {}, "curves": {}})
     else:
-        print("there is no image whose file can be read: import images first")
+        print("there are no images with readable files: import images first")
     return 0
 
 
@@ -90,11 +90,11 @@ def _verdict(done: TrainedFusion) -> str:
     images, losing = done.learned.images, ", ".join(done.losing)
     if not done.used:
         return (
-            f"nothing is changed: what {images} images taught finds fewer copies, or "
-            f"claims more that are none ({losing}). To use it all the same, "
+            f"nothing changed: the scores learned from {images} images find fewer "
+            f"copies or make more false claims ({losing}). To use them anyway, "
             "run `ambience train fusion --accept`"
         )
     return (
-        f"scores now follow what {images} images taught; a server that runs takes it "
-        "up when it starts again"
+        f"the scores are now those learned from {images} images; restart a running "
+        "server to use them"
     )

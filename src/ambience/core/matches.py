@@ -27,7 +27,7 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Background:
+class BackgroundDistances:
     """How near a query's likes would be if they were any images of the library.
 
     Attributes:
@@ -54,7 +54,7 @@ class Answer:
 
     matches: tuple[Match, ...] = ()
     note: str = ""
-    background: Background | None = None
+    background: BackgroundDistances | None = None
 
 
 class Relation(StrEnum):

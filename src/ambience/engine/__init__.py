@@ -1,4 +1,4 @@
-"""Where features are kept and the nearest are found."""
+"""Stores features and finds the nearest ones."""
 
 from ambience.engine.collection import (
     Collection,
@@ -9,7 +9,7 @@ from ambience.engine.collection import (
     Features,
     Neighbor,
     Reading,
-    Turned,
+    TurnRows,
 )
 
 __all__ = [
@@ -21,5 +21,5 @@ __all__ = [
     "Features",
     "Neighbor",
     "Reading",
-    "Turned",
+    "TurnRows",
 ]

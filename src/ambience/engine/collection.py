@@ -1,8 +1,8 @@
-"""What an engine promises: a collection keeps a service's features and finds near ones.
+"""What an engine promises: a collection stores a service's features and searches them.
 
-There are two kinds of collection. One holds whole vectors, and its nearest rows are the
-answer. The other holds many local descriptors an image; it finds the nearest ones, and
-counting them is left to whoever asks. Both keep their features alike.
+There are two kinds of collection. One holds vectors, and a search returns the nearest
+images. The other holds many local descriptors per image; a search returns the nearest
+descriptors, and counting votes is up to the caller. Both store features the same way.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ambience.core.features import Feature, FeatureSpec, ImageId, Rows
 
-Turned = Callable[[Rows], Iterator[Rows]]
-"""Turns rows of shape ``(n, dim)`` in one way after another."""
+TurnRows = Callable[[Rows], Iterator[Rows]]
+"""Returns rows of shape ``(n, dim)`` turned or mirrored, one orientation at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,28 +24,29 @@ class Neighbor:
 
     Attributes:
         image_id: The image.
-        distance: Of its nearest row, in the unit of the spec (divided by its scale).
-        version: Which of the query's rows was that near; the first, on a tie.
+        distance: From the query to the image's nearest row, divided by the scale of
+            the spec.
+        query_row: Position of the query row at that distance; the first, on a tie.
     """
 
     image_id: ImageId
     distance: float
-    version: int
+    query_row: int
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionStatus:
-    """How a collection is doing.
+    """The state of a collection.
 
     Attributes:
-        count: Images kept.
-        rows: Rows that a search looks through.
-        index: Kind of index, and whether it is being trained.
-        lag: Changes that searches don't see yet.
-        store_id: Identifies what keeps the features; a new one, where they were lost
-            and the store was made anew.
-        seq: Number of the newest change; lower than before, where an old copy was
-            put back.
+        count: Number of images stored.
+        rows: Number of rows that a search looks through.
+        index: The kind of index, and whether it is being trained.
+        lag: Number of changes that searches don't see yet.
+        store_id: Identifies the store. It changes when the store was lost and created
+            again.
+        seq: Number of the newest change. It drops when an old copy of the store was
+            restored.
     """
 
     count: int
@@ -58,14 +59,14 @@ class CollectionStatus:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What reading some of the features from end to end has shown.
+    """The result of reading a batch of features to look for damage.
 
     Attributes:
-        last: The image that it got to.
-        ids: Images whose features were read; removed ones are left out.
-        damaged: Those whose bytes have changed since they were written.
-        without_checksum: How many were written before there were checksums, so that
-            changed bytes would go unnoticed.
+        last: The last image that was read.
+        ids: Images whose features were read, without the removed ones.
+        damaged: Images whose bytes have changed since they were written.
+        without_checksum: Number of features from before there were checksums, whose
+            damage can't be noticed.
     """
 
     last: ImageId
@@ -79,29 +80,29 @@ class DescriptorNeighbors:
     """The ``k`` nearest stored descriptors of each of a query's ``q`` descriptors.
 
     Attributes:
-        distances: Shape ``(q, k)``, ``float64``, between the rows as they are, not
-            divided by the scale of the spec; nearest first, ``inf`` where there are
-            fewer.
-        owners: Shape ``(q, k)``, ``int64``: the image of each; -1 where there are
-            fewer, or where the image has just been removed.
-        angles: Shape ``(q, k)``, ``uint8``: which way each points, in 256ths of a turn.
-        scales: Shape ``(q, k)``, ``int64``: how large each is, 0 to 255, in
-            sixteenths of an octave.
+        distances: Shape ``(q, k)``, ``float64``, nearest first, not divided by the
+            scale of the spec; ``inf`` where fewer than ``k`` were found.
+        image_ids: Shape ``(q, k)``, ``int64``: the image of each descriptor; -1 where
+            fewer were found, or where the image has just been removed.
+        angles: Shape ``(q, k)``, ``uint8``: the orientation of each, in 256ths of a
+            turn.
+        scales: Shape ``(q, k)``, ``int64``: the size of each, 0 to 255, in sixteenths
+            of an octave.
     """
 
     distances: NDArray[np.float64]
-    owners: NDArray[np.int64]
+    image_ids: NDArray[np.int64]
     angles: NDArray[np.uint8]
     scales: NDArray[np.int64]
 
 
 class Features(Protocol):
-    """The features of one service, kept durably.
+    """The features of one service, stored durably.
 
-    Any number of threads may call anything at once. A change that has returned
-    survives a crash, and every search that begins after it sees it.
+    Every method may be called from any thread. Once a change has returned, it survives
+    a crash, and every search that starts later sees it.
 
-    A feature whose bytes have changed on disk counts as absent until it is put again.
+    A feature whose bytes were damaged on disk counts as absent until it is put again.
     """
 
     @property
@@ -110,63 +111,63 @@ class Features(Protocol):
         ...
 
     def __len__(self) -> int:
-        """Return how many images are kept."""
+        """Return the number of images stored."""
         ...
 
     def put(self, features: Mapping[ImageId, Feature], /) -> None:
-        """Add or replace features: all of them, or none."""
+        """Add or replace features, all of them or none."""
         ...
 
     def remove(self, ids: Sequence[ImageId], /) -> list[ImageId]:
-        """Remove features, all at once; return the ids that were there."""
+        """Remove features, all at once; return the ids that were stored."""
         ...
 
     def get(self, ids: Sequence[ImageId], /) -> dict[ImageId, Feature]:
-        """Return the features of images; absent images are left out.
+        """Return the features of images, without the images that have none.
 
-        Their qualities may be rounded to steps of 1/255.
+        Qualities may be rounded to steps of 1/255.
         """
         ...
 
     def ids(
         self, *, after: ImageId | None = None, limit: int | None = None
     ) -> list[ImageId]:
-        """Return the ids above ``after``, in order, at most ``limit`` of them."""
+        """Return at most ``limit`` ids above ``after``, in ascending order."""
         ...
 
     def highest_id(self, *, below: int) -> ImageId | None:
-        """Return the highest id below a bound that any image has or had here.
+        """Return the highest id below a bound that was ever stored here.
 
-        Images that were removed count, as their ids are not to be given out again.
+        Removed images count, because their ids must not be assigned again.
         """
         ...
 
     def readings(self, *, after: ImageId | None = None) -> Iterator[Reading]:
-        """Read every feature, in order of ids, to find those that were damaged."""
+        """Read every feature, in ascending order of ids, to find damaged ones."""
         ...
 
     def damaged(self, ids: Sequence[ImageId], /) -> list[ImageId]:
-        """Return those of these images whose features are damaged."""
+        """Return which of these images have damaged features."""
         ...
 
     def remove_damaged(self, ids: Sequence[ImageId], /) -> list[ImageId]:
-        """Remove those of these images whose features are damaged; return them."""
+        """Remove the damaged features among these; return their images."""
         ...
 
     def add_checksums(self, ids: Sequence[ImageId], /) -> None:
-        """Give a checksum to those of these features that have none, as they are."""
+        """Add a checksum to the features among these that have none."""
         ...
 
     def status(self) -> CollectionStatus:
-        """Return how the collection is doing."""
+        """Return the state of the collection."""
         ...
 
     def rebuild(self) -> None:
-        """Make the index anew from the features and use it from then on."""
+        """Build a new index from the stored features and switch to it."""
         ...
 
     def snapshot(self) -> None:
-        """Save the index, so that the next start is short, if anything changed."""
+        """Save the index if anything changed, so that the next start is fast."""
         ...
 
     def close(self) -> None:
@@ -175,17 +176,17 @@ class Features(Protocol):
 
 
 class Collection(Features, Protocol):
-    """Features that are compared row by row, by the metric of their spec.
+    """Features that are compared row by row, with the metric of their spec.
 
-    Features below the quality that the collection was opened with are kept, but
-    neither found nor grouped.
+    Features below the collection's minimum quality are stored, but never found and
+    never grouped.
     """
 
     def nearest(self, rows: Rows, *, k: int) -> list[Neighbor]:
-        """Return the ``k`` nearest images, fewer where there are fewer.
+        """Return the ``k`` nearest images, or all of them if there are fewer.
 
         Args:
-            rows: One query in ``q`` versions, shape ``(q, dim)``.
+            rows: The rows of one query, shape ``(q, dim)``; the nearest of them counts.
             k: At least 1.
 
         Returns:
@@ -194,75 +195,75 @@ class Collection(Features, Protocol):
         ...
 
     def within(self, rows: Rows, *, radius: float) -> list[Neighbor]:
-        """Return every image at most ``radius`` away, sorted as `nearest` does."""
+        """Return every image at most ``radius`` away, sorted like `nearest`."""
         ...
 
     def groups(
-        self, *, radius: float, turned: Turned | None = None
+        self, *, radius: float, turn: TurnRows | None = None
     ) -> list[list[ImageId]]:
-        """Return the groups of images that chains of near ones connect.
+        """Return the groups of images that chains of near images connect.
 
         Args:
-            radius: How far apart neighbors in a chain may be.
-            turned: To compare rows with turned versions of others, too.
+            radius: The largest distance of neighbors in a chain.
+            turn: Also compares each row with the turned versions of the others.
 
         Returns:
-            Each group sorted, and the groups sorted by their first.
+            Each group sorted, and the groups sorted by their first image.
         """
         ...
 
 
 class DescriptorCollection(Features, Protocol):
-    """Features of many local descriptors each, rows of `ambience.core.keypoints`."""
+    """Features of many local descriptors per image: rows of `core.keypoints`."""
 
     def nearest(
         self, rows: Rows, *, k: int, nprobe: int | None = None
     ) -> DescriptorNeighbors:
-        """Return the nearest descriptors of each of a query's.
+        """Return the nearest stored descriptors of each query descriptor.
 
         Args:
             rows: Keypoints without frames, shape ``(q, dim)``.
-            k: For each, at least 1.
-            nprobe: How many lists of a trained index each looks into; ``None``: as
-                many as the engine holds best.
+            k: Neighbors per query descriptor, at least 1.
+            nprobe: Lists of a trained index to search per query descriptor; ``None``
+                leaves the choice to the engine.
 
         Raises:
-            BadInputError: If the rows have another shape or dtype.
+            BadInputError: If the rows have the wrong shape or dtype.
         """
         ...
 
     def train(self) -> bool:
-        """Fit the index to what there is now; return whether there was anything."""
+        """Fit the index to the stored features; return whether there were any."""
         ...
 
 
 class Engine(Protocol):
     """Opens the collections of services.
 
-    Every method raises `StoredDataError` when what is kept can't be used, with a
-    sentence that says how to mend it.
+    Every method raises `StoredDataError` if the stored data can't be used, with a
+    message that says how to repair it.
     """
 
     def vectors(
         self, name: str, spec: FeatureSpec, *, min_quality: float = 0.0
     ) -> Collection:
-        """Open the collection of a service with one feature an image.
+        """Open the collection of a service with one vector per image.
 
         Args:
-            name: Of the service.
-            spec: What its features are.
-            min_quality: Features below it are kept, but neither found nor grouped.
+            name: The service.
+            spec: The specification of its features.
+            min_quality: Features below it are stored, but never found or grouped.
         """
         ...
 
     def descriptors(
         self, name: str, spec: FeatureSpec, *, threads: int = 1
     ) -> DescriptorCollection:
-        """Open the collection of a service with many local descriptors an image.
+        """Open the collection of a service with many local descriptors per image.
 
         Args:
-            name: Of the service.
-            spec: What its features are.
-            threads: How many of this process's may share one search.
+            name: The service.
+            spec: The specification of its features.
+            threads: Number of threads that share one search.
         """
         ...

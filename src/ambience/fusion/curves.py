@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ambience.core.matches import Background
+from ambience.core.matches import BackgroundDistances
 
 _LEAST = 1e-15  # of a probability: as near to 0 as one minus it is told from 1
 _DEVIATION = 1e-6  # where all images are equally far, none is nearer than usual
@@ -37,9 +37,9 @@ class Usual(BaseModel):
     mean: float = Field(ge=0, allow_inf_nan=False)
     deviation: float = Field(gt=0, allow_inf_nan=False)
 
-    def beside(self, own: Background | None) -> Background:
+    def beside(self, own: BackgroundDistances | None) -> BackgroundDistances:
         """Return the background of a query, this one counted as twenty images of it."""
-        usual = Background(self.mean, self.deviation, _USUAL_COUNT)
+        usual = BackgroundDistances(self.mean, self.deviation, _USUAL_COUNT)
         if own is None or own.count == 0:
             return usual
         count = own.count + usual.count
@@ -48,7 +48,7 @@ class Usual(BaseModel):
             part.count * (part.deviation**2 + (part.mean - mean) ** 2)
             for part in (own, usual)
         )
-        return Background(mean, math.sqrt(squares / count), count)
+        return BackgroundDistances(mean, math.sqrt(squares / count), count)
 
 
 class Curve(BaseModel):
@@ -83,7 +83,9 @@ class Curve(BaseModel):
         return math.log1p(-self.seen)
 
 
-def read(scale: Scale, distance: float, background: Background | None = None) -> float:
+def read(
+    scale: Scale, distance: float, background: BackgroundDistances | None = None
+) -> float:
     """Return a distance on a scale; smaller is nearer.
 
     Raises:

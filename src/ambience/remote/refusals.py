@@ -154,7 +154,7 @@ class Address:
         if isinstance(error, TimeoutError):
             return UnavailableError(
                 f"{self.name} does not answer at {self.url} within {timeout_s:g} s: "
-                f"see whether it hangs, or raise services.{self.name}.timeout_s"
+                f"check whether it hangs, or raise services.{self.name}.timeout_s"
             )
         return UnavailableError(
             f"{self.name} does not answer at {self.url} ({type(error).__name__}): see "

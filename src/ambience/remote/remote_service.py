@@ -26,7 +26,7 @@ from ambience.service.capabilities import (
 from ambience.web.addresses import API
 from ambience.web.wire import (
     AnnotationAnswer,
-    HeldImages,
+    ImageIdPage,
     SearchAnswer,
     annotation_of,
     answer_of,
@@ -149,7 +149,7 @@ class RemoteService:
         """See `HoldsImages.ids`."""
         params = {"limit": limit} | ({} if after is None else {"after": after})
         answered = self._send("GET", "/images", params=params)
-        said = self._read(HeldImages, answered).image_ids
+        said = self._read(ImageIdPage, answered).image_ids
         # Whoever reads on from the last one must come to an end.
         above = [-1 if after is None else after, *said]
         if any(b <= a for a, b in pairwise(above)) or len(said) > limit:

@@ -17,7 +17,7 @@ import numpy as np
 from ambience.core.errors import AmbienceError, BadInputError
 from ambience.core.features import Feature, ImageId
 from ambience.core.matches import Match
-from ambience.engine.embedded.hamming.near_pairs import NearPairFinder
+from ambience.engine.embedded.hamming.near_duplicates import near_duplicate_groups
 from ambience.engine.neighbors import compared, nearest_images, stacked
 from ambience.fusion import NOTHING_LEARNED, Calibration
 from ambience.imaging import Limits, Provenance, extracted, saved_from, shared_pool
@@ -182,14 +182,13 @@ def _near(found: Sequence[_Hashed], radius: int) -> list[list[ImageId]]:
         return []
     counts = [len(own.hashed.rows) for own in telling]
     ids = np.repeat([own.image.image_id for own in telling], counts)
-    finder = NearPairFinder(
+    return near_duplicate_groups(
         ids,
         np.concatenate([own.hashed.rows for own in telling]),
         radius=radius,
-        turned=_EXTRACTOR.turned,
+        turn=_EXTRACTOR.turned,
         threads=os.cpu_count() or 1,
     )
-    return [[ImageId(i) for i in group.tolist()] for group in finder.groups()]
 
 
 def _equal(found: Sequence[_Hashed]) -> list[list[ImageId]]:
@@ -221,7 +220,7 @@ class _Comparison:
             Match(
                 near.image_id,
                 near.distance,
-                {"orientation": query.orientations[near.version]},
+                {"orientation": query.orientations[near.query_row]},
             )
             for near in nearest_images(
                 *compared(spec, query.rows, *stacked(spec, features)), scale=spec.scale

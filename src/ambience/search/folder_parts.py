@@ -31,7 +31,7 @@ from ambience.services.local_features.extract import rootsift_extractor
 from ambience.services.local_features.verify import GeometryVerifier
 
 _CANDIDATES = 16
-"""Images looked at closely for each one: of a collage and what is in it, either finds
+"""Candidates verified for each image: of a collage and what is in it, either finds
 the other, so that one of 25 is not missed for the other 24."""
 
 _AT_ONCE = 256  # images whose keypoints are put into the index together: 14 MB
@@ -116,7 +116,7 @@ class _Finder:
             _Pair(
                 min(image_id, candidate.image_id),
                 max(image_id, candidate.image_id),
-                orientations[candidate.version],
+                orientations[candidate.variant],
             )
             for candidate in found
             if candidate.image_id != image_id
@@ -161,6 +161,6 @@ def _filled(keypoints: Mapping[ImageId, Feature]) -> DescriptorIndex:
     ids = [image_id for image_id, rows in bodies.items() if len(rows)]
     for start in range(0, len(ids), _AT_ONCE):
         some = ids[start : start + _AT_ONCE]
-        owners = [image_id for image_id in some for _ in bodies[image_id]]
-        index.replace([], owners, np.concatenate([bodies[i] for i in some]))
+        row_ids = [image_id for image_id in some for _ in bodies[image_id]]
+        index.replace([], row_ids, np.concatenate([bodies[i] for i in some]))
     return index

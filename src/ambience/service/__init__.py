@@ -1,7 +1,7 @@
-"""Services: what one can do, what one is, and how one is declared."""
+"""What a service can do, how it works, and how it is declared."""
 
 from ambience.service.any_service import AnyService, required, working_sides
-from ambience.service.declaration import Declaration, Parts, ServiceSpec
+from ambience.service.declaration import Declaration, ServiceParts, ServiceSpec
 from ambience.service.search_request import MAX_K, SearchRequest
 from ambience.service.service import Service
 from ambience.service.status import ServiceStatus
@@ -11,9 +11,9 @@ __all__ = [
     "MAX_K",
     "AnyService",
     "Declaration",
-    "Parts",
     "SearchRequest",
     "Service",
+    "ServiceParts",
     "ServiceSpec",
     "ServiceStatus",
     "VectorService",

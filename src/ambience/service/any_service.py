@@ -1,4 +1,4 @@
-"""A service as everybody sees it: in this process, elsewhere, or out of order."""
+"""A service as others see it: in this process, elsewhere, or unavailable."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -23,10 +23,10 @@ _LACKING: Final[Mapping[type, str]] = MappingProxyType(
         SearchesImages: "does not search by image",
         SearchesText: "does not search by words: send an image",
         Annotates: "says nothing about images",
-        HoldsImages: "keeps nothing of images",
-        ChecksFeatures: "keeps no features to be checked",
+        HoldsImages: "stores no images",
+        ChecksFeatures: "has no features to check",
         Groups: "does not group images",
-        Rebuilds: "has no index to be made anew",
+        Rebuilds: "has no index to rebuild",
         Trainable: "has nothing to train",
     }
 )
@@ -35,9 +35,8 @@ _LACKING: Final[Mapping[type, str]] = MappingProxyType(
 class AnyService(Protocol):
     """What every service has, whatever it can do and wherever it runs.
 
-    What it can do besides is asked for by the protocols of `capabilities`, whose
-    methods may be called from any thread, and raise `UnavailableError` when the
-    service can't answer.
+    Everything else is an ability: a protocol in `capabilities`. Their methods may be
+    called from any thread, and raise `UnavailableError` if the service can't answer.
     """
 
     @property
@@ -47,12 +46,12 @@ class AnyService(Protocol):
 
     @property
     def url(self) -> str:
-        """Where it runs, with a password if it has one; empty: in this process."""
+        """Where it runs, with its password if it has one; empty for this process."""
         ...
 
     @property
     def timeout_s(self) -> float:
-        """How long it is waited for, in seconds."""
+        """How long callers wait for it, in seconds."""
         ...
 
     @property
@@ -61,16 +60,16 @@ class AnyService(Protocol):
         ...
 
     def status(self) -> Mapping[str, Any]:
-        """Return how the service is doing, as JSON values.
+        """Return the state of the service, as JSON values.
 
-        Always there: ``name``, ``abilities`` and whether it is ``available``; a
-        ``reason`` if it is not. Only of a service that is available and holds images:
-        ``count``, ``index`` with its ``lag``, ``spec`` and ``store``.
+        It always has ``name``, ``abilities`` and ``available``, and a ``reason`` if it
+        is unavailable. An available service that stores images also has ``count``,
+        ``index`` (with its ``lag``), ``spec`` and ``store``.
         """
         ...
 
     def ability(self, kind: type[C], /) -> C | None:
-        """Return the service as one that can do something, if it can.
+        """Return the service as an object with an ability, or ``None``.
 
         Args:
             kind: One of the protocols of `ambience.service.capabilities`.
@@ -78,15 +77,15 @@ class AnyService(Protocol):
         ...
 
     def close(self) -> None:
-        """Release what it holds."""
+        """Release its resources."""
         ...
 
 
 def required(service: AnyService, kind: type[C]) -> C:
-    """Return a service as one that can do something.
+    """Return a service as an object with an ability.
 
     Raises:
-        BadParameterError: If it can't.
+        BadParameterError: If the service doesn't have it.
     """
     found = service.ability(kind)
     if found is None:

@@ -1,7 +1,6 @@
-"""What a service can do, each ability by itself: a service has those that it has.
+"""What a service may be able to do, one protocol per ability.
 
-Whoever needs one asks a service for it by `AnyService.ability`, whether it runs in this
-process or elsewhere.
+Callers ask a service for an ability with `AnyService.ability`, wherever it runs.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -24,9 +23,9 @@ class Annotation:
     """What a service says about one image.
 
     Attributes:
-        text: In words: a sentence, or the words read.
-        details: What else it says, as JSON values.
-        model: What says so.
+        text: A sentence, or the words in the image.
+        details: Everything else, as JSON values.
+        model: The model that produced it.
     """
 
     text: str
@@ -40,11 +39,11 @@ class SearchesImages(Protocol):
 
     @property
     def options(self) -> type[SearchOptions]:
-        """What a search may be told."""
+        """The class of its search options."""
         ...
 
     def search(self, image: "ImageFile", request: SearchRequest, /) -> Answer:
-        """Find the images most like one, nearest first.
+        """Find the images most like another, nearest first.
 
         Raises:
             BadParameterError: If an option is wrong.
@@ -52,10 +51,10 @@ class SearchesImages(Protocol):
         ...
 
     def search_by_id(self, image_id: ImageId, request: SearchRequest, /) -> Answer:
-        """Find images like a known one, which itself is left out.
+        """Find images like a stored one, which itself is left out.
 
         Raises:
-            NotFoundError: If it is unknown.
+            NotFoundError: If the image is unknown.
             BadParameterError: If an option is wrong.
         """
         ...
@@ -69,7 +68,7 @@ class SearchesText(Protocol):
         """Find the images that words describe best, nearest first.
 
         Raises:
-            BadParameterError: If an option is wrong, or the words say nothing here.
+            BadParameterError: If an option is wrong, or the words are unusable.
         """
         ...
 
@@ -79,21 +78,21 @@ class Annotates(Protocol):
     """Says something about an image."""
 
     def annotate(self, images: "Sequence[ImageFile]", /) -> list[Annotation]:
-        """Return what there is to say about each image; nothing is kept."""
+        """Return what there is to say about each image; nothing is stored."""
         ...
 
 
 @runtime_checkable
 class HoldsImages(Protocol):
-    """Keeps something of every image."""
+    """Stores something about every image."""
 
     @property
     def working_side(self) -> int | None:
-        """The longest side of the images it wants; ``None`` if it looks at none."""
+        """Longest side of the images it wants, in pixels; ``None`` if it needs none."""
         ...
 
     def extract(self, images: "Sequence[ImageFile]", /) -> list[object]:
-        """Return what `put` needs to know of each image."""
+        """Return what `put` needs for each image, in order."""
         ...
 
     def put(self, extracted: Mapping[ImageId, Any], /) -> None:
@@ -101,85 +100,85 @@ class HoldsImages(Protocol):
         ...
 
     def remove(self, ids: Sequence[ImageId], /) -> list[ImageId]:
-        """Forget images; return those that were known."""
+        """Remove images; return those that were stored."""
         ...
 
     def ids(self, *, after: ImageId | None = None, limit: int) -> list[ImageId]:
-        """Return which images it has, in order: those above one, so many at most."""
+        """Return at most ``limit`` ids above ``after``, in ascending order."""
         ...
 
 
 @runtime_checkable
 class ChecksFeatures(Protocol):
-    """Reads what it keeps, to find what has changed on disk by itself."""
+    """Can find and remove features that were damaged on disk."""
 
     def readings(self, *, after: ImageId | None = None) -> Iterator[Reading]:
-        """Read every feature, by id."""
+        """Read every feature, in ascending order of ids, to find damaged ones."""
         ...
 
     def damaged(self, ids: Sequence[ImageId], /) -> list[ImageId]:
-        """Return those of these images whose features are damaged."""
+        """Return which of these images have damaged features."""
         ...
 
     def remove_damaged(self, ids: Sequence[ImageId], /) -> list[ImageId]:
-        """Remove those of these images whose features are damaged; return them."""
+        """Remove the damaged features among these; return their images."""
         ...
 
     def add_checksums(self, ids: Sequence[ImageId], /) -> None:
-        """Give a checksum to those of these features that have none, as they are."""
+        """Add a checksum to the features among these that have none."""
         ...
 
     def highest_id(self, *, below: int) -> ImageId | None:
-        """Return the highest id of an image, removed ones included, below a bound."""
+        """Return the highest id below a bound that was ever stored."""
         ...
 
 
 @runtime_checkable
 class Groups(Protocol):
-    """Finds all images that are near one another."""
+    """Finds all groups of near images."""
 
     def groups(self, *, radius: float, turned: bool = False) -> list[list[ImageId]]:
-        """Return the groups of images that chains of near ones connect.
+        """Return the groups of images that chains of near images connect.
 
         Args:
-            radius: How far neighbors in a chain may be apart.
-            turned: Whether turned and mirrored versions count as near, too.
+            radius: The largest distance of neighbors in a chain.
+            turned: Whether turned and mirrored copies count as near, too.
         """
         ...
 
     def compare(self, image_id: ImageId, others: Sequence[ImageId]) -> list[Match]:
-        """Return how far some known images are from another, nearest first.
+        """Return the distances from an image to others, nearest first.
 
-        Images that are not known here, or of too little quality, are left out.
+        Images that are unknown here or of too little quality are left out.
         """
         ...
 
 
 @runtime_checkable
 class Rebuilds(Protocol):
-    """Can make its index anew from what it keeps."""
+    """Can rebuild its index from what it stores."""
 
     def rebuild(self) -> None:
-        """Make the index anew and use it from then on."""
+        """Build a new index and switch to it."""
         ...
 
 
 @runtime_checkable
 class Trainable(Protocol):
-    """Has an index that is fitted to a library."""
+    """Has an index that can be fitted to the library."""
 
     def train(self) -> bool:
-        """Fit the index to what there is now; return whether there was anything."""
+        """Fit the index to the stored features; return whether there were any."""
         ...
 
 
 Abilities: TypeAlias = frozenset[type]
-"""Some of the protocols above."""
+"""A set of the protocols above."""
 
 RETRIEVAL: Final[Abilities] = frozenset(
     {SearchesImages, HoldsImages, ChecksFeatures, Rebuilds}
 )
-"""What every service can do that keeps features of images."""
+"""The abilities of every service that stores features of images."""
 
 _NAMES: Final[Mapping[str, type]] = MappingProxyType(
     {
@@ -196,10 +195,10 @@ _NAMES: Final[Mapping[str, type]] = MappingProxyType(
 
 
 def names_of(abilities: Collection[type]) -> list[str]:
-    """Return how abilities are called in the status of a service."""
+    """Return the names of abilities, as in the status of a service."""
     return [name for name, kind in _NAMES.items() if kind in abilities]
 
 
 def abilities_named(names: Iterable[str]) -> Abilities:
-    """Return the abilities of these names; those of a newer version are left out."""
+    """Return the abilities with these names; unknown names are ignored."""
     return frozenset(_NAMES[name] for name in names if name in _NAMES)

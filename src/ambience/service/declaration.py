@@ -1,4 +1,4 @@
-"""How a service is declared: one frozen record that says what makes it differ."""
+"""How a service is declared: one frozen record with everything specific to it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -14,21 +14,21 @@ from ambience.engine.embedded.embedded_engine import STORE_FILE, EmbeddedEngine
 from ambience.engine.embedded.store import distrust
 from ambience.fusion import Evidence
 from ambience.service.capabilities import RETRIEVAL, Abilities
-from ambience.service.local_service import HeldFeatures, LocalService
+from ambience.service.local_service import ImageFileAdapter, LocalService
 from ambience.service.service import Service
 
 S = TypeVar("S", bound=ServiceSettings)
 
 
 @dataclass(frozen=True, slots=True)
-class Parts(Generic[S]):
-    """What every service is made of.
+class ServiceParts(Generic[S]):
+    """What a service is assembled from.
 
     Attributes:
-        name: Of the service.
-        settings: Its own.
-        extractor: Makes its features.
-        engine: Opens the collection that keeps them.
+        name: The service.
+        settings: Its settings.
+        extractor: Extracts its features.
+        engine: Opens the collection that stores them.
     """
 
     name: str
@@ -39,14 +39,15 @@ class Parts(Generic[S]):
 
 @dataclass(frozen=True, kw_only=True)
 class Declaration(ABC, Generic[S]):
-    """What is known of a service before it is opened.
+    """What is known about a service before it is opened.
 
     Attributes:
-        name: Short, lower case; also its folder, URL prefix, settings table and label.
-        finds: What a user gets from it, in one line.
-        port: Where it is served when it runs alone.
-        settings: Its own settings class.
-        options: What a search may be told.
+        name: Short and in lower case; also its folder, URL prefix, settings table and
+            metric label.
+        finds: What users find with it, in one line.
+        port: Its port when it runs alone.
+        settings: The class of its settings.
+        options: The class of its search options.
         abilities: What it can do: protocols of `ambience.service.capabilities`.
         evidence: Returns what its distances prove, given the settings; ``None``: its
             answers are shown, and not merged with those of others.
@@ -72,14 +73,14 @@ class Declaration(ABC, Generic[S]):
         return check_table(self.settings, self.name, table)
 
     def folder(self, data: Path) -> Path:
-        """Return where the service keeps its files."""
+        """Return the folder with the service's files."""
         return _collections(data) / self.name
 
     def distrust(self, data: Path) -> None:
-        """Have what is kept looked through when it is opened next, whatever it says.
+        """Have the service's files checked when they are opened next.
 
         Raises:
-            OSError: If that can't be noted down.
+            OSError: If that can't be recorded.
         """
 
     @abstractmethod
@@ -89,38 +90,37 @@ class Declaration(ABC, Generic[S]):
         """Open the service in this process.
 
         Args:
-            settings: Its own.
+            settings: Its settings.
             data: The data folder.
-            readonly: Whether nothing may be written there.
-            engine: Keeps its features; ``None``: files in the data folder.
+            readonly: Never write there.
 
         Raises:
-            StoredDataError: If what is on disk can't be used; the sentence says how to
-                mend it.
+            StoredDataError: If the stored data can't be used; the message says how to
+                repair it.
             UnavailableError: If a model is missing.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSpec(Declaration[S], Generic[S]):
-    """Everything that makes one service of features differ from the next.
+    """The declaration of a service that stores features.
 
     Attributes:
-        make_extractor: Builds the extractor from the settings and the folder of
-            models; may load one, so called once.
-        assemble: Puts its parts together.
+        make_extractor: Creates the extractor from the settings and the folder of
+            models; called once, as it may load a model.
+        assemble: Creates the service from its parts.
     """
 
     abilities: Abilities = RETRIEVAL
     make_extractor: Callable[[S, Path], Extractor]
-    assemble: Callable[[Parts[S]], Service[Any]]
+    assemble: Callable[[ServiceParts[S]], Service[Any]]
 
     def store_path(self, data: Path) -> Path:
-        """Return where the embedded engine keeps the service's features."""
+        """Return the file in which the embedded engine stores the features."""
         return self.folder(data) / STORE_FILE
 
     def distrust(self, data: Path) -> None:
-        """See `Declaration.distrust`: disks forget, even what was closed in order."""
+        """See `Declaration.distrust`: even a file closed in order can decay on disk."""
         distrust(self.store_path(data))
 
     def open_here(
@@ -128,12 +128,12 @@ class ServiceSpec(Declaration[S], Generic[S]):
     ) -> LocalService:
         """See `Declaration.open_here`."""
         service = self.open(settings, data, readonly=readonly)
-        held = HeldFeatures(service)
+        adapter = ImageFileAdapter(service)
         return LocalService(
             self.name,
             self.abilities,
-            [held, service],
-            details=held.details,
+            [adapter, service],
+            details=adapter.details,
             close=service.close,
             timeout_s=settings.timeout_s,
             is_slow=self.is_slow,
@@ -147,20 +147,20 @@ class ServiceSpec(Declaration[S], Generic[S]):
         readonly: bool = False,
         engine: Engine | None = None,
     ) -> Service[Any]:
-        """Assemble the running service from its parts; see `open_here`.
+        """Create the service itself; see `open_here`.
 
         Args:
-            settings: Its own.
+            settings: Its settings.
             data: The data folder.
-            readonly: Whether nothing may be written there.
-            engine: Keeps its features; ``None``: files in the data folder.
+            readonly: Never write there.
+            engine: Stores its features; ``None`` for files in the data folder.
         """
         extractor = self.make_extractor(settings, data / "models")
         if engine is None:
             engine = EmbeddedEngine(_collections(data), readonly=readonly)
-        return self.assemble(Parts(self.name, settings, extractor, engine))
+        return self.assemble(ServiceParts(self.name, settings, extractor, engine))
 
 
 def _collections(data: Path) -> Path:
-    """Return the folder in which each service has its own."""
+    """Return the folder that contains each service's folder."""
     return data / "services"

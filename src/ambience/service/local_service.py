@@ -1,4 +1,4 @@
-"""A service in this process, with what it can do."""
+"""A service in this process, as an `AnyService`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,12 +30,12 @@ class LocalService:
         is_slow: See `AnyService.is_slow`.
 
     Raises:
-        TypeError: If nobody has one of the abilities.
+        TypeError: If no object implements one of the abilities.
     """
 
     url = ""
 
-    def __init__(  # noqa: PLR0913 -- each is told by name
+    def __init__(  # noqa: PLR0913 -- all but three are passed by name
         self,
         name: str,
         abilities: Abilities,
@@ -55,7 +55,7 @@ class LocalService:
         for kind in abilities:
             able = [offered for offered in offers if isinstance(offered, kind)]
             if not able:
-                raise TypeError(f"{name} is declared as {kind.__name__}, and is not")
+                raise TypeError(f"{name} is declared as {kind.__name__}, but it isn't")
             self._can[kind] = able[0]
 
     def status(self) -> Mapping[str, Any]:
@@ -72,11 +72,11 @@ class LocalService:
         return able
 
 
-class HeldFeatures:
-    """A service of features, given files of images instead of pixels.
+class ImageFileAdapter:
+    """Lets a service of features be called with image files instead of pixels.
 
     Args:
-        service: Extracts, keeps and finds.
+        service: The service.
     """
 
     def __init__(self, service: Service[Any]) -> None:
@@ -93,7 +93,7 @@ class HeldFeatures:
         return self._service.extractor.working_side
 
     def details(self) -> Mapping[str, Any]:
-        """Return what the status of a service says that holds images."""
+        """Return the part of the status that services with images have."""
         status = self._service.status()
         return {
             "count": status.count,

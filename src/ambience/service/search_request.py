@@ -1,27 +1,27 @@
-"""What a search is asked for: how many matches or how far, and how to look."""
+"""The arguments of a search: how many matches or how far, and the options."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ambience.core.errors import BadParameterError
-from ambience.core.matches import Answer, Background, Match
+from ambience.core.matches import Answer, BackgroundDistances, Match
 
 MAX_K = 1000
-"""Matches in one answer, over HTTP."""
+"""The largest number of matches in one answer over HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """How many matches a search answers or how far it looks, and the service's options.
+    """The arguments of a search; exactly one of ``k`` and ``radius`` is set.
 
     Attributes:
-        k: How many matches at most; or
-        radius: how far away at most. Exactly one of the two.
+        k: The largest number of matches.
+        radius: The largest distance of a match.
         options: Fields of the service's own options, by name.
 
     Raises:
-        BadParameterError: If both or none of ``k`` and ``radius`` are given.
+        BadParameterError: If both or neither of ``k`` and ``radius`` are given.
     """
 
     k: int | None = None
@@ -37,9 +37,9 @@ class SearchRequest:
         matches: Sequence[Match],
         note: str = "",
         *,
-        background: Background | None = None,
+        background: BackgroundDistances | None = None,
     ) -> Answer:
-        """Return an answer with the matches that are asked for, nearest first."""
+        """Return an answer with the requested matches, nearest first."""
         near = sorted(
             (m for m in matches if self.radius is None or m.distance <= self.radius),
             key=lambda match: (match.distance, match.image_id),

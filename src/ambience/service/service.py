@@ -1,4 +1,4 @@
-"""What every service is: an extractor, a collection of features, and searches."""
+"""What all services of features share: an extractor and a collection to search."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,15 +16,15 @@ CollectionT = TypeVar("CollectionT", bound=Features)
 
 
 class Service(ABC, Generic[CollectionT]):
-    """A running service, whatever its features are and wherever they are kept.
+    """A service of features of any kind, stored by any engine.
 
-    Searches run at once with each other and with changes, and see every change that
-    ended before they began.
+    Searches and changes may run concurrently. A search sees every change that ended
+    before the search began.
 
     Args:
-        name: Of the service.
-        extractor: Makes its features.
-        collection: Keeps them and finds the nearest; closed with the service.
+        name: The service.
+        extractor: Extracts its features.
+        collection: Stores and searches them; closed with the service.
     """
 
     options: type[SearchOptions] = SearchOptions
@@ -37,50 +37,50 @@ class Service(ABC, Generic[CollectionT]):
         self._collection = collection
 
     def close(self) -> None:
-        """Save what shortens the next start, and release everything."""
+        """Save what makes the next start fast, and release everything."""
         self._collection.close()
 
     def status(self) -> ServiceStatus:
-        """Return how the service is doing."""
+        """Return the state of the service."""
         return ServiceStatus.of(self._collection.spec, self._collection.status())
 
     def add(self, images: Mapping[ImageId, Image]) -> None:
-        """Extract and keep the features of images; adding an id again replaces it."""
+        """Extract and store the features of images, replacing any they had."""
         features = self.extractor.extract(list(images.values()))
         self.put(dict(zip(images, features, strict=True)))
 
     def put(self, features: Mapping[ImageId, Feature]) -> None:
-        """Keep features that were extracted elsewhere; all of them, or none."""
+        """Store extracted features, all of them or none."""
         self._collection.put(features)
 
     def remove(self, ids: Sequence[ImageId]) -> list[ImageId]:
-        """Forget images; return those that were known."""
+        """Remove images; return those that were stored."""
         return self._collection.remove(ids)
 
     def ids(
         self, *, after: ImageId | None = None, limit: int | None = None
     ) -> list[ImageId]:
-        """Return the ids above ``after``, in order, at most ``limit`` of them."""
+        """Return at most ``limit`` ids above ``after``, in ascending order."""
         return self._collection.ids(after=after, limit=limit)
 
     def highest_id(self, *, below: int) -> ImageId | None:
-        """Return the highest id below a bound that any image has or had here."""
+        """Return the highest id below a bound that was ever stored here."""
         return self._collection.highest_id(below=below)
 
     def readings(self, *, after: ImageId | None = None) -> Iterator[Reading]:
-        """Read every feature, in order of ids, to find those that were damaged."""
+        """Read every feature, in ascending order of ids, to find damaged ones."""
         return self._collection.readings(after=after)
 
     def damaged(self, ids: Sequence[ImageId]) -> list[ImageId]:
-        """Return those of these images whose features are damaged."""
+        """Return which of these images have damaged features."""
         return self._collection.damaged(ids)
 
     def remove_damaged(self, ids: Sequence[ImageId]) -> list[ImageId]:
-        """Remove those of these images whose features are damaged; return them."""
+        """Remove the damaged features among these; return their images."""
         return self._collection.remove_damaged(ids)
 
     def add_checksums(self, ids: Sequence[ImageId]) -> None:
-        """Give a checksum to those of these features that have none, as they are."""
+        """Add a checksum to the features among these that have none."""
         self._collection.add_checksums(ids)
 
     def search(
@@ -88,11 +88,11 @@ class Service(ABC, Generic[CollectionT]):
         image: Image,
         request: SearchRequest,
     ) -> Answer:
-        """Find the images most like one, nearest first.
+        """Find the images most like another, nearest first.
 
         Args:
-            image: What to search with.
-            request: How many at most or how far, and the options.
+            image: The query.
+            request: How many matches or how far, and the options.
 
         Raises:
             BadParameterError: If an option is wrong.
@@ -105,11 +105,11 @@ class Service(ABC, Generic[CollectionT]):
         image_id: ImageId,
         request: SearchRequest,
     ) -> Answer:
-        """Find images like a known one, which itself is left out.
+        """Find images like a stored one, which itself is left out.
 
         Raises:
             NotFoundError: If ``image_id`` is unknown.
-            BadParameterError: As for `search`.
+            BadParameterError: See `search`.
         """
         checked = check_options(self.options, request.options)
         feature = self._collection.get([image_id]).get(image_id)
@@ -119,11 +119,11 @@ class Service(ABC, Generic[CollectionT]):
         return self._answer(query, request, checked, without=image_id)
 
     def snapshot(self) -> None:
-        """Save what shortens the next start, if anything changed."""
+        """Save what makes the next start fast, if anything changed."""
         self._collection.snapshot()
 
     def rebuild(self) -> None:
-        """Make the index anew from the features and use it from then on."""
+        """Build a new index from the stored features and switch to it."""
         self._collection.rebuild()
 
     @abstractmethod
@@ -134,4 +134,4 @@ class Service(ABC, Generic[CollectionT]):
         options: Any,
         without: ImageId | None = None,
     ) -> Answer:
-        """Return what is like a query, but for one image."""
+        """Return what is like a query, without one image."""

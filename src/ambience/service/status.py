@@ -1,4 +1,4 @@
-"""How a service is doing."""
+"""The state of a service."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ from ambience.engine import CollectionStatus
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus(CollectionStatus):
-    """How a service is doing: its collection, and what it holds.
+    """The state of a service: that of its collection, and the kind of features.
 
     Attributes:
         spec: The feature specification, as JSON values.
@@ -20,5 +20,5 @@ class ServiceStatus(CollectionStatus):
 
     @classmethod
     def of(cls, spec: FeatureSpec, status: CollectionStatus) -> Self:
-        """Return the status of a service whose features are kept in a collection."""
+        """Return the status of a service, given that of its collection."""
         return cls(**asdict(status), spec=spec.as_dict())

@@ -1,4 +1,4 @@
-"""A service that could not be opened; everything else works without it."""
+"""Stands in for a service that could not be opened, so that the others still work."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
@@ -13,7 +13,7 @@ C = TypeVar("C")
 
 
 class UnavailableService:
-    """A service with the abilities that it would have, none of which works now.
+    """A service with the abilities it would have, all of which raise an error.
 
     Args:
         name: The service's name.
@@ -25,7 +25,7 @@ class UnavailableService:
 
     url = ""
     timeout_s = TIMEOUT_S  # it answers at once
-    working_side: int | None = None  # it looks at no image
+    working_side: int | None = None  # it needs no image
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class UnavailableService:
         """See `AnyService.close`."""
 
     def extract(self, images: Sequence[ImageFile]) -> list[None]:
-        """Return nothing of each image, so that the other services can go on."""
+        """Return nothing for each image, so that the other services can go on."""
         return [None] * len(images)
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:

@@ -1,1 +1,1 @@
-"""HTTP around services: the same routes, limits and errors for every one of them."""
+"""HTTP for all services: the same routes, limits and errors for each."""

@@ -1,7 +1,7 @@
-"""Where the HTTP API stands, which the root of a server leaves to pages."""
+"""The address of the HTTP API."""
 
 from typing import Final
 
 API: Final = "/api"
-"""Begins the path of every route that programs use, but for health and metrics, whose
-names other software expects at the root."""
+"""The prefix of every route for programs, except health and metrics, which other
+software expects at the root. The rest of the root is for pages."""

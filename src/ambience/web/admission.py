@@ -1,4 +1,4 @@
-"""Who is let in, and with how much."""
+"""Which clients an application accepts, and how much they may upload."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ class Admission:
     """What an application allows its clients.
 
     Attributes:
-        allowed_origins: Pages elsewhere that may send requests.
-        upload_bytes: Of uploads that are worked on at the same time.
-        upload_wait_s: How long an upload waits for its part of that.
+        allowed_origins: Origins of foreign pages that may send requests.
+        upload_bytes: Memory for uploads that are processed at the same time.
+        upload_wait_s: How long an upload waits for its share of that, in seconds.
     """
 
     allowed_origins: Sequence[str] = ()
@@ -28,7 +28,7 @@ DEFAULT_ADMISSION: Final = Admission()
 
 
 def admission_from(settings: Settings) -> Admission:
-    """Return what settings allow."""
+    """Return what the settings allow."""
     return Admission(
         allowed_origins=settings.allowed_origins,
         upload_bytes=settings.server.uploads_in_memory_mib * _MEBI,

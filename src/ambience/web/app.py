@@ -1,4 +1,4 @@
-"""The application around services: one or all of them, the code is the same."""
+"""Creates the web application for one or more services."""
 
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
@@ -13,14 +13,15 @@ from ambience.imaging import Limits, shared_pool
 from ambience.service import AnyService
 from ambience.web.admission import DEFAULT_ADMISSION, Admission
 from ambience.web.client_gone import ClientGone
-from ambience.web.documents import documents
-from ambience.web.every_answer import AnswerHead, OwnPagesOnly
+from ambience.web.docs_page import docs_page
 from ambience.web.forms import FormRoute
+from ambience.web.head_requests import HeadRequests
 from ambience.web.limits import UploadLimit
 from ambience.web.metrics import Backlogs, MeasureRequests, Metrics
 from ambience.web.openapi import document_problems
 from ambience.web.origins import KnownOrigins
 from ambience.web.problems import handle_problems, problem
+from ambience.web.response_headers import ResponseHeaders
 from ambience.web.schemas import JSON
 from ambience.web.service_routes import Claim, service_routes
 from ambience.web.uploads import UploadBudget
@@ -28,7 +29,7 @@ from ambience.web.uploads import UploadBudget
 _AS_JSON: JSON = {"application/json": {"schema": {"type": "object"}}}
 
 
-def create_app(  # noqa: PLR0913 -- each is told by name
+def create_app(  # noqa: PLR0913 -- all but one are passed by name
     services: Sequence[AnyService],
     *,
     limits: Limits,
@@ -37,12 +38,14 @@ def create_app(  # noqa: PLR0913 -- each is told by name
     route_class: Callable[[AnyService], type[APIRoute]] = lambda _: FormRoute,
     admission: Admission = DEFAULT_ADMISSION,
 ) -> FastAPI:
-    """Serve each service under ``/api/{its name}``, with health and metrics.
+    """Return an application with each service under ``/api/{name}``.
 
     Args:
-        services: Which.
-        limits: What images may cost.
-        claim: See `Claim`; nobody gives out ids where services run alone.
+        services: The services.
+        limits: The limits for images.
+        claim: See `Claim`; not needed where only callers choose ids.
+        missed: Returns how many images each service missed; ``None`` if that is
+            unknown.
         route_class: Returns the class of a service's routes.
         backlog: Says what waits for each service, where that is known.
         admission: What clients may do.
@@ -50,8 +53,8 @@ def create_app(  # noqa: PLR0913 -- each is told by name
     app = FastAPI(
         title="ambience",
         version=__version__,
-        description="Drop in an image, get the originals back with proof.",
-        docs_url=None,  # both load scripts from elsewhere
+        description="Find the original of any image, with proof of why it matches.",
+        docs_url=None,  # both load scripts from the internet
         redoc_url=None,
     )
     app.state.uploads = UploadBudget(
@@ -63,22 +66,22 @@ def create_app(  # noqa: PLR0913 -- each is told by name
     app.add_middleware(MeasureRequests, metrics=metrics)
     app.add_middleware(UploadLimit, max_bytes=limits.max_bytes)
     app.add_middleware(ClientGone)
-    app.add_middleware(AnswerHead)
+    app.add_middleware(HeadRequests)
     app.add_middleware(KnownOrigins, allowed=admission.allowed_origins)
-    app.add_middleware(OwnPagesOnly)  # the outermost: refusals are answers, too
+    app.add_middleware(ResponseHeaders)  # outermost, to include refusals
     for service in services:
         routes = service_routes(
             service, limits, claim=claim, route_class=route_class(service)
         )
         app.include_router(routes)
 
-    app.include_router(documents(app.openapi))
+    app.include_router(docs_page(app.openapi))
 
     @app.get("/healthz", tags=["state"], response_model=JSON)
     async def healthz() -> Any:
-        """Answer as long as the process works; 503 when no image can be decoded.
+        """Answer while the process works; 503 if no image can be decoded.
 
-        In the event loop: it answers even if every thread is taken.
+        This runs in the event loop, so it answers even if all threads are busy.
         """
         trouble = shared_pool().trouble(limits.max_decode_s)
         if trouble is not None:
@@ -88,10 +91,12 @@ def create_app(  # noqa: PLR0913 -- each is told by name
     @app.get(
         "/readyz",
         tags=["state"],
-        responses={503: {"description": "None does.", "content": _AS_JSON}},
+        responses={
+            503: {"description": "No service is available.", "content": _AS_JSON}
+        },
     )
     def readyz() -> JSONResponse:
-        """Say which services answer; 503 when none does, or nothing is decoded."""
+        """List unavailable services; 503 if all are, or no image can be decoded."""
         trouble = shared_pool().trouble(limits.max_decode_s)
         states = [service.status() for service in services]
         ready = trouble is None and any(state["available"] for state in states)
@@ -114,7 +119,7 @@ def create_app(  # noqa: PLR0913 -- each is told by name
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
     def numbers() -> Response:
-        """Answer Prometheus."""
+        """Return metrics for Prometheus."""
         return Response(metrics.text(), media_type="text/plain; version=0.0.4")
 
     return app

@@ -1,4 +1,4 @@
-"""Notices clients that hang up while they wait, and ends what is done for them."""
+"""Notices clients that disconnect, and cancels the work for them."""
 
 import asyncio
 
@@ -8,20 +8,20 @@ from ambience.core.cancellation import Caller, called_by
 
 
 class ClientGone:
-    """ASGI middleware that makes each request a `Caller`, who leaves with its client.
+    """ASGI middleware that makes each request a `Caller`, which leaves with its client.
 
-    Messages are passed on one at a time, as the application asks for them: a client
-    sends no faster than it is read.
+    Messages are passed on one at a time, when the application asks for them, so that
+    clients can't send faster than they are read.
 
     Args:
-        app: What answers.
+        app: The application.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; once it is answered, nobody waits any more."""
+        """Pass a request on; when it is answered, its caller leaves."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -30,7 +30,7 @@ class ClientGone:
         try:
             with called_by(caller):
                 await self._app(scope, incoming.receive, send)
-        finally:  # also when the server ends and lets go of it
+        finally:  # also if the server stops and cancels the request
             caller.leave()
             incoming.close()
 
@@ -42,12 +42,12 @@ def _has_body(scope: Scope) -> bool:
 
 
 class _Incoming:
-    """What comes from a client; its going is heard even if nobody listens.
+    """Messages from a client, whose disconnection is noticed even if nobody reads them.
 
     Args:
-        receive: Gives it.
-        caller: Leaves with the client.
-        has_body: Whether there is a body to come: nobody listens before its end.
+        receive: Returns the next message.
+        caller: Leaves when the client disconnects.
+        has_body: Whether there is a body; its end is awaited before listening.
     """
 
     def __init__(self, receive: Receive, caller: Caller, *, has_body: bool) -> None:
@@ -74,14 +74,14 @@ class _Incoming:
         return message
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         if self._left is not None:
             self._left.cancel()
 
     async def _listened(
         self, begun: "asyncio.Future[Message] | None" = None
     ) -> Message:
-        """Return the message that a client is gone, once it comes."""
+        """Return the message that the client has disconnected, when it comes."""
         while True:
             message = await self._receive()
             if message["type"] == "http.disconnect":

@@ -1,4 +1,4 @@
-"""Reads small forms only, and refuses fields that nobody reads."""
+"""Limits the size of forms, and refuses unknown fields."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -9,17 +9,17 @@ from starlette.datastructures import FormData
 
 from ambience.core.errors import BadParameterError
 
-_SHOWN = 5  # names in a sentence
+_SHOWN = 5  # names in a message
 _LONGEST = 40  # characters of a name
 
-# The largest form has an image and a dozen fields; what is more is held in memory.
+# The largest form has an image and a dozen fields, which are held in memory.
 _MAX_FILES = 4
 _MAX_FIELDS = 64
 _MAX_FIELD_BYTES = 2**16
 
 
 class FormRoute(APIRoute):
-    """A route that reads no form of more parts, or larger fields, than any needs."""
+    """A route that limits the number of parts in a form and the size of fields."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """See `APIRoute`."""
@@ -32,7 +32,7 @@ class FormRoute(APIRoute):
 
 
 class SmallForm(Request):
-    """A request whose form is read within bounds."""
+    """A request whose form is limited."""
 
     async def _get_form(self, **_: Any) -> FormData:
         return await super()._get_form(
@@ -43,19 +43,18 @@ class SmallForm(Request):
 
 
 def only_fields(*known: str) -> Any:
-    """Return a dependency for ``dependencies=`` that knows a route's form fields.
+    """Return a dependency that refuses unknown and repeated form fields.
 
-    It raises `BadParameterError` for a field that is unknown or given twice. Fields
-    that are missing or wrong are the route's affair.
+    It raises `BadParameterError`. Missing and invalid fields are left to the route.
     """
 
     async def check(request: Request) -> None:
-        form = await request.form()  # read once, and kept for the route
+        form = await request.form()  # parsed once; the route gets the same form
         names = [name for name, _ in form.multi_items()]
         unknown = [name for name in dict.fromkeys(names) if name not in known]
         if unknown:
             raise BadParameterError(
-                f"not understood here: {_shown(unknown)}; this takes {', '.join(known)}"
+                f"unknown: {_shown(unknown)}; this takes {', '.join(known)}"
             )
         twice = [name for name in known if names.count(name) > 1]
         if twice:

@@ -1,4 +1,4 @@
-"""Refuses requests that name a host we are not, as pages that rebind names do."""
+"""Refuses requests for unknown host names, as a protection from DNS rebinding."""
 
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -11,15 +11,15 @@ _OURS = ("localhost", "127.0.0.1", "::1")
 
 
 class KnownHosts:
-    """ASGI middleware that answers only those who ask for a host by a known name.
+    """ASGI middleware that refuses requests whose Host header has an unknown name.
 
-    A page from elsewhere may let its own name point at this machine (DNS rebinding),
-    and a browser then lets it read every answer; but the Host header still says the
-    page's name. A request without one is no browser's.
+    A foreign page can make its own name resolve to this machine (DNS rebinding), and
+    browsers then let it read every answer. But the Host header still has the page's
+    name. Requests without the header don't come from browsers.
 
     Args:
-        app: What it guards.
-        hosts: Names and addresses besides those of this machine.
+        app: The application to protect.
+        hosts: Known names and addresses besides those of this machine.
     """
 
     def __init__(self, app: ASGIApp, *, hosts: Iterable[str] = ()) -> None:
@@ -27,7 +27,7 @@ class KnownHosts:
         self._known = {_bare(host) for host in (*_OURS, *hosts)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, unless it is for somebody else."""
+        """Pass a request on, unless it is for an unknown host."""
         if scope["type"] == "http":
             for name, value in scope["headers"]:
                 host = value.decode("latin-1")
@@ -39,16 +39,16 @@ class KnownHosts:
     def _refuse(self, host: str) -> ASGIApp:
         return Refusal(
             HTTPStatus.MISDIRECTED_REQUEST,
-            f"{host[:100]!r} is no name of this server: if it should be one, put it "
-            "into the setting allowed_hosts",
+            f"{host[:100]!r} is not a name of this server: if it should be, add it to "
+            "the setting allowed_hosts",
         )
 
 
 def _bare(host: str) -> str:
-    """Return a host without port and brackets."""
+    """Return a host without its port and brackets."""
     host = host.strip().lower()
     if host.startswith("[") and "]" in host:
         return host[1:].partition("]")[0]
-    if host.count(":") == 1:  # more of them: an IPv6 address as settings write it
+    if host.count(":") == 1:  # more colons mean an IPv6 address without brackets
         host = host.partition(":")[0]
     return host.removesuffix(".")

@@ -1,4 +1,4 @@
-"""Refuses request bodies that are too large, while they arrive."""
+"""Refuses request bodies that are too large while they arrive."""
 
 import contextlib
 from http import HTTPStatus
@@ -8,18 +8,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ambience.web.refusal import Refusal
 
 _FORM_BYTES = 2**16  # what a multipart form adds around its file
-_OTHER_BYTES = 2**20  # of bodies that carry no file, and are held in memory
+_OTHER_BYTES = 2**20  # for bodies without files, which are held in memory
 _WITH_FILES = b"multipart/form-data"
 
 
 class UploadLimit:
-    """ASGI middleware that ends a request with 413 once its body is too large.
+    """ASGI middleware that answers 413 as soon as a body is too large.
 
-    Forms with files go to a temporary file; other bodies have to be small.
+    Forms with files are written to a temporary file; other bodies must be small.
 
     Args:
-        app: What it guards.
-        max_bytes: Of a file; a little more is allowed for the form around it.
+        app: The application.
+        max_bytes: The largest file; a little more is allowed for the form around it.
     """
 
     def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
@@ -52,7 +52,7 @@ class UploadLimit:
         body = _Body(receive, max_bytes)
 
         async def answer(message: Message) -> None:
-            # Whatever the application makes of a body cut short, 413 is said instead.
+            # Whatever the application answers to a truncated body, 413 is sent instead.
             if not body.too_large:
                 await send(message)
 
@@ -63,7 +63,7 @@ class UploadLimit:
 
 
 class _TooLargeError(Exception):
-    """The body went over the limit."""
+    """The body exceeds the limit."""
 
 
 class _Body:

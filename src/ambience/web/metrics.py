@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: requests, their time, and what each service holds."""
+"""Metrics for Prometheus: requests, their durations, and the state of services."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ Backlogs: TypeAlias = Callable[[], Mapping[str, BacklogState]]
 
 
 class Metrics:
-    """The numbers of one application.
+    """The metrics of one application.
 
     Args:
         services: Those whose sizes are reported.
@@ -45,7 +45,7 @@ class Metrics:
         )
 
     def text(self) -> bytes:
-        """Return all numbers in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
 
@@ -57,7 +57,7 @@ class MeasureRequests:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and note how it went."""
+        """Pass a request on, and measure it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -72,7 +72,7 @@ class MeasureRequests:
         try:
             await self._app(scope, receive, noted)
         finally:
-            # The template, not the path: an id in a label would make a series each.
+            # The template, not the path: each id in a label would create a new series.
             route = getattr(scope.get("route"), "path", "other")
             method = scope["method"]
             self._metrics.requests.labels(method, route, status).inc()
@@ -81,7 +81,7 @@ class MeasureRequests:
 
 
 class _Services(Collector):
-    """Reads the state of services whenever the numbers are asked for."""
+    """Reads the state of services whenever the metrics are requested."""
 
     def __init__(self, services: Sequence[AnyService]) -> None:
         self._services = services
@@ -99,7 +99,7 @@ class _Services(Collector):
         for service in self._services:
             status = service.status()
             available.add_metric([service.name], float(status["available"]))
-            if "count" in status:  # it holds images
+            if "count" in status:  # it stores images
                 images.add_metric([service.name], status["count"])
                 lag.add_metric([service.name], status["index"]["lag"])
         yield from (available, images, lag)

@@ -1,4 +1,4 @@
-"""The OpenAPI document: every status that a route answers, each problem as one."""
+"""Completes the OpenAPI document with every status that a route may answer."""
 
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
@@ -13,20 +13,20 @@ JSON = dict[str, Any]
 
 MEANING: Final[Mapping[int, str]] = {
     HTTPStatus.BAD_REQUEST: "The request can't be read.",
-    HTTPStatus.FORBIDDEN: "A page from elsewhere sends it.",
+    HTTPStatus.FORBIDDEN: "A foreign page sent the request.",
     HTTPStatus.NOT_FOUND: "There is no such image or service.",
     HTTPStatus.REQUEST_TIMEOUT: "The request came too slowly.",
     HTTPStatus.CONFLICT: "Another process is changing this image.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "It is larger than the limits allow.",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "It is no image, or none that can be read.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request or image is too large.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "It is not an image, or of an unknown format.",
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "The file has no such part.",
-    HTTPStatus.MISDIRECTED_REQUEST: "It calls the server by a name of somebody else.",
+    HTTPStatus.MISDIRECTED_REQUEST: "The request is for an unknown host name.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "A parameter is wrong, or an image is damaged.",
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "Its head is too large.",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong inside; see the log.",
-    HTTPStatus.BAD_GATEWAY: "The address gave no image.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "It can't be answered now; the sentence says why.",
-    HTTPStatus.INSUFFICIENT_STORAGE: "What is on disk can't be written or used.",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The head of the request is too large.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong; see the log.",
+    HTTPStatus.BAD_GATEWAY: "The address did not return an image.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "It can't be answered now; see the detail.",
+    HTTPStatus.INSUFFICIENT_STORAGE: "The stored data can't be written or used.",
 }
 
 _ALWAYS = (
@@ -44,10 +44,10 @@ _PYDANTIC = ("HTTPValidationError", "ValidationError")  # of FastAPI's own refus
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the ``responses=`` of routes that answer these, too.
+    """Return the ``responses=`` of routes that may also answer with these statuses.
 
-    What any request may be answered, or any with parameters or a body, need not be
-    named.
+    Statuses that any request, or any with parameters or a body, may get are added
+    automatically.
     """
     return {status: {"description": MEANING[status]} for status in statuses}
 
@@ -61,7 +61,7 @@ def document_problems(app: FastAPI) -> None:
             app.openapi_schema = _completed(made())
         return app.openapi_schema
 
-    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's guide has it
+    app.openapi = openapi  # type: ignore[method-assign]  # as in FastAPI's documentation
 
 
 def _completed(document: JSON) -> JSON:
@@ -76,7 +76,7 @@ def _completed(document: JSON) -> JSON:
             for status in _added(operation):
                 responses.setdefault(str(status), {"description": MEANING[status]})
             refused = str(int(HTTPStatus.UNPROCESSABLE_ENTITY))
-            if _PYDANTIC[0] in str(responses.get(refused)):  # FastAPI has filled it in
+            if _PYDANTIC[0] in str(responses.get(refused)):  # filled in by FastAPI
                 meaning = MEANING[HTTPStatus.UNPROCESSABLE_ENTITY]
                 responses[refused] = {"description": meaning}
             for status, response in responses.items():
@@ -87,7 +87,7 @@ def _completed(document: JSON) -> JSON:
 
 
 def _added(operation: JSON) -> Iterator[int]:
-    """Yield the statuses that need not be named for a route."""
+    """Yield the statuses that are added automatically to a route."""
     yield from _ALWAYS
     if "requestBody" in operation or operation.get("parameters"):
         yield from _OF_PARAMETERS

@@ -1,4 +1,4 @@
-"""What a search is asked for, behind the question mark or in a form."""
+"""Reads the arguments of a search from the query string or a form."""
 
 from collections.abc import Callable
 from inspect import Parameter, Signature
@@ -16,15 +16,15 @@ _IN_FORM = "form_"
 def asked(
     options: type[SearchOptions], *, form: bool = False
 ) -> Callable[..., SearchRequest]:
-    """Return a dependency that reads how a service is to search from a request.
+    """Return a dependency that reads the arguments of a search from a request.
 
-    FastAPI reads what a function takes from its signature, which is made here from the
-    fields of the options. The dependency raises `BadParameterError` unless exactly one
-    of ``k`` and ``radius`` is given.
+    FastAPI learns a function's parameters from its signature, which is built here from
+    the fields of the options. The dependency raises `BadParameterError` unless exactly
+    one of ``k`` and ``radius`` is given.
 
     Args:
         options: The class of the service's own options.
-        form: Whether all may stand in a form, too, which comes first then.
+        form: Whether to accept form fields too, which take precedence.
     """
 
     def request(
@@ -50,7 +50,7 @@ def asked(
         where = Query(description=field.description)
         places.append((name, Annotated[kind, where]))
         if form:
-            again = Form(alias=name, description="The same, in the form.")
+            again = Form(alias=name, description="The same, as a form field.")
             places.append((_IN_FORM + name, Annotated[kind, again]))
     request.__signature__ = Signature(  # type: ignore[attr-defined]
         [

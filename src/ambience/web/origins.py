@@ -1,7 +1,7 @@
-"""Refuses requests that pages from elsewhere make a browser send.
+"""Refuses requests that foreign pages make a browser send.
 
-A browser sends what any page tells it to: searches with ``url=``, forms that add
-images, pictures. That page can't read the answers, but the server would do the work.
+A browser sends whatever a page tells it to: searches by address, forms that add images.
+The page can't read the answers, but the server would do the work.
 """
 
 from collections.abc import Iterable
@@ -13,21 +13,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ambience.web.refusal import Refusal
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_OWN_SITE = frozenset({"same-origin", "none"})  # none: an address that was typed in
-_SHOWN = 100  # characters of an origin in a sentence
+_OWN_SITE = frozenset({"same-origin", "none"})  # none: the user typed the address
+_SHOWN = 100  # characters of an origin in a message
 
 
 class KnownOrigins:
-    """ASGI middleware that does nothing for pages from elsewhere.
+    """ASGI middleware that refuses requests from foreign pages.
 
     Browsers say where a request comes from: in ``Sec-Fetch-Site``, if the server is
-    this machine or speaks TLS, and in ``Origin``, if it may change something. Whoever
-    sends neither is a program, and may do what it likes.
+    this machine or uses TLS, and in ``Origin``, if the request may change something.
+    Requests with neither header come from programs and are allowed.
 
-    To follow a link to a page of ours is allowed, but not to put it into a frame.
+    Following a link to one of our pages is allowed, but putting it into a frame is not.
 
     Args:
-        app: What it guards.
+        app: The application to protect.
         allowed: Origins besides our own, such as ``https://photos.example.org``.
     """
 
@@ -36,7 +36,7 @@ class KnownOrigins:
         self._allowed = {_written(origin) for origin in allowed}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, unless a page from elsewhere sends it."""
+        """Pass a request on, unless a foreign page sent it."""
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             if not self._is_ours(scope["method"], headers):
@@ -49,24 +49,24 @@ class KnownOrigins:
         if origins and all(_written(origin) in self._allowed for origin in origins):
             return True
         sites = headers.getlist("sec-fetch-site")
-        if sites:  # which no page can choose, and no proxy has a reason to change
+        if sites:  # which pages can't set, and proxies have no reason to change
             return _OWN_SITE.issuperset(sites) or _is_link(method, headers)
         hosts = {_host(host) for host in headers.getlist("host")} - {""}
         return all(_host(origin.partition("://")[2]) in hosts for origin in origins)
 
 
 def _written(origin: str) -> str:
-    """Return an origin as browsers write it."""
+    """Return an origin in the form that browsers send."""
     return origin.strip().lower().removesuffix("/")
 
 
 def _host(host: str) -> str:
-    """Return a host and its port, but for those that TLS in front of us may change."""
+    """Return a host and port, without default ports, which a TLS proxy may change."""
     return host.strip().lower().removesuffix(":80").removesuffix(":443")
 
 
 def _is_link(method: str, headers: Headers) -> bool:
-    """Tell whether somebody follows a link; what is fetched ahead is not that."""
+    """Return whether the user follows a link; prefetching does not count."""
     return (
         method in _SAFE
         and headers.get("sec-fetch-mode") == "navigate"
@@ -80,6 +80,6 @@ def _refusal(headers: Headers) -> ASGIApp:
     named = f" ({origin})" if origin else ""
     return Refusal(
         HTTPStatus.FORBIDDEN,
-        f"a page from elsewhere{named} sends this: if it is yours, put its origin into "
-        "the setting allowed_origins",
+        f"a foreign page{named} sent this request: if the page is yours, add its "
+        "origin to the setting allowed_origins",
     )

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents: one status and one sentence each."""
+"""Converts errors to RFC 9457 problem documents, with a status and a sentence."""
 
 import errno
 import logging
@@ -77,11 +77,11 @@ def problem(status: int, detail: str) -> JSONResponse:
 
 
 def handle_problems(app: FastAPI) -> None:
-    """Make an application answer every error with a problem document."""
+    """Make an application answer errors with problem documents."""
     app.add_exception_handler(errors.AmbienceError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    # By itself, as the connection is closed after the handler for every Exception.
+    # Separately, as the connection is closed after the handler for Exception.
     app.add_exception_handler(OSError, _unexpected)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -104,16 +104,16 @@ def _wrong(item: Mapping[str, Any]) -> str:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
-    if is_shortage(error.__cause__):  # as "there was an error parsing the body"
+    if is_shortage(error.__cause__):  # wrapped by FastAPI as an error of parsing
         return await _unexpected(request, error.__cause__ or error)
     cause = error.__cause__
     if error.status_code == HTTPStatus.BAD_REQUEST and isinstance(cause, OSError):
-        return await _unwritable(request, cause)  # which FastAPI takes for a bad form
+        return await _unwritable(request, cause)  # which FastAPI reports as a bad form
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             detail = _nothing_at(request)
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            detail = f"{request.method} is no method of {request.url.path}: see /docs"
+            detail = f"{request.url.path} does not take {request.method}: see /docs"
         case _:
             detail = str(error.detail)
     response = problem(error.status_code, detail)
@@ -124,7 +124,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 def _nothing_at(request: Request) -> str:
-    """Say that an address has nothing, and which one has what it once had."""
+    """Say that nothing is at an address, and where it has moved, if it has."""
     path, moved = request.url.path, API + request.url.path
     scope = {**request.scope, "path": moved}
     if any(route.matches(scope)[0] is not Match.NONE for route in request.app.routes):
@@ -133,7 +133,7 @@ def _nothing_at(request: Request) -> str:
 
 
 def _methods(request: Request) -> list[str]:
-    """Return all methods of a path: the router names those of one of its routes."""
+    """Return all methods of a path; the router knows only those of one route."""
     allowed = [
         method
         for method in _METHODS
@@ -146,16 +146,18 @@ def _methods(request: Request) -> list[str]:
 
 
 async def _unwritable(request: Request, error: OSError) -> JSONResponse:
-    """Answer where the body of a request can't be put into a temporary file."""
+    """Answer if the body of a request can't be written to a temporary file."""
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     status = status_of(error)
-    if status == HTTPStatus.INTERNAL_SERVER_ERROR:  # whatever it is, it is the folder
+    if (
+        status == HTTPStatus.INTERNAL_SERVER_ERROR
+    ):  # whatever it is, it is about the folder
         status = HTTPStatus.INSUFFICIENT_STORAGE
     return problem(
         status,
-        "the upload can't be put into the temporary folder "
+        "the upload can't be written to the temporary folder "
         f"{tempfile.tempdir or 'of the system'} ({error.strerror or error}): make room "
-        "there, or name another in TMPDIR",
+        "there, or set TMPDIR to another folder",
     )
 
 
@@ -167,10 +169,10 @@ async def _unexpected(request: Request, error: BaseException) -> JSONResponse:
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         return problem(
             HTTPStatus.INSUFFICIENT_STORAGE,
-            "the data folder can't be written to: see whether the disk is full or "
+            "the data folder can't be written: check whether the disk is full or "
             "read-only",
         )
     return problem(
         HTTPStatus.INTERNAL_SERVER_ERROR,
-        "something went wrong inside ambience; its log says what",
+        "something went wrong in ambience: see its log",
     )

@@ -1,4 +1,4 @@
-"""What requests look like, for callers and for the OpenAPI document."""
+"""The parameters of requests, with their descriptions in the OpenAPI document."""
 
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ ImageIdPath = Annotated[
 ]
 KQuery = Annotated[
     int | None,
-    Query(ge=1, le=MAX_K, description="How many matches at most.", examples=[20]),
+    Query(ge=1, le=MAX_K, description="The largest number of matches.", examples=[20]),
     WHOLE,
 ]
 RadiusQuery = Annotated[
@@ -25,15 +25,15 @@ RadiusQuery = Annotated[
     Query(
         ge=0,
         allow_inf_nan=False,
-        description="How far at most, in the service's unit; the nearest 1000 are "
-        "answered.",
+        description="The largest distance of a match, in the service's unit; at most "
+        "the nearest 1000 are returned.",
         examples=[64],
     ),
     DECIMAL,
 ]
 KForm = Annotated[
     int | None,
-    Form(alias="k", ge=1, le=MAX_K, description="The same, in the form."),
+    Form(alias="k", ge=1, le=MAX_K, description="The same, as a form field."),
     WHOLE,
 ]
 RadiusForm = Annotated[
@@ -42,7 +42,7 @@ RadiusForm = Annotated[
         alias="radius",
         ge=0,
         allow_inf_nan=False,
-        description="The same, in the form.",
+        description="The same, as a form field.",
     ),
     DECIMAL,
 ]

@@ -1,4 +1,4 @@
-"""The routes that a service has by what it can do, alone and behind the gateway."""
+"""The routes of a service, by its abilities, alone and behind the gateway."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -29,15 +29,15 @@ from ambience.web.schemas import JSON, MAX_PAGE, AllWords, ImageIdPath, Words
 from ambience.web.uploads import ImageData, ImageDataIfAny
 from ambience.web.wire import (
     AnnotationAnswer,
-    HeldImages,
+    ImageIdPage,
     SearchAnswer,
     annotation_answer,
     search_answer,
 )
 
 Claim = Callable[[str, ImageId], None]
-"""Called with a service's name and an id that a caller chose for it alone, before the
-image is put: nobody else is given that id later, and what is put stays."""
+"""Called with a service and an image id that a caller chose, before the image is added
+to that service alone: nobody else is assigned this id later, and the image is kept."""
 
 
 def service_routes(
@@ -47,16 +47,16 @@ def service_routes(
     claim: Claim,
     route_class: type[APIRoute] = FormRoute,
 ) -> APIRouter:
-    """Return the routes of one service, under ``/api/{its name}``: what it can do.
+    """Return the routes of a service under ``/api/{name}``, according to its abilities.
 
     Handlers are plain functions: they run in a thread pool, as all of them compute or
     wait for a disk.
 
     Args:
-        service: Which.
-        limits: What images may cost.
+        service: The service.
+        limits: The limits for images.
         claim: See `Claim`.
-        route_class: Of the routes; it may answer by itself what is only declared here.
+        route_class: The class of the routes, which may handle requests itself.
     """
     router = APIRouter(
         prefix=f"{API}/{service.name}",
@@ -67,7 +67,7 @@ def service_routes(
 
     @router.get("")
     def status() -> JSON:
-        """Say what the service makes, how much it holds, or why it can't answer."""
+        """Return the state of the service, or why it is unavailable."""
         return dict(service.status())
 
     if service.ability(HoldsImages) is not None:
@@ -85,21 +85,21 @@ def service_routes(
 def _add_changes(
     router: APIRouter, service: AnyService, limits: Limits, claim: Claim
 ) -> None:
-    """Add what lists, puts and removes what a service has."""
+    """Add the routes that list, add and remove images."""
 
     @router.get("/images")
     def held(
         after: Annotated[
             int | None,
-            Query(ge=0, le=MAX_IMAGE_ID, description="From the last page."),
+            Query(ge=0, le=MAX_IMAGE_ID, description="Where the last page ended."),
             WHOLE,
         ] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE), WHOLE] = 1000,
-    ) -> HeldImages:
-        """List the ids of the images that this service has, in order."""
+    ) -> ImageIdPage:
+        """List the ids of the images in this service, in ascending order."""
         known = None if after is None else ImageId(after)
         ids = required(service, HoldsImages).ids(after=known, limit=limit)
-        return HeldImages(image_ids=ids, after=ids[-1] if len(ids) == limit else None)
+        return ImageIdPage(image_ids=ids, after=ids[-1] if len(ids) == limit else None)
 
     @router.put(
         "/images/{image_id}",
@@ -135,7 +135,7 @@ def _add_similar(
         image_id: ImageIdPath,
         request: Annotated[SearchRequest, Depends(asked(searches.options))],
     ) -> SearchAnswer:
-        """Find images like a known one, which itself is left out."""
+        """Find images like a stored one, which itself is left out."""
         found = required(service, SearchesImages).search_by_id
         return _nearest(found(ImageId(image_id), request))
 
@@ -149,7 +149,7 @@ def _add_search(router: APIRouter, service: AnyService, limits: Limits) -> None:
     def search(
         image: ImageData, request: Annotated[SearchRequest, request_of]
     ) -> SearchAnswer:
-        """Find images like the one sent: the nearest k, or all within a radius."""
+        """Find images like the uploaded one: the nearest k, or all within a radius."""
         file = ImageFile(image, limits=limits)
         return _nearest(required(service, SearchesImages).search(file, request))
 
@@ -164,7 +164,7 @@ def _add_search(router: APIRouter, service: AnyService, limits: Limits) -> None:
         image: ImageDataIfAny,
         text: Words = None,
     ) -> SearchAnswer:
-        """Find images like the one sent, or those that words describe."""
+        """Find images like the uploaded one, or those that words describe."""
         if text is not None and image is None:
             return search_text(text, request)
         if image is None or text is not None:
@@ -188,7 +188,7 @@ def _add_search(router: APIRouter, service: AnyService, limits: Limits) -> None:
 
 
 def _add_annotate(router: APIRouter, service: AnyService, limits: Limits) -> None:
-    """Add what a service says about an image."""
+    """Add the annotation of an image."""
 
     @router.post(
         "/annotate",
@@ -196,12 +196,12 @@ def _add_annotate(router: APIRouter, service: AnyService, limits: Limits) -> Non
         dependencies=[only_fields("image")],
     )
     def annotate(image: ImageData) -> AnnotationAnswer:
-        """Say something about the image sent; nothing of it is kept."""
+        """Describe the uploaded image; nothing is stored."""
         file = ImageFile(image, limits=limits)
         (said,) = required(service, Annotates).annotate([file])
         return annotation_answer(said)
 
 
 def _nearest(answer: Answer) -> SearchAnswer:
-    """Return an answer as it is sent: a wide radius must not send a whole library."""
+    """Return an answer to send; a large radius must not send a whole library."""
     return search_answer(replace(answer, matches=answer.matches[:MAX_K]))

@@ -1,7 +1,8 @@
-"""Reads uploads into memory, no more of them at a time than fit in there.
+"""Reads uploads into memory, limiting how much of it they take at a time.
 
-A body goes to a temporary file while it arrives. Only who has a part of the budget
-reads it; the others wait in a line, without a thread, and give up after a while.
+While a body arrives, it is written to a temporary file. It is read once there is enough
+memory in the budget. Until then, requests wait in line without a thread, and give up
+after a while.
 """
 
 import asyncio
@@ -17,18 +18,18 @@ from starlette.exceptions import HTTPException
 
 from ambience.web.schemas import ImageUpload
 
-_RETRY_S = 5  # by then some of those in the line before have had their turn
+_RETRY_S = 5  # by then, some of the requests in line are done
 
 
 class UploadBudget:
-    """Bytes, shared by those who wait for their part in a line, in one event loop.
+    """Bytes of memory that uploads share, in one event loop.
 
-    Who came first goes first, so that a large upload is never passed by small ones for
-    good.
+    Uploads are served in the order of arrival, so that small ones can't keep a large
+    one waiting forever.
 
     Args:
-        max_bytes: The whole.
-        wait_s: How long somebody waits for a part.
+        max_bytes: The whole budget.
+        wait_s: How long an upload waits for its share, in seconds.
     """
 
     def __init__(self, max_bytes: int, *, wait_s: float) -> None:
@@ -38,13 +39,13 @@ class UploadBudget:
 
     @asynccontextmanager
     async def taken(self, size_bytes: int) -> AsyncIterator[None]:
-        """Wait for a part of the budget, and have it for the time of the block.
+        """Wait for a share of the budget, and hold it during the block.
 
         Args:
-            size_bytes: How much; who wants more than the whole has all of it, alone.
+            size_bytes: The share. More than the whole budget takes all of it.
 
         Raises:
-            HTTPException: With 503, if the others take too long.
+            HTTPException: With 503, if other uploads take too long.
         """
         part = min(size_bytes, self._whole)
         turn = asyncio.get_running_loop().create_future()
@@ -55,11 +56,11 @@ class UploadBudget:
                 await turn
             yield
         except TimeoutError:
-            if not turn.cancelled():  # it is the block's own
+            if not turn.cancelled():  # raised by the block
                 raise
             raise HTTPException(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                "too many uploads are being worked on: try again in a moment, or raise "
+                "too many uploads are being processed: try again in a moment, or raise "
                 "server.uploads_in_memory_mib",
                 headers={"Retry-After": str(_RETRY_S)},
             ) from None
@@ -71,10 +72,10 @@ class UploadBudget:
             self._move_on()
 
     def _move_on(self) -> None:
-        """Give those who are first in the line their part, as far as there is one."""
+        """Give the first in line their shares, as far as the budget goes."""
         while self._line and self._line[0][0] <= self._free:
             part, turn = self._line[0]
-            if turn.cancelled():  # who waited removes itself
+            if turn.cancelled():  # it removes itself
                 return
             self._line.popleft()
             self._free -= part
@@ -83,10 +84,10 @@ class UploadBudget:
 
 @asynccontextmanager
 async def read(request: Request, image: UploadFile) -> AsyncIterator[bytes]:
-    """Give an upload's bytes, which are let go of after the block.
+    """Yield an upload's bytes, within the budget.
 
     Raises:
-        HTTPException: With 503, if other uploads take up all memory for too long.
+        HTTPException: With 503, if other uploads take too long.
     """
     budget: UploadBudget = request.app.state.uploads
     async with budget.taken(image.size or 0):
@@ -109,7 +110,7 @@ async def _image_data_if_any(
 
 
 ImageData = Annotated[bytes, Depends(_image_data, scope="function")]
-"""The bytes of the form field ``image``, while a route's function runs."""
+"""The bytes of the form field ``image``, available while a route's function runs."""
 
 ImageDataIfAny = Annotated[bytes | None, Depends(_image_data_if_any, scope="function")]
-"""The same, ``None`` if there is no such field."""
+"""Like `ImageData`, but ``None`` if there is no such field."""

@@ -1,4 +1,4 @@
-"""What services and their callers send each other as JSON, whoever carries it."""
+"""The JSON that services answer with, and its conversion in both directions."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -7,24 +7,24 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ambience.core.features import ImageId
-from ambience.core.matches import Answer, Background, Match
+from ambience.core.matches import Answer, BackgroundDistances, Match
 from ambience.service.capabilities import Annotation
 
 PROBLEM_TYPE = "application/problem+json"
 """The media type of RFC 9457 problem documents."""
 
 
-class HeldImages(BaseModel):
-    """Some of the images that a service has, by id."""
+class ImageIdPage(BaseModel):
+    """A page of the ids of a service's images."""
 
     image_ids: list[int]
     after: int | None = Field(
-        description="Ask with it for the images that follow; null: there are none."
+        description="Pass it to get the next page; null if this is the last one."
     )
 
 
 class FoundImage(BaseModel):
-    """One image found by one service; more fields as the service measures them."""
+    """One image found by one service; the service may add fields."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -33,11 +33,11 @@ class FoundImage(BaseModel):
 
 
 class BackgroundAnswer(BaseModel):
-    """How near any images of the library are to the query."""
+    """How near random images of the library are to the query."""
 
-    mean: float = Field(description="Of their distances.")
-    deviation: float = Field(description="Of their distances, the standard one.")
-    count: int = Field(description="How many images were drawn.")
+    mean: float = Field(description="Mean of their distances.")
+    deviation: float = Field(description="Standard deviation of their distances.")
+    count: int = Field(description="Number of images.")
 
 
 class SearchAnswer(BaseModel):
@@ -58,25 +58,26 @@ class SearchAnswer(BaseModel):
 
     matches: list[FoundImage]
     note: str = Field(
-        default="", description="Why there is nothing to say, where there is a reason."
+        default="",
+        description="Why the answer is empty or incomplete, if there is a reason.",
     )
     background: BackgroundAnswer | None = Field(
-        default=None, description="Where likeness is a matter of degree."
+        default=None, description="If the service measures degrees of likeness."
     )
 
 
 class AnnotationAnswer(BaseModel):
-    """What a service says about one image; nothing of it is kept."""
+    """What a service says about one image."""
 
-    text: str = Field(description="In words: a sentence, or the words in the image.")
+    text: str = Field(description="A sentence, or the words in the image.")
     details: Mapping[str, Any] = Field(
-        default_factory=dict, description="What else the service says."
+        default_factory=dict, description="Everything else the service says."
     )
-    model: str = Field(default="", description="What says so.")
+    model: str = Field(default="", description="The model that produced it.")
 
 
 def search_answer(answer: Answer) -> SearchAnswer:
-    """Return a service's answer as it is sent."""
+    """Convert a service's answer to JSON."""
     matches = [
         FoundImage(image_id=m.image_id, distance=m.distance, **dict(m.details))
         for m in answer.matches
@@ -86,24 +87,26 @@ def search_answer(answer: Answer) -> SearchAnswer:
     return SearchAnswer(matches=matches, note=answer.note, background=background)
 
 
-def answer_of(said: SearchAnswer) -> Answer:
-    """Return what was sent as the answer that it was."""
-    usual = said.background
+def answer_of(sent: SearchAnswer) -> Answer:
+    """Convert JSON back to a service's answer."""
+    usual = sent.background
     return Answer(
         tuple(
             Match(ImageId(found.image_id), found.distance, found.model_extra or {})
-            for found in said.matches
+            for found in sent.matches
         ),
-        said.note,
-        None if usual is None else Background(**dict(usual)),
+        sent.note,
+        None if usual is None else BackgroundDistances(**dict(usual)),
     )
 
 
-def annotation_answer(said: Annotation) -> AnnotationAnswer:
-    """Return what a service says about an image as it is sent."""
-    return AnnotationAnswer(text=said.text, details=said.details, model=said.model)
+def annotation_answer(annotation: Annotation) -> AnnotationAnswer:
+    """Convert an annotation to JSON."""
+    return AnnotationAnswer(
+        text=annotation.text, details=annotation.details, model=annotation.model
+    )
 
 
-def annotation_of(said: AnnotationAnswer) -> Annotation:
-    """Return what was sent as the annotation that it was."""
-    return Annotation(said.text, said.details, said.model)
+def annotation_of(sent: AnnotationAnswer) -> Annotation:
+    """Convert JSON back to an annotation."""
+    return Annotation(sent.text, sent.details, sent.model)

@@ -17,7 +17,7 @@ from ambience.core.features import (
 )
 from ambience.core.matches import Answer, Match
 from ambience.core.settings import ServiceSettings
-from ambience.service import Parts, SearchRequest, ServiceSpec, VectorService
+from ambience.service import SearchRequest, ServiceParts, ServiceSpec, VectorService
 from ambience.service.capabilities import RETRIEVAL, SearchesText
 
 LEVELS = {"dark": 0, "light": 255}
@@ -54,7 +54,7 @@ class LightWords(VectorService):
         return request.answer([Match(n.image_id, n.distance) for n in near])
 
 
-def assemble(parts: Parts[Any]) -> LightWords:
+def assemble(parts: ServiceParts[Any]) -> LightWords:
     spec = parts.extractor.spec
     return LightWords(
         name=parts.name,

@@ -95,10 +95,10 @@ def test_changes_name_each_image_once_with_its_latest_state(
 def test_rows_of_leaves_out_what_is_not_there(store: FeatureStore) -> None:
     store.put({ImageId(1): feature(1, rows=2), ImageId(2): feature(2)})
     store.remove([ImageId(2)])
-    owners, rows = store.rows_of([ImageId(9), ImageId(1), ImageId(2)])
-    assert owners.tolist() == [1, 1]
+    row_ids, rows = store.rows_of([ImageId(9), ImageId(1), ImageId(2)])
+    assert row_ids.tolist() == [1, 1]
     assert rows.shape == (2, 4)
-    owners, rows = store.rows_of([])
+    row_ids, rows = store.rows_of([])
     assert rows.shape == (0, 4)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from ambience.core.errors import CorruptDataError
 from ambience.core.features import Feature, FeatureSpec, ImageId, Metric
-from ambience.engine.embedded.store import FeatureStore, layout, verification
+from ambience.engine.embedded.store import FeatureStore, layout, lmdb_file
 
 SPEC = FeatureSpec(dim=136, dtype="uint8", metric=Metric.L2)
 ROWS = 100  # an image: more than a page, as keypoints take
@@ -136,18 +136,18 @@ def test_what_is_no_store_is_refused_with_the_command_that_helps(
 
 
 def test_a_store_says_whether_it_was_closed_in_order(path: Path) -> None:
-    assert not verification.is_as_left(path)
+    assert not lmdb_file.is_unchanged(path)
     fill(path)
-    assert verification.is_as_left(path)
+    assert lmdb_file.is_unchanged(path)
     with FeatureStore(path, SPEC):
-        assert not verification.is_as_left(path)
-    assert verification.is_as_left(path)
+        assert not lmdb_file.is_unchanged(path)
+    assert lmdb_file.is_unchanged(path)
     times = path.stat().st_atime_ns, path.stat().st_mtime_ns
     with path.open("r+b") as file:
         file.seek(5 * PAGE)
         file.write(bytes(PAGE))
     os.utime(path, ns=times)
-    assert not verification.is_as_left(path)
+    assert not lmdb_file.is_unchanged(path)
 
 
 def test_a_store_is_walked_while_others_write(path: Path) -> None:
@@ -232,8 +232,8 @@ def test_features_from_before_there_were_checksums_are_read(path: Path) -> None:
         assert store.get([ImageId(1)])[ImageId(1)].quality == pytest.approx(0.4)
         (reading,) = store.readings()
         assert (reading.damaged, reading.without_checksum) == ([], 2)
-        owners, rows = store.rows_of([ImageId(i) for i in (1, 2, 3)])
-        assert owners.tolist() == [1, 1, 2, 2, 3, 3]
+        row_ids, rows = store.rows_of([ImageId(i) for i in (1, 2, 3)])
+        assert row_ids.tolist() == [1, 1, 2, 2, 3, 3]
         assert rows[:, 0].tolist() == [1, 1, 2, 2, 4, 4]
         store.put({ImageId(2): feature(9)})
         (changes,) = store.changes(0)

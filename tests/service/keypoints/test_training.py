@@ -44,7 +44,7 @@ def answers(service: KeypointService) -> list[tuple[Match, ...]]:
 
 
 def wait_for_training(service: KeypointService) -> None:
-    thread = trainer_of(service)._thread  # noqa: SLF001 -- to wait for it
+    thread = trainer_of(service)._thread  # noqa: SLF001 -- to compare for it
     if thread is not None:
         thread.join()
 
@@ -187,7 +187,7 @@ def test_an_index_is_trained_by_itself_once_it_is_large(tmp_path: Path) -> None:
         wait_for_training(service)
         assert service.status().index.startswith("IVF")
         assert [nearest(service, crop(seed)) for seed in (1, 8)] == [1, 8]
-        first = trainer_of(service)._thread  # noqa: SLF001
+        first = trainer_of(service)._thread  # noqa: SLF001 -- to compare
         add(service, [20])
         assert trainer_of(service)._thread is first  # noqa: SLF001 -- not four times yet
 

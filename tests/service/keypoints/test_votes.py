@@ -15,21 +15,21 @@ from tests.engine.keypoint_rows import UNLIKE
 def slow_candidates(found: Ballots, count: int, unlike: float) -> list[Candidate]:
     """Count in loops; see `ambience.service.keypoints.votes.candidates`."""
     ballots = defaultdict(list)
-    for row, version in enumerate(found.versions.tolist()):
+    for row, variant in enumerate(found.variants.tolist()):
         known = [d for d in found.distances[row].tolist() if np.isfinite(d)]
         last = max([*known, unlike])
         seen = set()
         for column, distance in enumerate(found.distances[row].tolist()):
-            image = int(found.owners[row, column])
+            image = int(found.image_ids[row, column])
             if image < 0 or image in seen:
                 continue
             seen.add(image)
             weight = max(round((1 - distance / last) * 1024), 1) / 1024
             turn = int(found.turns[row, column]) // 16
             scaling = (int(found.scalings[row, column]) + 256) // 8
-            ballots[image, version].append((weight, turn, scaling))
+            ballots[image, variant].append((weight, turn, scaling))
     answers = []
-    for (image, version), cast in ballots.items():
+    for (image, variant), cast in ballots.items():
         votes = max(
             sum(
                 weight
@@ -39,24 +39,24 @@ def slow_candidates(found: Ballots, count: int, unlike: float) -> list[Candidate
             )
             for middle in ((t % 16, s) for t in range(16) for s in range(64))
         )
-        answers.append(Candidate(ImageId(image), votes, version))
-    answers.sort(key=lambda c: (-c.votes, c.image_id, c.version))
+        answers.append(Candidate(ImageId(image), votes, variant))
+    answers.sort(key=lambda c: (-c.votes, c.image_id, c.variant))
     return answers[:count]
 
 
-def drawn(seed: int, rows: int, neighbors: int, images: int, versions: int) -> Ballots:
+def drawn(seed: int, rows: int, neighbors: int, images: int, variants: int) -> Ballots:
     rng = np.random.default_rng(seed)
     distances = np.sort(rng.integers(0, 300, (rows, neighbors)), axis=1).astype(float)
-    owners = rng.integers(-1, images, (rows, neighbors))
+    image_ids = rng.integers(-1, images, (rows, neighbors))
     missing = rng.random((rows, neighbors)) < 0.1
     missing = np.logical_or.accumulate(missing & (rng.random((rows, 1)) < 0.3), axis=1)
-    distances[missing], owners[missing] = np.inf, -1
+    distances[missing], image_ids[missing] = np.inf, -1
     return Ballots(
         distances=distances,
-        owners=owners,
+        image_ids=image_ids,
         turns=rng.integers(0, 256, (rows, neighbors)).astype(np.uint8),
         scalings=rng.integers(-255, 256, (rows, neighbors)) // rng.integers(1, 9),
-        versions=rng.integers(0, versions, rows),
+        variants=rng.integers(0, variants, rows),
     )
 
 
@@ -64,7 +64,7 @@ SIZES = st.tuples(
     st.integers(1, 25),  # descriptors of the query
     st.integers(1, 6),  # neighbors of each
     st.integers(1, 12),  # images
-    st.integers(1, 3),  # versions
+    st.integers(1, 3),  # variants
 )
 
 
@@ -89,10 +89,10 @@ def one_image(turns: list[int], scalings: list[int]) -> float:
     count = len(turns)
     found = Ballots(
         distances=np.zeros((count, 1)),
-        owners=np.full((count, 1), 3),
+        image_ids=np.full((count, 1), 3),
         turns=np.array(turns, dtype=np.uint8)[:, None],
         scalings=np.array(scalings)[:, None],
-        versions=np.zeros(count, dtype=np.int64),
+        variants=np.zeros(count, dtype=np.int64),
     )
     (answer,) = candidates(found, count=5, unlike=UNLIKE)
     return answer.votes
@@ -111,10 +111,10 @@ def test_an_image_with_few_votes_that_agree_is_as_good_as_one_with_more(
     monkeypatch.setattr("ambience.service.keypoints.votes._PAIRS", 1)
     found = Ballots(
         distances=np.zeros((3, 1)),
-        owners=np.array([[9], [9], [2]]),
+        image_ids=np.array([[9], [9], [2]]),
         turns=np.array([[0], [128], [0]], dtype=np.uint8),
         scalings=np.zeros((3, 1), np.int64),
-        versions=np.zeros(3, np.int64),
+        variants=np.zeros(3, np.int64),
     )
     assert candidates(found, count=1, unlike=UNLIKE) == [Candidate(ImageId(2), 1.0, 0)]
 
@@ -122,10 +122,10 @@ def test_an_image_with_few_votes_that_agree_is_as_good_as_one_with_more(
 def test_an_image_in_many_equal_copies_has_votes() -> None:
     found = Ballots(
         distances=np.full((50, 10), 60.0),  # all as far as the last
-        owners=np.tile(np.arange(10), (50, 1)),
+        image_ids=np.tile(np.arange(10), (50, 1)),
         turns=np.zeros((50, 10), np.uint8),
         scalings=np.zeros((50, 10), np.int64),
-        versions=np.zeros(50, np.int64),
+        variants=np.zeros(50, np.int64),
     )
     answers = candidates(found, count=20, unlike=120.0)
     assert answers == [Candidate(ImageId(i), 25.0, 0) for i in range(10)]
@@ -133,5 +133,5 @@ def test_an_image_in_many_equal_copies_has_votes() -> None:
 
 def test_nothing_found_is_no_candidate() -> None:
     found = drawn(1, 5, 3, 4, 1)
-    found.owners[:] = -1
+    found.image_ids[:] = -1
     assert candidates(found, count=3, unlike=UNLIKE) == []

@@ -13,11 +13,11 @@ from ambience.core.keypoints import Keypoints, unpack
 from ambience.imaging import ImageFile
 from ambience.services.local_features import extract as extract_module
 from ambience.services.local_features.extract import (
-    ASKED,
-    ASKED_SIDE,
-    STORED,
+    QUERY_KEYPOINTS,
+    QUERY_SIDE,
+    STORED_KEYPOINTS,
     STORED_SIDE,
-    Found,
+    DetectedKeypoints,
     LocalFeaturesExtractor,
     RootSift,
     detect,
@@ -56,7 +56,7 @@ def asked(image: Image, orientation: str = "upright") -> Keypoints:
     return unpack(query.rows[np.array(query.orientations) == orientation])
 
 
-def places(parts: list[Found]) -> Floats:
+def places(parts: list[DetectedKeypoints]) -> Floats:
     """Return where keypoints are, in shares of the sides."""
     numbers = [f.numbers()[:, :2] / f.gray.shape[::-1] for f in parts]
     return np.concatenate([np.empty((0, 2)), *numbers])
@@ -73,8 +73,8 @@ def test_no_window_of_a_photograph_loses_all_keypoints(
 ) -> None:
     image = photo(photos[name])
     every = places(detect(image, side=STORED_SIDE, count=ALL))
-    kept = places(detect(image, side=STORED_SIDE, count=STORED))
-    assert len(kept) == STORED < len(every)
+    kept = places(detect(image, side=STORED_SIDE, count=STORED_KEYPOINTS))
+    assert len(kept) == STORED_KEYPOINTS < len(every)
     windows = [(x, y) for x in MOVES for y in MOVES if inside(every, x, y)]
     assert len(windows) > len(MOVES)
     assert min(inside(kept, x, y) for x, y in windows) > 0
@@ -93,7 +93,7 @@ def crowded(seed: int) -> tuple[Floats, Floats, Floats]:
 def test_each_cell_keeps_as_many_as_the_others_until_it_has_no_more(seed: int) -> None:
     where, scales, responses = crowded(seed)
     small = np.minimum(scales, 0.01)  # none is large: there is one round
-    chosen = spread(where, small, responses, count=STORED)
+    chosen = spread(where, small, responses, count=STORED_KEYPOINTS)
     cell = np.floor(where * CELLS).astype(int) @ (1, 100)
     kept = {c: int((cell[chosen] == c).sum()) for c in np.unique(cell)}
     has = {c: int((cell == c).sum()) for c in kept}
@@ -111,11 +111,11 @@ def test_some_of_the_large_keypoints_are_kept_though_others_are_stronger() -> No
     large[::40] = True
     scales = np.where(large, 0.03, 0.005)
     responses = np.where(large, responses / 100, responses)
-    chosen = spread(where, scales, responses, count=STORED)
-    assert large[chosen].sum() >= 0.15 * STORED
+    chosen = spread(where, scales, responses, count=STORED_KEYPOINTS)
+    assert large[chosen].sum() >= 0.15 * STORED_KEYPOINTS
     # The weak ones would not be there otherwise.
-    alike = spread(where, np.full(len(where), 0.005), responses, count=STORED)
-    assert large[alike].sum() < 0.15 * STORED
+    alike = spread(where, np.full(len(where), 0.005), responses, count=STORED_KEYPOINTS)
+    assert large[alike].sum() < 0.15 * STORED_KEYPOINTS
 
 
 @pytest.mark.parametrize("count", [1, 30, 399, 4_899, 4_900, 10_000])
@@ -136,11 +136,11 @@ def test_no_more_are_kept_than_there_may_be(photos: dict[str, Path], name: str) 
     (feature,) = EXTRACTOR.extract([image])
     query = EXTRACTOR.query(image)
     found = len(places(detect(image, side=STORED_SIDE, count=ALL)))
-    assert len(unpack(feature.rows)) == min(STORED, found)
-    assert feature.quality == min(1.0, found / STORED)
-    in_query = len(places(detect(image, side=ASKED_SIDE, count=ALL)))
-    assert query.orientations.count("upright") == min(ASKED, in_query) + 1
-    assert query.orientations.count("mirrored") == min(ASKED, in_query) + 1
+    assert len(unpack(feature.rows)) == min(STORED_KEYPOINTS, found)
+    assert feature.quality == min(1.0, found / STORED_KEYPOINTS)
+    in_query = len(places(detect(image, side=QUERY_SIDE, count=ALL)))
+    assert query.orientations.count("upright") == min(QUERY_KEYPOINTS, in_query) + 1
+    assert query.orientations.count("mirrored") == min(QUERY_KEYPOINTS, in_query) + 1
 
 
 def test_equal_images_give_equal_rows(photos: dict[str, Path]) -> None:
@@ -155,14 +155,16 @@ def test_equal_images_give_equal_rows(photos: dict[str, Path]) -> None:
 
 @pytest.mark.parametrize(("side", "levels"), [(255, [255, 510]), (256, [256])])
 def test_a_small_image_is_looked_at_doubled_too(side: int, levels: list[int]) -> None:
-    parts = detect(image_of(drawn_image(1, (180, side))), side=ASKED_SIDE, count=ASKED)
+    parts = detect(
+        image_of(drawn_image(1, (180, side))), side=QUERY_SIDE, count=QUERY_KEYPOINTS
+    )
     assert [max(found.gray.shape) for found in parts] == levels
 
 
 def test_a_small_image_has_finer_keypoints_for_it(photos: dict[str, Path]) -> None:
     with Pillow.open(photos["astronaut.png"]) as whole:
         thumbnail = np.asarray(whole.convert("RGB").resize((64, 64)))
-    upright, doubled = detect(image_of(thumbnail), side=ASKED_SIDE, count=ALL)
+    upright, doubled = detect(image_of(thumbnail), side=QUERY_SIDE, count=ALL)
     assert len(doubled.points) > len(upright.points)
     keypoints = stored(image_of(thumbnail))
     assert len(keypoints) == len(upright.points) + len(doubled.points)
@@ -262,7 +264,7 @@ def test_a_spot_is_found_where_it_is() -> None:
     assert keypoints.places[largest] == pytest.approx((434.6, 123.6), abs=0.5)
 
 
-def floats(found: Found) -> Floats:
+def floats(found: DetectedKeypoints) -> Floats:
     """Return RootSIFT as its paper defines it, unrounded, of length 512."""
     sift = extract_module._sift()  # noqa: SLF001 -- the same, with its settings
     _, raw = sift.compute(found.gray, found.points)
@@ -274,7 +276,9 @@ def test_rounding_to_bytes_hardly_moves_distances(photos: dict[str, Path]) -> No
     parts = [
         found
         for name in TEXTURED
-        for found in detect(photo(photos[name]), side=STORED_SIDE, count=STORED)
+        for found in detect(
+            photo(photos[name]), side=STORED_SIDE, count=STORED_KEYPOINTS
+        )
     ]
     exact = np.concatenate([floats(found) for found in parts])
     assert exact.max() < 255  # nothing is cut off

@@ -9,7 +9,7 @@ from ambience.core.geometry import Matrix
 from ambience.core.keypoints import Keypoints
 from ambience.services.local_features.matching import (
     Agreement,
-    Side,
+    PreparedKeypoints,
     _chance,
     agreeing,
     matched,
@@ -72,7 +72,7 @@ def like_repeated(seed: int, count: int) -> tuple[Keypoints, Keypoints]:
 @pytest.mark.parametrize("seed", range(8))
 def test_pairs_are_those_of_the_slow_way(seed: int) -> None:
     query, image = like_repeated(seed, 45)
-    pairs = matched(Side.of(query), Side.of(image))
+    pairs = matched(PreparedKeypoints.of(query), PreparedKeypoints.of(image))
     expected = slowly_matched(query, image)
     assert [tuple(pair) for pair in pairs.tolist()] == expected
     assert 5 < len(expected) < min(len(query), len(image))  # some were refused
@@ -80,8 +80,8 @@ def test_pairs_are_those_of_the_slow_way(seed: int) -> None:
 
 def test_pairs_are_the_same_seen_from_the_other_image() -> None:
     query, image = like_repeated(1, 60)
-    there = matched(Side.of(query), Side.of(image))
-    back = matched(Side.of(image), Side.of(query))
+    there = matched(PreparedKeypoints.of(query), PreparedKeypoints.of(image))
+    back = matched(PreparedKeypoints.of(image), PreparedKeypoints.of(query))
     assert sorted(map(tuple, back[:, ::-1].tolist())) == list(
         map(tuple, there.tolist())
     )
@@ -91,15 +91,20 @@ def test_pairs_are_the_same_seen_from_the_other_image() -> None:
 def test_nothing_pairs_with_none(ours: int, theirs: int) -> None:
     rng = np.random.default_rng(0)
     query, image = strewn(rng, SIZE, ours), strewn(rng, SIZE, theirs)
-    pairs = matched(Side.of(query), Side.of(image))
+    pairs = matched(PreparedKeypoints.of(query), PreparedKeypoints.of(image))
     assert pairs.shape == (0, 2)
-    assert agreeing(Side.of(query), Side.of(image), pairs).chance == 0
+    assert (
+        agreeing(PreparedKeypoints.of(query), PreparedKeypoints.of(image), pairs).chance
+        == 0
+    )
 
 
 def test_a_single_keypoint_pairs_with_a_single_one() -> None:
     rng = np.random.default_rng(0)
     query, image = strewn(rng, SIZE, 1), strewn(rng, SIZE, 1)
-    assert matched(Side.of(query), Side.of(image)).tolist() == [[0, 0]]
+    assert matched(
+        PreparedKeypoints.of(query), PreparedKeypoints.of(image)
+    ).tolist() == [[0, 0]]
 
 
 def agreement(
@@ -109,7 +114,7 @@ def agreement(
     rng = np.random.default_rng(seed)
     image = strewn(rng, SIZE, count)
     query = seen_through(rng, image, transform, SIZE, outliers=outliers)
-    ours, theirs = Side.of(query), Side.of(image)
+    ours, theirs = PreparedKeypoints.of(query), PreparedKeypoints.of(image)
     found = agreeing(ours, theirs, matched(ours, theirs))
     return found, set(range(outliers, len(query)))
 
@@ -149,7 +154,9 @@ def random_chance(seed: int, count: int) -> float:
     rng = np.random.default_rng(seed)
     query, image = strewn(rng, SIZE, count), strewn(rng, SIZE, count)
     pairs = np.stack([np.arange(count), rng.permutation(count)], axis=1)
-    return agreeing(Side.of(query), Side.of(image), pairs).chance
+    return agreeing(
+        PreparedKeypoints.of(query), PreparedKeypoints.of(image), pairs
+    ).chance
 
 
 @pytest.mark.parametrize("count", [5, 20, 60, 150])
@@ -166,7 +173,7 @@ def test_many_pairs_at_one_place_are_one() -> None:
     image.places[:] = rng.uniform(99, 101, (40, 2))
     query = seen_through(rng, image, np.eye(3), SIZE)
     pairs = np.stack([np.arange(40)] * 2, axis=1)
-    found = agreeing(Side.of(query), Side.of(image), pairs)
+    found = agreeing(PreparedKeypoints.of(query), PreparedKeypoints.of(image), pairs)
     assert len(found.pairs) > 20
     # They straddle the edges of cells of 5 pixels.
     assert found.places <= 4

@@ -7,7 +7,7 @@ from ambience.core.geometry import Matrix, Points, Size, mapped, outline, shift
 from ambience.core.keypoints import Keypoints
 from ambience.imaging.edits.geometry import between
 from ambience.service.keypoints import Placement
-from ambience.services.local_features.matching import Side
+from ambience.services.local_features.matching import PreparedKeypoints
 from ambience.services.local_features.verify import GeometryVerifier, _placed, verify
 from tests.services.local_features.made_up import (
     scaled,
@@ -34,7 +34,7 @@ def looked_at(
     rng = np.random.default_rng(seed)
     image = strewn(rng, SIZE, count)
     query = seen_through(rng, image, transform, size, outliers=outliers)
-    return verify(Side.of(query), Side.of(image))
+    return verify(PreparedKeypoints.of(query), PreparedKeypoints.of(image))
 
 
 def tilted(share: float) -> Matrix:
@@ -145,8 +145,8 @@ def test_it_is_the_same_seen_from_the_other_image() -> None:
     rng = np.random.default_rng(0)
     image = strewn(rng, SIZE, 300)
     query = seen_through(rng, image, shift(40, 30) @ scaled(0.7), SIZE, outliers=30)
-    there = verify(Side.of(query), Side.of(image))
-    back = verify(Side.of(image), Side.of(query))
+    there = verify(PreparedKeypoints.of(query), PreparedKeypoints.of(image))
+    back = verify(PreparedKeypoints.of(image), PreparedKeypoints.of(query))
     assert there is not None
     assert back is not None
     inverse = np.linalg.inv(back.transform).astype(np.float64)
@@ -183,7 +183,7 @@ def test_a_mirrored_query_is_told_in_its_own_pixels() -> None:
 def test_unrelated_images_have_nothing_in_common(seed: int) -> None:
     rng = np.random.default_rng(seed)
     query, image = strewn(rng, SIZE, 300), strewn(rng, SIZE, 300)
-    assert verify(Side.of(query), Side.of(image)) is None
+    assert verify(PreparedKeypoints.of(query), PreparedKeypoints.of(image)) is None
 
 
 def test_a_mirror_image_is_not_the_same_as_it_stands() -> None:
@@ -209,10 +209,10 @@ def test_keypoints_on_a_line_prove_nothing() -> None:
     image = strewn(rng, SIZE, 60)
     image.places[:, 1] = 100 + 0.3 * image.places[:, 0]
     query = seen_through(rng, image, np.eye(3), SIZE, noise=0.2)
-    assert verify(Side.of(query), Side.of(image)) is None
+    assert verify(PreparedKeypoints.of(query), PreparedKeypoints.of(image)) is None
     image.places[:, 1] += rng.uniform(-40, 40, 60)
     query = seen_through(rng, image, np.eye(3), SIZE, noise=0.2)
-    assert verify(Side.of(query), Side.of(image)) is not None
+    assert verify(PreparedKeypoints.of(query), PreparedKeypoints.of(image)) is not None
 
 
 def as_told(
@@ -228,13 +228,15 @@ def as_told(
     rng = np.random.default_rng(0)
     here = rng.uniform((156, 92), (356, 292), (40, 2))
 
-    def side(places: Points, scale: float) -> Side:
+    def side(places: Points, scale: float) -> PreparedKeypoints:
         count = len(places) + others
         alone = rng.uniform((0, 0), SIZE[::-1], (others, 2))
         scales = np.repeat([1, scale], [len(places), others])
         none = np.zeros((count, 128), np.uint8)
         every = np.vstack([places, alone])
-        return Side.of(Keypoints(SIZE, every, scales, np.zeros(count), none))
+        return PreparedKeypoints.of(
+            Keypoints(SIZE, every, scales, np.zeros(count), none)
+        )
 
     query, image = side(here, other_scale), side(mapped(transform, here), 1)
     return _placed(query, image, transform, np.stack([np.arange(40)] * 2, axis=1))
@@ -302,7 +304,7 @@ def test_the_verifier_is_this() -> None:
     query = seen_through(rng, image, turned(10, SIZE), SIZE)
     verifier = GeometryVerifier()
     found = verifier.placed(verifier.prepared(query), verifier.prepared(image))
-    expected = verify(Side.of(query), Side.of(image))
+    expected = verify(PreparedKeypoints.of(query), PreparedKeypoints.of(image))
     assert found is not None
     assert expected is not None
     assert found.details(points=True) == expected.details(points=True)

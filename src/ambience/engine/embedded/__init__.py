@@ -1,1 +1,1 @@
-"""Keeps features in files and finds the nearest in memory, all in this process."""
+"""The engine inside this process: features in files, indexes in memory."""

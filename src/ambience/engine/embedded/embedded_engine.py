@@ -1,6 +1,7 @@
-"""Opens collections that keep their features in files and are searched in memory."""
+"""Opens collections that store their features in files and search them in memory."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from ambience.engine.embedded.store import FeatureStore
 from ambience.engine.embedded.stored_vectors import StoredVectors
 
 STORE_FILE = "store.lmdb"
-"""A service's features, in its folder."""
+"""The file with a service's features, in the service's folder."""
 
 _INDEX_FOLDER = "index"
 
@@ -23,7 +24,7 @@ class EmbeddedEngine:
 
     Args:
         folder: Where each service has a folder of its own.
-        readonly: Whether nothing may be written there.
+        readonly: Never write there.
     """
 
     def __init__(self, folder: Path, *, readonly: bool = False) -> None:
@@ -33,45 +34,33 @@ class EmbeddedEngine:
     def vectors(
         self, name: str, spec: FeatureSpec, *, min_quality: float = 0.0
     ) -> StoredVectors:
-        """Open the collection of a service with one feature an image.
+        """Open the collection of a service with one vector per image.
 
         Raises:
-            StoredDataError: If what is on disk can't be used, or can't be written to.
+            StoredDataError: If the files can't be used or written.
         """
-        return self._opened(
-            name,
-            spec,
-            lambda store, snapshots: StoredVectors(
-                name, store, snapshots, min_quality=min_quality
-            ),
-        )
+        return self._opened(name, spec, partial(StoredVectors, min_quality=min_quality))
 
     def descriptors(
         self, name: str, spec: FeatureSpec, *, threads: int = 1
     ) -> StoredDescriptors:
-        """Open the collection of a service with many local descriptors an image.
+        """Open the collection of a service with many local descriptors per image.
 
         Raises:
-            StoredDataError: If what is on disk can't be used, or can't be written to.
+            StoredDataError: If the files can't be used or written.
         """
-        return self._opened(
-            name,
-            spec,
-            lambda store, snapshots: StoredDescriptors(
-                name, store, snapshots, threads=threads
-            ),
-        )
+        return self._opened(name, spec, partial(StoredDescriptors, threads=threads))
 
     def _opened(
         self,
         name: str,
         spec: FeatureSpec,
-        make: Callable[[FeatureStore, Snapshots], C],
+        collection: Callable[[str, FeatureStore, Snapshots], C],
     ) -> C:
-        own = self._folder / name
-        store = FeatureStore(own / STORE_FILE, spec, readonly=self._readonly)
+        folder = self._folder / name
+        store = FeatureStore(folder / STORE_FILE, spec, readonly=self._readonly)
         try:
-            return make(store, Snapshots(own / _INDEX_FOLDER))
+            return collection(name, store, Snapshots(folder / _INDEX_FOLDER))
         except BaseException:
             store.close()
             raise

@@ -1,4 +1,4 @@
-"""Every call into FAISS; loaded when first used, held as ``Any``: its stubs mislead."""
+"""Calls into FAISS: imported on first use, and typed ``Any`` as its stubs are wrong."""
 
 from functools import cache
 from typing import Any
@@ -10,28 +10,44 @@ from ambience.core.features import Rows
 
 _ROTATION_SEED = 1
 
-# Queries times dimensions from which distances come from a product of matrices. From
-# 20 queries of 128 it is faster, at 800 three times; FAISS 1.15 begins at 1,000.
+Vectors = NDArray[np.float32]
+"""Shape ``(n, dim)``."""
+
+# From this many query values on, FAISS computes distances with a matrix product. It is
+# faster from 20 queries of 128 dimensions on, and three times as fast with 800 queries;
+# the default of FAISS 1.15 is 1,000 queries.
 _BLAS_FROM = 20 * 128
 
 
 @cache
 def _faiss() -> Any:
-    import faiss  # noqa: PLC0415 - heavy: only for who searches
+    import faiss  # noqa: PLC0415 -- heavy: only for those who search
 
     faiss.cvar.distance_compute_blas_threshold = _BLAS_FROM
     return faiss
 
 
 def one_thread() -> Any:
-    """Return FAISS, kept to the calling thread.
+    """Return FAISS, limited to the calling thread.
 
-    Searches run at once with each other, and the threads of one that wait for a busy
-    core spin there: two threads on two shared cores took 40 times as long as one.
+    Searches run concurrently, and FAISS's own threads spin while they wait for a busy
+    core: a search with two threads on two shared cores took 40 times as long.
     """
     faiss = _faiss()
-    faiss.omp_set_num_threads(1)  # for calls from this thread only
+    faiss.omp_set_num_threads(1)  # affects calls from this thread only
     return faiss
+
+
+def nearest_points(vectors: Vectors, points: Vectors) -> NDArray[np.int64]:
+    """Return the position of the point nearest to each vector, shape ``(n,)``.
+
+    Args:
+        vectors: Shape ``(n, dim)``.
+        points: Shape ``(m, dim)``, ``m >= 1``.
+    """
+    _, found = one_thread().knn(vectors, points, 1)
+    nearest: NDArray[np.int64] = found[:, 0]
+    return nearest
 
 
 def nearest_hamming(
@@ -45,8 +61,8 @@ def nearest_hamming(
         k: At least 1.
 
     Returns:
-        Distances in bits, ascending, and positions in ``rows``, both ``(q, k)``. Which
-        of the rows at the last distance are among them is not defined.
+        Distances in bits, ascending, and positions in ``rows``, both ``(q, k)``. If
+        several rows tie for the last place, any of them may be returned.
     """
     found: tuple[NDArray[np.int32], NDArray[np.int64]] = one_thread().knn_hamming(
         np.ascontiguousarray(queries), rows, k
@@ -65,7 +81,8 @@ def within_hamming(
         radius: In bits.
 
     Returns:
-        Positions in ``rows``, distances, and which query, each ``(found,)``.
+        Positions in ``rows``, distances in bits, and positions in ``queries``, each of
+        shape ``(found,)``.
     """
     faiss = one_thread()
     queries = np.ascontiguousarray(queries)
@@ -75,7 +92,7 @@ def within_hamming(
         faiss.swig_ptr(rows),
         len(queries),
         len(rows),
-        radius + 1,  # it looks for distances below this
+        radius + 1,  # FAISS returns distances below this
         rows.shape[1],
         found,
     )
@@ -86,25 +103,25 @@ def within_hamming(
     if total:
         positions = faiss.rev_swig_ptr(found.labels, total).copy()
         distances = faiss.rev_swig_ptr(found.distances, total).astype(np.int64)
-    versions = np.repeat(np.arange(len(queries), dtype=np.int64), np.diff(limits))
-    return positions, distances, versions
+    query_rows = np.repeat(np.arange(len(queries), dtype=np.int64), np.diff(limits))
+    return positions, distances, query_rows
 
 
 class RaBitQCodes:
-    """Vectors in a bit a dimension, compared with an exact query under L2.
+    """Vectors compressed to one bit per dimension; queries stay exact, under L2.
 
-    J. Gao, C. Long: RaBitQ, SIGMOD 2024. The vectors are turned at random first, with
-    a fixed seed: without that, 38 of 100 neighbours of a histogram were found and not
-    100. Takes ``dim / 8 + 8`` bytes a vector. Not thread-safe: searches may share it,
-    a change needs it alone.
+    J. Gao, C. Long: RaBitQ, SIGMOD 2024. The vectors are rotated at random first, with
+    a fixed seed: without the rotation, 38 of a histogram's 100 neighbors were found
+    instead of 100. A vector takes ``dim / 8 + 8`` bytes. Searches may run concurrently;
+    a change must run alone.
     """
 
     def __init__(self, index: Any) -> None:
         self._index = index
 
     @classmethod
-    def trained(cls, sample: NDArray[np.float32]) -> "RaBitQCodes":
-        """Return empty codes for vectors like a sample, whose mean they are based on.
+    def trained(cls, sample: Vectors) -> "RaBitQCodes":
+        """Return empty codes for vectors like a sample, relative to its mean.
 
         Args:
             sample: Shape ``(n, dim)``, ``n >= 1``.
@@ -120,10 +137,10 @@ class RaBitQCodes:
 
     @classmethod
     def from_bytes(cls, data: NDArray[np.uint8], *, dim: int) -> "RaBitQCodes":
-        """Return what `as_bytes` gave.
+        """Return the codes that `as_bytes` serialized.
 
         Raises:
-            ValueError: When the bytes are something else.
+            ValueError: If the bytes are something else.
         """
         try:
             index = _faiss().deserialize_index(data)
@@ -134,38 +151,38 @@ class RaBitQCodes:
         return cls(index)
 
     def as_bytes(self) -> NDArray[np.uint8]:
-        """Return a copy of everything."""
+        """Serialize the codes and what was learned from the sample."""
         data: NDArray[np.uint8] = _faiss().serialize_index(self._index)
         return data
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
-    def encode(self, vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Return codes, shape ``(n, code bytes)``; may run beside searches."""
+    def encode(self, vectors: Vectors) -> NDArray[np.uint8]:
+        """Return codes, shape ``(n, code bytes)``; may run during searches."""
         one_thread()
         codes: NDArray[np.uint8] = self._index.sa_encode(vectors)
         return codes
 
     def append(self, codes: NDArray[np.uint8]) -> None:
-        """Add codes from `encode` at the end."""
+        """Append codes from `encode`."""
         inner = _faiss().downcast_index(self._index.index)
         inner.add_sa_codes(codes)
         self._index.ntotal = inner.ntotal
 
     def remove(self, positions: NDArray[np.int64]) -> None:
-        """Take codes out; those behind move up."""
+        """Remove the codes at these positions; later ones move up."""
         faiss = one_thread()
         inner = faiss.downcast_index(self._index.index)
         inner.remove_ids(faiss.IDSelectorBatch(positions))
         self._index.ntotal = inner.ntotal
 
-    def nearest(self, vectors: NDArray[np.float32], *, k: int) -> NDArray[np.int64]:
-        """Return the positions that seem nearest.
+    def nearest(self, vectors: Vectors, *, k: int) -> NDArray[np.int64]:
+        """Return the positions of the approximately nearest codes.
 
         Args:
             vectors: Shape ``(q, dim)``.
-            k: For each vector; at most as many as there are codes.
+            k: Neighbors per vector, at most the number of codes.
 
         Returns:
             Shape ``(q, k)``.

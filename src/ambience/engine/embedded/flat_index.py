@@ -1,4 +1,4 @@
-"""The slow, obvious, exact index that every other one is compared with."""
+"""The exact, simple and slow index that the others are compared with."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,10 +14,10 @@ from ambience.engine.neighbors import compared, nearest_images
 
 
 class FlatIndex:
-    """Compares a query with every row, by any metric.
+    """Compares a query with every row, under any metric.
 
     Args:
-        spec: Of its rows.
+        spec: The specification of its rows.
     """
 
     def __init__(self, spec: FeatureSpec) -> None:
@@ -49,17 +49,17 @@ class FlatIndex:
     def within(self, rows: Rows, *, radius: float) -> list[Neighbor]:
         """Return every image at most ``radius`` away."""
         view, scale = self._view, self._spec.scale
-        ids, raw, versions = compared(self._spec, rows, view.ids, view.rows)
+        ids, raw, query_rows = compared(self._spec, rows, view.ids, view.rows)
         near = raw / scale <= radius
-        return nearest_images(ids[near], raw[near], versions[near], scale=scale)
+        return nearest_images(ids[near], raw[near], query_rows[near], scale=scale)
 
     def image_ids(self) -> NDArray[np.int64]:
-        """Return which images can be found, sorted, each once."""
+        """Return the images that can be found, sorted, each once."""
         ids = np.unique(self._view.ids)
         return ids[ids >= 0]
 
     def living(self) -> tuple[list[ImageId], Rows]:
-        """Return what can be found: an id for each row, and the rows."""
+        """Return the rows that can be found, with the image of each."""
         view = self._view
         living = view.ids >= 0
         return list(map(ImageId, view.ids[living].tolist())), view.rows[living]
@@ -69,7 +69,7 @@ class FlatIndex:
         self._view.save(folder)
 
     def load(self, folder: Path) -> None:
-        """Become what `save` wrote."""
+        """Replace the content with what `save` wrote."""
         with self._lock:
             self._rows.load(folder)
             self._view = self._rows.view()

@@ -1,60 +1,59 @@
-"""What an index of the embedded engine can do. Every index is a rebuildable cache."""
+"""What an index of the embedded engine can do; a store can always rebuild it."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from ambience.core.features import ImageId, Rows
-from ambience.engine.collection import Neighbor, Turned
+from ambience.engine.collection import Neighbor, TurnRows
 
 
 class Index(Protocol):
-    """An index that is made from the store's changes, saved, and loaded again.
+    """An index that is fed the changes of a store, and can be saved and loaded.
 
-    Any number of threads may call anything at once. A search sees every change that
-    had returned before it began.
+    Every method may be called from any thread. A search sees every change that had
+    returned before the search began.
     """
 
     def __len__(self) -> int:
-        """Return how many rows can be found."""
+        """Return the number of rows that can be found."""
         ...
 
     @property
     def kind(self) -> str:
-        """What people are told about it, in a word or two."""
+        """The kind of index in a word or two, shown to users."""
         ...
 
     def replace(
         self, gone: Sequence[ImageId], ids: Sequence[ImageId], rows: Rows
     ) -> None:
-        """Remove images and add rows, as one change: a search sees all of it or none.
+        """Remove images and add rows as one change: a search sees all of it or none.
 
         Args:
-            gone: Images of which every row is removed; an unknown id is no error.
-            ids: Whose row each of ``rows`` is, ``n`` of them; the rows of an image
-                stand together. Nothing else is replaced: an image that may be there
-                already belongs in ``gone``, too.
-            rows: Shape ``(n, dim)``, the dtype of the spec.
+            gone: Images whose rows are all removed; unknown ids are ignored.
+            ids: The image of each of the ``n`` rows; the rows of an image are
+                adjacent. An image that may already have rows must be in ``gone`` too.
+            rows: Shape ``(n, dim)``, in the dtype of the spec.
 
         Raises:
-            BadInputError: When the rows have another shape or dtype.
+            BadInputError: If the rows have the wrong shape or dtype.
         """
         ...
 
     def save(self, folder: Path) -> None:
         """Write the index into an existing folder, without blocking searches.
 
-        A change that comes during the save may be in what is written, or not. That
-        does no harm: whoever reads it replays every change after the sequence number
-        that was recorded *before* the save began, and a change may be replayed twice.
+        A change made during the save may or may not be included. That does no harm:
+        after loading, every change since the sequence number recorded *before* the
+        save is replayed, and replaying a change twice is allowed.
         """
         ...
 
     def load(self, folder: Path) -> None:
-        """Become what `save` wrote, in place of what was there before.
+        """Replace the content with what `save` wrote.
 
         Raises:
-            CorruptDataError: When the files are missing or don't fit.
+            CorruptDataError: If files are missing or don't fit together.
         """
         ...
 
@@ -63,21 +62,21 @@ class VectorIndex(Index, Protocol):
     """An index that finds the nearest rows; see `ambience.engine.Collection`."""
 
     def nearest(self, rows: Rows, *, k: int) -> list[Neighbor]:
-        """Return the ``k`` nearest images, by ``(distance, image_id)``."""
+        """Return the ``k`` nearest images, sorted by ``(distance, image_id)``."""
         ...
 
     def within(self, rows: Rows, *, radius: float) -> list[Neighbor]:
-        """Return every image at most ``radius`` away, sorted as `nearest` does."""
+        """Return every image at most ``radius`` away, sorted like `nearest`."""
         ...
 
     def groups(
-        self, *, radius: float, turned: Turned | None = None, threads: int = 1
+        self, *, radius: float, turn: TurnRows | None = None, threads: int = 1
     ) -> list[list[ImageId]]:
-        """Return the groups of images that chains of near ones connect.
+        """Return the groups of images that chains of near images connect.
 
         Args:
-            radius: How far apart neighbors in a chain may be.
-            turned: To compare rows with turned versions of others, too.
-            threads: At work at once.
+            radius: The largest distance of neighbors in a chain.
+            turn: Also compares each row with the turned versions of the others.
+            threads: Number of threads that compare.
         """
         ...

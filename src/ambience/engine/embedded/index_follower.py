@@ -1,4 +1,4 @@
-"""Keeps an index in step with its store, through restarts and changes elsewhere."""
+"""Keeps an index up to date with its store, across restarts and other processes."""
 
 import logging
 import threading
@@ -12,34 +12,34 @@ from ambience.core.errors import CorruptDataError
 from ambience.core.features import ImageId
 from ambience.engine.embedded.index import Index
 from ambience.engine.embedded.snapshots import Snapshots
-from ambience.engine.embedded.store import Changes, FeatureStore
+from ambience.engine.embedded.store import ChangeBatch, FeatureStore
 
 _log = logging.getLogger(__name__)
 
-# A start replays what came after the newest snapshot, at some 300,000 changes a
-# second; a snapshot is due when that would be noticed, and a large index changed much.
+# A start replays the changes since the newest snapshot, about 300,000 per second. A new
+# snapshot is due once that would be noticeable and a good part of the index changed.
 _SNAPSHOT_CHANGES = 20_000
 _SNAPSHOT_SHARE = 0.05
 
 IndexT = TypeVar("IndexT", bound=Index)
-Wanted = Callable[[Changes], NDArray[np.bool_]]
-"""Tells which of the changed rows belong in the index, shape ``(n,)``."""
+Wanted = Callable[[ChangeBatch], NDArray[np.bool_]]
+"""Returns which rows of a batch belong in the index, shape ``(n,)``."""
 
 
 class IndexFollower(Generic[IndexT]):
-    """An index that reads every change from the store, those of other processes too.
+    """An index that reads every change from a store, other processes' changes included.
 
     Args:
-        name: Of the service.
-        store: The truth.
-        index: Empty; it becomes what the newest snapshot holds.
-        snapshots: Where snapshots of the index are.
-        wanted: Which rows are searched.
-        fresh: Returns the index to fill from the store when there is no snapshot;
-            ``None``: the same.
+        name: The service.
+        store: The features.
+        index: An empty index; the newest snapshot is loaded into it.
+        snapshots: Where snapshots of the index are saved.
+        wanted: Selects the rows that belong in the index.
+        fresh: Returns the empty index to fill from the store if there is no snapshot;
+            ``None`` fills ``index`` itself.
     """
 
-    def __init__(  # noqa: PLR0913 -- its parts, each passed in by name
+    def __init__(  # noqa: PLR0913 -- collaborators, passed in by name
         self,
         name: str,
         store: FeatureStore,
@@ -54,7 +54,7 @@ class IndexFollower(Generic[IndexT]):
         self._wanted = wanted
         self._snapshots = snapshots
         self.index = index
-        self._changing = threading.Lock()  # one thread brings the index up to date
+        self._changing = threading.Lock()  # one thread updates the index
         self._snapshotting = threading.Lock()
         self._snapshot_thread: threading.Thread | None = None
         self._seq = self._saved_seq = self._restore()
@@ -63,7 +63,7 @@ class IndexFollower(Generic[IndexT]):
         self.catch_up()
 
     def close(self) -> None:
-        """Write a snapshot if anything changed since the last."""
+        """Write a snapshot if anything changed since the last one."""
         thread = self._snapshot_thread
         if thread is not None:
             thread.join()
@@ -71,7 +71,7 @@ class IndexFollower(Generic[IndexT]):
 
     @property
     def lag(self) -> int:
-        """Changes stored and not yet in the index."""
+        """Number of stored changes that are not in the index yet."""
         return self.store.last_seq() - self._seq
 
     def catch_up(self) -> None:
@@ -81,9 +81,9 @@ class IndexFollower(Generic[IndexT]):
         with self._changing:
             self._seq = self._replay(self.index, since=self._seq)
             due = max(_SNAPSHOT_CHANGES, _SNAPSHOT_SHARE * len(self.store))
-            at_work = self._snapshot_thread
+            running = self._snapshot_thread
             if self._seq - self._saved_seq > due and (
-                at_work is None or not at_work.is_alive()
+                running is None or not running.is_alive()
             ):
                 self._snapshot_thread = threading.Thread(
                     target=self._snapshot_quietly, name=f"{self._name}-snapshot"
@@ -93,18 +93,18 @@ class IndexFollower(Generic[IndexT]):
     def rebuild(
         self, index: IndexT, *, stop: Callable[[], bool] = lambda: False
     ) -> bool:
-        """Fill a fresh index from the store and use it from then on.
+        """Fill an empty index from the store and switch to it.
 
-        Meanwhile, searches go on with the old one, and it still follows changes.
+        Meanwhile, searches use the old index, which still follows changes.
 
         Args:
-            index: Empty.
-            stop: Asked now and then whether to leave everything as it was.
+            index: The empty index.
+            stop: Asked now and then whether to give up and keep the old index.
 
         Returns:
-            Whether the fresh index is in use: not if it was stopped.
+            Whether the new index is in use; ``False`` if it was stopped.
         """
-        # The long part holds up nobody; what changed during it comes with the lock.
+        # The long part blocks nobody. Changes made during it are replayed under lock.
         seq = self._replay(index, since=0, stop=stop)
         with self._changing, self._snapshotting:
             if stop():
@@ -116,7 +116,7 @@ class IndexFollower(Generic[IndexT]):
         return True
 
     def snapshot(self) -> None:
-        """Write the index to disk if it changed since the last time, and may be."""
+        """Save the index if it changed since it was last saved, and may be written."""
         if self.store.readonly:
             return
         with self._snapshotting:
@@ -128,25 +128,25 @@ class IndexFollower(Generic[IndexT]):
                 self._saved_seq = seq
 
     def _restore(self) -> int:
-        """Load the newest usable snapshot; return how far it goes, 0 without one."""
+        """Load the newest usable snapshot; return its last change, 0 without one."""
         newest = self._snapshots.newest(self.store.store_id, self.store.spec)
         if newest is None:
             return 0
         folder, seq = newest
-        if seq > self.store.last_seq():  # the store was put back to an earlier state
+        if seq > self.store.last_seq():  # an older copy of the store was restored
             return 0
         try:
             self.index.load(folder)
         except CorruptDataError as error:
-            _log.warning("%s: the index is made anew (%s)", self._name, error)
+            _log.warning("%s: rebuilding the index (%s)", self._name, error)
             return 0
         return seq
 
     def _replay(
         self, index: IndexT, *, since: int, stop: Callable[[], bool] = lambda: False
     ) -> int:
-        """Apply what the store holds after ``since``; return how far that went."""
-        # An empty index has nothing to replace, until images change in the meantime.
+        """Apply the changes after ``since``; return the number of the last one."""
+        # An empty index has nothing to replace until images change during the replay.
         new_until = 0 if len(index) else self.store.last_seq()
         for changes in self.store.changes(since):
             wanted = self._wanted(changes)
@@ -162,4 +162,4 @@ class IndexFollower(Generic[IndexT]):
         try:
             self.snapshot()
         except OSError:
-            _log.exception("%s: the snapshot of the index was not written", self._name)
+            _log.exception("%s: the index snapshot could not be written", self._name)

@@ -1,4 +1,4 @@
-"""Rows with their image ids, appended at the end and read without a lock."""
+"""A growing array of rows and their image ids, read without a lock."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from ambience.core.errors import BadInputError, CorruptDataError
 from ambience.core.features import FeatureSpec, ImageId, Rows
 
 REMOVED = -1
-"""Stands in place of the id of a row that was removed."""
+"""Replaces the image id of a removed row."""
 
 _FIRST_CAPACITY = 1024
 _MIN_DEAD = 1024  # fewer removed rows are never worth a compaction
-_DEAD_SHARE = 0.1  # of removed rows, past which they cost more than moving the rest
+_DEAD_SHARE = 0.1  # a larger share of removed rows costs more than moving the rest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """What one search works on.
+    """The rows as one search sees them; neither array ever changes.
 
     Attributes:
         rows: Shape ``(n, dim)``.
-        ids: ``int64``, shape ``(n,)``, or `REMOVED`. Neither ever changes.
+        ids: The image of each row or `REMOVED`, ``int64``, shape ``(n,)``.
     """
 
     rows: Rows
@@ -39,8 +39,8 @@ class View:
 class RowBuffer:
     """Appends rows and marks removed ones.
 
-    One thread may change it at a time. Any number may use views meanwhile; a view stays
-    valid whatever happens to the rows it was taken from.
+    One thread at a time may change it. Any number of threads may use views meanwhile: a
+    view stays valid whatever happens to the buffer.
     """
 
     def __init__(self, spec: FeatureSpec) -> None:
@@ -49,12 +49,12 @@ class RowBuffer:
         self.clear()
 
     def clear(self) -> None:
-        """Forget every row."""
+        """Remove every row."""
         self._rows: Rows = np.empty((_FIRST_CAPACITY, self._dim), dtype=self._dtype)
         self._ids = np.full(_FIRST_CAPACITY, REMOVED, dtype=np.int64)
         self._count = 0
         self._dead = 0
-        self._highest = REMOVED  # of the ids that ever stood here
+        self._highest = REMOVED  # of all ids ever appended
 
     def __len__(self) -> int:
         return self._count - self._dead
@@ -67,7 +67,7 @@ class RowBuffer:
         """Add one row for each id at the end.
 
         Raises:
-            BadInputError: When the rows don't have the shape and dtype of the spec.
+            BadInputError: If the rows don't have the shape and dtype of the spec.
         """
         if rows.shape != (len(ids), self._dim) or rows.dtype != self._dtype:
             message = (
@@ -92,17 +92,17 @@ class RowBuffer:
         gone = np.isin(self._ids[: self._count], np.array(known, dtype=np.int64))
         removed = int(np.count_nonzero(gone))
         if removed:
-            self._ids = self._ids.copy()  # views have the one before
+            self._ids = self._ids.copy()  # existing views keep the old array
             self._ids[: self._count][gone] = REMOVED
             self._dead += removed
         return removed
 
     def needs_compaction(self) -> bool:
-        """Tell whether removed rows have become many."""
+        """Return whether there are many removed rows."""
         return self._dead > max(_MIN_DEAD, _DEAD_SHARE * self._count)
 
     def compact(self) -> None:
-        """Drop removed rows, in new arrays; the others keep their order."""
+        """Drop removed rows by copying the others, in order, to new arrays."""
         ids = self._ids[: self._count]
         living = ids >= 0
         self._rows, self._ids = self._rows[: self._count][living], ids[living]
@@ -112,7 +112,7 @@ class RowBuffer:
         """Read what `View.save` wrote.
 
         Raises:
-            CorruptDataError: When the files are missing or don't fit.
+            CorruptDataError: If files are missing or don't fit together.
         """
         try:
             rows = np.load(folder / "rows.npy", allow_pickle=False)
@@ -125,7 +125,9 @@ class RowBuffer:
             or rows.dtype != self._dtype
             or ids.dtype != np.int64
         ):
-            message = f"the index snapshot in {folder} holds rows of another kind"
+            message = (
+                f"the index snapshot in {folder} holds rows of another shape or type"
+            )
             raise CorruptDataError(message)
         self._rows, self._ids, self._count = rows, ids, len(ids)
         self._dead = int(np.count_nonzero(ids < 0))

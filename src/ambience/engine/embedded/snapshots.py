@@ -1,4 +1,4 @@
-"""Snapshots of an index on disk: whole or absent, whatever happens while writing."""
+"""Saves an index to disk completely or not at all, even if the process dies."""
 
 import json
 import logging
@@ -16,20 +16,20 @@ from ambience.engine.embedded.index import Index
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 1  # raised when older snapshots can't be used any more
+_FORMAT = 1  # raised when older snapshots can no longer be read
 _META = "meta.json"
 _WRITING = ".writing-"
-_KEPT = 2  # another process may just be reading the one before
-_ABANDONED_S = 600.0  # nobody writes a snapshot for so long
+_KEPT = 2  # another process may still be reading the previous one
+_ABANDONED_S = 600.0  # writing a snapshot never takes this long
 _CHUNK = 1 << 22
 
 
 class Snapshots:
-    """A folder of snapshots, one folder each, which several processes may share.
+    """A folder of snapshots, which several processes may share.
 
-    A snapshot is written beside the others under a name of its own, forced to the disk
-    and then renamed: it is there as a whole or not at all. Checksums (CRC-32, 25 ms for
-    100 MB) tell when the disk gave something else back.
+    Each snapshot is a folder. It is written under a temporary name, forced to disk and
+    then renamed, so it is never there in part. Checksums (CRC-32, 25 ms per 100 MB)
+    reveal files that were damaged on disk.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,14 +38,14 @@ class Snapshots:
     def newest(self, store_id: str, spec: FeatureSpec) -> tuple[Path, int] | None:
         """Return the newest usable snapshot of a store.
 
-        One that is damaged, or of another store or spec, is passed over.
+        Snapshots that are damaged, or belong to another store or spec, are skipped.
 
         Args:
-            store_id: Of the store whose changes it must hold.
-            spec: Of the store's features.
+            store_id: The store that the snapshot must belong to.
+            spec: The specification of the store's features.
 
         Returns:
-            Its folder, for `Index.load`, and the sequence number it covers.
+            Its folder, for `Index.load`, and the last change that it includes.
         """
         for seq, path in self._all():
             try:
@@ -62,21 +62,21 @@ class Snapshots:
     def write(
         self, index: Index, *, seq: int, store_id: str, spec: FeatureSpec
     ) -> Path:
-        """Write a snapshot, then remove those it supersedes.
+        """Write a snapshot, then delete the ones it supersedes.
 
         Args:
-            index: What to save.
-            seq: The last change that the index held before this call.
-            store_id: Of the store the changes come from.
-            spec: Of the store's features.
+            index: The index to save.
+            seq: The last change in the index before this call.
+            store_id: The store that the changes come from.
+            spec: The specification of the store's features.
 
         Returns:
             The folder of the snapshot.
 
         Raises:
-            OSError: When the disk refuses; the snapshots before stay.
+            OSError: If it can't be written; earlier snapshots are kept.
         """
-        # An index that is trained anew covers the same changes: the later one counts.
+        # A retrained index covers the same changes; the time tells which is newer.
         name = f"{time.time_ns():020d}-{uuid.uuid4().hex}"
         draft = self._folder / f"{_WRITING}{name}"
         draft.mkdir(parents=True)
@@ -104,7 +104,7 @@ class Snapshots:
         return path
 
     def _all(self) -> list[tuple[int, Path]]:
-        """Return all finished snapshots, newest first."""
+        """Return all complete snapshots, newest first."""
         found = []
         for path in self._folder.glob("*-*"):
             seq = path.name.partition("-")[0]
@@ -132,7 +132,7 @@ class Snapshots:
             try:
                 age_s = now - path.stat().st_mtime
             except OSError:
-                continue  # its writer has just finished it
+                continue  # just renamed by its writer
             if age_s > _ABANDONED_S:
                 yield path
 
@@ -160,7 +160,7 @@ def _read_meta(folder: Path) -> dict[str, Any]:
 
 def _check(folder: Path, meta: dict[str, Any], seq: int) -> None:
     if meta["seq"] != seq:
-        raise ValueError("its number is not that of its folder")
+        raise ValueError("its number differs from that of its folder")
     for name, expected in meta["files"].items():
         if _checksum(folder / name) != expected:
             raise ValueError(f"{name} is damaged")

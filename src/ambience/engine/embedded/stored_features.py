@@ -1,4 +1,4 @@
-"""A service's features in their store, with an index that follows every change."""
+"""A store of features together with an index that follows every change."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,14 +11,14 @@ from ambience.engine.embedded.store import FeatureStore
 
 
 class StoredFeatures(ABC, Generic[IndexT]):
-    """What both kinds of collection have in common; see `ambience.engine.Features`.
+    """What both kinds of collection share; see `ambience.engine.Features`.
 
-    Every change is written to the store first. The index then reads it from there, as
-    it reads the changes of other processes on the same store.
+    Every change is written to the store first. The index then reads it from the store,
+    just as it reads the changes that other processes make there.
 
     Args:
-        store: Keeps the features.
-        follower: The index that follows it.
+        store: The features.
+        follower: The index that follows the store.
     """
 
     def __init__(self, store: FeatureStore, follower: IndexFollower[IndexT]) -> None:
@@ -27,55 +27,55 @@ class StoredFeatures(ABC, Generic[IndexT]):
 
     @property
     def spec(self) -> FeatureSpec:
-        """What the features are."""
+        """The specification of the features."""
         return self._store.spec
 
     def __len__(self) -> int:
         return len(self._store)
 
     def put(self, features: Mapping[ImageId, Feature]) -> None:
-        """Add or replace features: all of them, or none."""
+        """Add or replace features, all of them or none."""
         self._store.put(features)
         self._catch_up()
 
     def remove(self, ids: Sequence[ImageId]) -> list[ImageId]:
-        """Remove features, all at once; return the ids that were there."""
+        """Remove features, all at once; return the ids that were stored."""
         known = self._store.remove(ids)
         self._catch_up()
         return known
 
     def get(self, ids: Sequence[ImageId]) -> dict[ImageId, Feature]:
-        """Return the features of images; absent images are left out."""
+        """Return the features of images, without the images that have none."""
         return self._store.get(ids)
 
     def ids(
         self, *, after: ImageId | None = None, limit: int | None = None
     ) -> list[ImageId]:
-        """Return the ids above ``after``, in order, at most ``limit`` of them."""
+        """Return at most ``limit`` ids above ``after``, in ascending order."""
         return self._store.ids(after=after, limit=limit)
 
     def highest_id(self, *, below: int) -> ImageId | None:
-        """Return the highest id below a bound that any image has or had here."""
+        """Return the highest id below a bound that was ever stored here."""
         return self._store.highest_id(below=below)
 
     def readings(self, *, after: ImageId | None = None) -> Iterator[Reading]:
-        """Read every feature, in order of ids, to find those that were damaged."""
+        """Read every feature, in ascending order of ids, to find damaged ones."""
         return self._store.readings(after=after)
 
     def damaged(self, ids: Sequence[ImageId]) -> list[ImageId]:
-        """Return those of these images whose features are damaged."""
+        """Return which of these images have damaged features."""
         return self._store.damaged(ids)
 
     def remove_damaged(self, ids: Sequence[ImageId]) -> list[ImageId]:
-        """Remove those of these images whose features are damaged; return them."""
+        """Remove the damaged features among these; return their images."""
         return self._store.remove_damaged(ids)
 
     def add_checksums(self, ids: Sequence[ImageId]) -> None:
-        """Give a checksum to those of these features that have none, as they are."""
+        """Add a checksum to the features among these that have none."""
         self._store.add_checksums(ids)
 
     def status(self) -> CollectionStatus:
-        """Return how the collection is doing."""
+        """Return the state of the collection."""
         return CollectionStatus(
             count=len(self._store),
             rows=len(self._follower.index),
@@ -87,10 +87,10 @@ class StoredFeatures(ABC, Generic[IndexT]):
 
     @abstractmethod
     def rebuild(self) -> None:
-        """Make the index anew from the features and use it from then on."""
+        """Build a new index from the stored features and switch to it."""
 
     def snapshot(self) -> None:
-        """Save the index if it changed since the last time."""
+        """Save the index if it changed since it was last saved."""
         self._follower.snapshot()
 
     def close(self) -> None:

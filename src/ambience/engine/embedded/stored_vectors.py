@@ -1,13 +1,13 @@
-"""A collection of vectors in this process: a store, and the index for their metric."""
+"""A collection of vectors: a store on disk and an index in memory."""
 
 import os
 
-from ambience.core.features import FeatureSpec, ImageId, Metric, Rows
-from ambience.engine.collection import Neighbor, Turned
+from ambience.core.features import ImageId, Metric, Rows
+from ambience.engine.collection import Neighbor, TurnRows
 from ambience.engine.embedded.hamming.hamming_index import HammingIndex
 from ambience.engine.embedded.index import VectorIndex
 from ambience.engine.embedded.index_follower import IndexFollower
-from ambience.engine.embedded.reranked.reranked_index import RerankedIndex, RowsOf
+from ambience.engine.embedded.reranked.reranked_index import RerankedIndex
 from ambience.engine.embedded.snapshots import Snapshots
 from ambience.engine.embedded.store import FeatureStore
 from ambience.engine.embedded.stored_features import StoredFeatures
@@ -17,10 +17,10 @@ class StoredVectors(StoredFeatures[VectorIndex]):
     """The embedded engine's `ambience.engine.Collection`.
 
     Args:
-        name: Of the service.
-        store: Keeps the features.
+        name: The service.
+        store: The features.
         snapshots: Where the index is saved.
-        min_quality: Features below it are kept, but neither found nor grouped.
+        min_quality: Features below it are stored, but never found or grouped.
     """
 
     def __init__(
@@ -34,44 +34,38 @@ class StoredVectors(StoredFeatures[VectorIndex]):
         follower = IndexFollower(
             name,
             store,
-            index_for(store.spec, store.rows_of),
+            empty_index(store),
             snapshots=snapshots,
             wanted=lambda changes: changes.qualities >= min_quality,
         )
         super().__init__(store, follower)
 
     def nearest(self, rows: Rows, *, k: int) -> list[Neighbor]:
-        """Return the ``k`` nearest images, by ``(distance, image_id)``."""
+        """Return the ``k`` nearest images, sorted by ``(distance, image_id)``."""
         self._catch_up()
         return self._follower.index.nearest(rows, k=k)
 
     def within(self, rows: Rows, *, radius: float) -> list[Neighbor]:
-        """Return every image at most ``radius`` away, sorted as `nearest` does."""
+        """Return every image at most ``radius`` away, sorted like `nearest`."""
         self._catch_up()
         return self._follower.index.within(rows, radius=radius)
 
     def groups(
-        self, *, radius: float, turned: Turned | None = None
+        self, *, radius: float, turn: TurnRows | None = None
     ) -> list[list[ImageId]]:
-        """Return the groups of images that chains of near ones connect."""
+        """Return the groups of images that chains of near images connect."""
         self._catch_up()
         return self._follower.index.groups(
-            radius=radius, turned=turned, threads=os.cpu_count() or 1
+            radius=radius, turn=turn, threads=os.cpu_count() or 1
         )
 
     def rebuild(self) -> None:
-        """Fill a fresh index from the store and use it from then on."""
-        store = self._store
-        self._follower.rebuild(index_for(store.spec, store.rows_of))
+        """Build a new index from the store and switch to it."""
+        self._follower.rebuild(empty_index(self._store))
 
 
-def index_for(spec: FeatureSpec, rows_of: RowsOf) -> VectorIndex:
-    """Return an empty index for the metric of a spec.
-
-    Args:
-        spec: Of the rows.
-        rows_of: Reads stored rows, where an index ranks by them.
-    """
-    if spec.metric is Metric.HAMMING:
-        return HammingIndex(spec)
-    return RerankedIndex(spec, rows_of)
+def empty_index(store: FeatureStore) -> VectorIndex:
+    """Return an empty index for the metric of a store's features."""
+    if store.spec.metric is Metric.HAMMING:
+        return HammingIndex(store.spec)
+    return RerankedIndex(store.spec, store.rows_of)

@@ -1,4 +1,4 @@
-"""What every annotation service is: something that looks at images and says what."""
+"""What all annotation services share: they look at images and say something."""
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -15,14 +15,14 @@ S = TypeVar("S", bound=ServiceSettings)
 
 
 class Annotator(ABC, Generic[S]):
-    """A running annotation service; it keeps nothing of the images it is shown.
+    """An annotation service; it stores nothing about the images it is shown.
 
     Any number of threads may call `annotate` at once.
 
     Attributes:
-        name: Of the service.
-        settings: Its own.
-        model: What says so, as in each of its annotations; empty: no model does.
+        name: The service.
+        settings: Its settings.
+        model: The name of its model, as in each annotation; empty if it has none.
     """
 
     model = ""

@@ -16,10 +16,10 @@ S = TypeVar("S", bound=ServiceSettings)
 
 @dataclass(frozen=True, kw_only=True)
 class AnnotatorSpec(Declaration[S], Generic[S]):
-    """Everything that makes one annotation service differ from the next.
+    """The declaration of an annotation service.
 
     Attributes:
-        make: Builds it from its name, its settings and the folder of models.
+        make: Creates it from its name, its settings and the folder of models.
     """
 
     abilities: Abilities = frozenset({Annotates})

@@ -1,4 +1,4 @@
-"""A service with many vectors an image: votes find it, geometry proves it."""
+"""Services that keep many vectors per image: votes find it, geometry proves it."""
 
 from ambience.service.keypoints.keypoint_options import (
     KeypointOptions,

@@ -1,4 +1,4 @@
-"""What may be set for a service with keypoints, and asked of its searches."""
+"""The settings and search options of services with keypoints."""
 
 from typing import Annotated
 
@@ -10,13 +10,13 @@ from ambience.core.settings import ServiceSettings
 
 
 class KeypointSettings(ServiceSettings):
-    """What every such service may be told.
+    """The settings of every service with keypoints.
 
     Attributes:
-        time_budget_s: After so many seconds of looking closely, a search answers with
-            what it has.
-        max_candidates: Images looked at closely, at most, unless a search says.
-        threads: Processors that share one search; 0: all.
+        time_budget_s: Time limit for verifying candidates, in seconds; then a search
+            answers with what it has.
+        max_candidates: Default for the largest number of candidates to verify.
+        threads: Processors that share one search; 0 for all.
     """
 
     time_budget_s: float = Field(default=5.0, gt=0)
@@ -25,15 +25,15 @@ class KeypointSettings(ServiceSettings):
 
 
 class KeypointOptions(SearchOptions):
-    """What a search of such a service may be told."""
+    """The options of a search by keypoints."""
 
     nprobe: Annotated[
         int | None,
         Field(
             ge=1,
             le=65_536,
-            description="Lists of the index that each keypoint looks into; more find "
-            "more, and take longer. The default follows from the size of the library.",
+            description="Lists of the index to search per keypoint: more lists find "
+            "more and take longer. The default depends on the size of the library.",
         ),
         WHOLE,
     ] = None
@@ -42,16 +42,16 @@ class KeypointOptions(SearchOptions):
         Field(
             ge=1,
             le=10_000,
-            description="How many images are looked at closely, at most.",
+            description="The largest number of candidate images to verify.",
         ),
         WHOLE,
     ] = None
     verify: bool = Field(
         default=True,
-        description="Whether candidates are looked at closely; without, all that have "
-        "votes are answered, and prove nothing.",
+        description="Whether candidates are verified by geometry. If not, every image "
+        "with votes is returned, which proves nothing.",
     )
     points: bool = Field(
         default=False,
-        description="Whether the pairs of points that agree are answered, too.",
+        description="Whether to return the pairs of points that agree.",
     )

@@ -1,4 +1,4 @@
-"""Adds, removes and finds images by what is in them, and shows where they fit."""
+"""A service that finds images by their keypoints, and shows where they fit."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -11,13 +11,13 @@ from ambience.core.keypoints import unpack, without_frames
 from ambience.core.matches import Answer, Match
 from ambience.core.orientation import Orientation
 from ambience.engine import DescriptorCollection
-from ambience.service.declaration import Parts
-from ambience.service.keypoints.examination import Examination
+from ambience.service.declaration import ServiceParts
 from ambience.service.keypoints.keypoint_options import (
     KeypointOptions,
     KeypointSettings,
 )
 from ambience.service.keypoints.placement import Verifier
+from ambience.service.keypoints.verification import Verification
 from ambience.service.keypoints.votes import (
     NEIGHBORS,
     UNLIKE_SHARE,
@@ -28,22 +28,22 @@ from ambience.service.keypoints.votes import (
 from ambience.service.search_request import SearchRequest
 from ambience.service.service import Service
 
-_VOTING = 800  # keypoints of a query that look for images; all of them prove matches
+_VOTING = 800  # query keypoints that vote; all of them are used to verify
 
-_NOTHING = "there is too little in the image to compare: it is blank, or nearly so"
+_NOTHING = "there is too little in the image to compare: it is nearly blank"
 
 
 class KeypointService(Service[DescriptorCollection]):
-    """Many vectors an image: votes say which images to look at, geometry which match.
+    """A service with many vectors per image: votes find candidates, geometry verifies.
 
     A distance is 1 minus the confidence of a match.
 
     Args:
-        name: Of the service.
-        extractor: Makes the keypoints, as rows of `ambience.core.keypoints`.
-        collection: Keeps them.
-        verifier: Tells where two images show the same.
-        settings: How long and how far a search may go.
+        name: The service.
+        extractor: Extracts keypoints, as rows of `ambience.core.keypoints`.
+        collection: Stores the keypoints.
+        verifier: Finds where two images show the same.
+        settings: The limits of a search.
     """
 
     options = KeypointOptions
@@ -62,7 +62,7 @@ class KeypointService(Service[DescriptorCollection]):
         self._settings = settings
 
     def train(self) -> bool:
-        """Fit the index to what there is now; return whether there was anything."""
+        """Fit the index to the stored features; return whether there were any."""
         return self._collection.train()
 
     def _answer(
@@ -74,31 +74,31 @@ class KeypointService(Service[DescriptorCollection]):
     ) -> Answer:
         rows = np.ascontiguousarray(query.rows)
         names = np.array(query.orientations)
-        versions = {
+        variants = {
             Orientation(name): rows[names == name]
             for name in dict.fromkeys(query.orientations)
         }
-        keypoints = {name: unpack(own) for name, own in versions.items()}
+        keypoints = {name: unpack(own) for name, own in variants.items()}
         if not any(map(len, keypoints.values())):
             return Answer(note=_NOTHING)
-        found = self._candidates(versions, options)
+        found = self._candidates(variants, options)
         chosen = [candidate for candidate in found if candidate.image_id != without]
         if not options.verify:
             return request.answer(_by_votes(chosen, list(keypoints)))
-        closely = Examination(self._verifier, keypoints, self._collection.get)
-        note = closely.look_at(
+        verification = Verification(self._verifier, keypoints, self._collection.get)
+        note = verification.verify(
             chosen,
             time_s=self._settings.time_budget_s,
             enough=request.k,
             threads=_threads(self._settings),
         )
-        return request.answer(closely.matches(points=options.points), note)
+        return request.answer(verification.matches(points=options.points), note)
 
     def _candidates(
-        self, versions: Mapping[Orientation, Rows], options: KeypointOptions
+        self, variants: Mapping[Orientation, Rows], options: KeypointOptions
     ) -> list[Candidate]:
-        """Return the images that have most votes, the first of them most."""
-        voting = [_thinned(own[without_frames(own)]) for own in versions.values()]
+        """Return the images with the most votes, sorted by votes."""
+        voting = [_thinned(own[without_frames(own)]) for own in variants.values()]
         rows = np.concatenate(voting)
         numbers = np.repeat(np.arange(len(voting)), [len(own) for own in voting])
         near = self._collection.nearest(rows, k=NEIGHBORS, nprobe=options.nprobe)
@@ -109,14 +109,16 @@ class KeypointService(Service[DescriptorCollection]):
         )
 
 
-def many_keypoints(verifier: Verifier[Any]) -> Callable[[Parts[Any]], KeypointService]:
-    """Return how a service with many keypoints an image is assembled.
+def many_keypoints(
+    verifier: Verifier[Any],
+) -> Callable[[ServiceParts[Any]], KeypointService]:
+    """Return a function that assembles a service with many keypoints per image.
 
     Args:
-        verifier: Tells where two images show the same.
+        verifier: Finds where two images show the same.
     """
 
-    def assemble(parts: Parts[Any]) -> KeypointService:
+    def assemble(parts: ServiceParts[Any]) -> KeypointService:
         return KeypointService(
             name=parts.name,
             extractor=parts.extractor,
@@ -135,20 +137,20 @@ def _threads(settings: KeypointSettings) -> int:
 
 
 def _thinned(rows: Rows) -> Rows:
-    """Return at most `_VOTING` of a query's rows, evenly from all."""
+    """Return at most `_VOTING` of a query's rows, chosen evenly."""
     count = min(_VOTING, len(rows))
     return rows[np.linspace(0, len(rows) - 1, count).astype(np.intp)]
 
 
 def _by_votes(
-    candidates: Sequence[Candidate], versions: Sequence[Orientation]
+    candidates: Sequence[Candidate], variants: Sequence[Orientation]
 ) -> list[Match]:
-    """Return candidates as matches, each image once: more votes are nearer."""
+    """Return candidates as matches, each image once; more votes are nearer."""
     best: dict[ImageId, Match] = {}
     for candidate in candidates:  # most votes first
         details = {
             "votes": round(candidate.votes, 3),
-            "mirrored": versions[candidate.version].mirrors,
+            "mirrored": variants[candidate.variant].mirrors,
         }
         distance = 1 / (1 + candidate.votes)
         match = Match(candidate.image_id, distance, details)

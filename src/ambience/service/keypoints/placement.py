@@ -1,4 +1,4 @@
-"""Where a query lies on an image, and how that is told."""
+"""Where a query lies on an image, in numbers and as JSON."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -15,18 +15,19 @@ class Placement:
     """Where a query and an image show the same.
 
     Attributes:
-        transform: Takes pixels of the query to pixels of the image, as displayed.
-        matches: How many keypoints were nearest to each other.
-        query_points: Where those are that the transform explains, ``(n, 2)``.
-        image_points: The same keypoints in the image, ``(n, 2)``.
-        query_region: Outline of what is common, in pixels of the query.
-        image_region: The same in pixels of the image.
-        query_overlap: Share of the query's area that it covers, 0 to 1.
-        image_overlap: Share of the image's area.
-        scale: Pixels of the image for one of the query, along a side.
-        rotation: How the query is turned to lie on the image, radians clockwise.
+        transform: Maps pixels of the query to pixels of the image, as displayed; shape
+            ``(3, 3)``.
+        matches: Number of matched keypoints, explained by the transform or not.
+        query_points: The inliers in pixels of the query, shape ``(n, 2)``.
+        image_points: The inliers in pixels of the image, shape ``(n, 2)``.
+        query_region: Outline of the common region, in pixels of the query.
+        image_region: Outline of the common region, in pixels of the image.
+        query_overlap: Share of the query's area that is common, 0 to 1.
+        image_overlap: Share of the image's area that is common, 0 to 1.
+        scale: Size of a query pixel in the image, in pixels along a side.
+        rotation: Rotation from the query to the image, in radians clockwise.
         confidence: The probability that this is no coincidence, 0 to 1.
-        mirrored: Whether the query is mirrored, left to right, before it is turned.
+        mirrored: Whether the query is mirrored left to right before it is rotated.
     """
 
     transform: Matrix
@@ -43,10 +44,10 @@ class Placement:
     mirrored: bool = False
 
     def unmirrored(self, width: int) -> "Placement":
-        """Return what this means for the query, when it is of the mirrored query.
+        """Return the placement of a query, given that of its mirror image.
 
         Args:
-            width: Of the query, in pixels.
+            width: Width of the query in pixels.
         """
         mirror = np.array([(-1, 0, width), (0, 1, 0), (0, 0, 1)], np.float64)
         return Placement(
@@ -68,10 +69,9 @@ class Placement:
         """Return everything but the confidence as JSON values.
 
         Args:
-            points: Whether with the pairs of points, ``[x, y, x, y]`` each: in the
-                query, then in the image.
+            points: Include the inliers, as ``[x, y, x, y]`` in the query and the image.
         """
-        told: dict[str, Any] = {
+        details: dict[str, Any] = {
             "inliers": len(self.query_points),
             "matches": self.matches,
             "query_overlap": round(self.query_overlap, 4),
@@ -85,22 +85,22 @@ class Placement:
         }
         if points:
             pairs = np.hstack([self.query_points, self.image_points])
-            told["points"] = _rounded(pairs)
-        return told
+            details["points"] = _rounded(pairs)
+        return details
 
 
 P = TypeVar("P")
 
 
 class Verifier(Protocol[P]):
-    """Tells whether, and where, two images show the same."""
+    """Finds where two images show the same."""
 
     def prepared(self, keypoints: Keypoints) -> P:
-        """Return keypoints ready to be compared with many others."""
+        """Return keypoints prepared to be compared with many others."""
         ...
 
     def placed(self, query: P, image: P) -> Placement | None:
-        """Return where a query lies on an image; ``None`` if nowhere."""
+        """Return where a query lies on an image, or ``None``."""
         ...
 
 

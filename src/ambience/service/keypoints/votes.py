@@ -1,4 +1,4 @@
-"""Counts votes: which images have many descriptors that look, turn and scale alike.
+"""Finds candidates by counting descriptors with equal look, rotation and scale.
 
 H. Jegou, M. Douze, C. Schmid: Hamming embedding and weak geometric consistency for
 large scale image search, ECCV 2008.
@@ -14,24 +14,24 @@ from ambience.core.keypoints import coarse_poses
 from ambience.engine.collection import DescriptorNeighbors
 
 NEIGHBORS = 10
-"""Stored descriptors that each of a query's votes for. Ten of 4,000,000 are enough:
+"""Stored descriptors that each query descriptor votes for. Ten of 4,000,000 are enough:
 with 30, unrelated images gather more votes."""
 
 UNLIKE_SHARE = 0.27
-"""Distance at which descriptors hardly show the same, as a share of their length.
+"""Distance at which descriptors rarely show the same thing, as a share of their length.
 
-Of 4,000,000 SIFT descriptors, the tenth nearest to one is 0.25 to 0.5 away. Without
-this bound, an image stored in ten equal copies is lost: all neighbors are equally far.
-At 0.4 and more, common descriptors win against the right ones of blurred photographs of
-screens. Measured for SIFT; other descriptors are assumed to be alike.
+Of 4,000,000 SIFT descriptors, the tenth nearest to a descriptor is 0.25 to 0.5 away.
+Without this bound, an image stored in ten equal copies is missed, because all its
+neighbors are equally far. From 0.4 on, common descriptors beat the right ones in
+blurred photographs of screens. This was measured for SIFT and is assumed for others.
 """
 
-_UNIT = 1024  # votes are whole parts of 1 / 1024: their sums don't depend on an order
-_TURNS = 16  # bins of the circle: 22.5 degrees each, with both neighbors 67.5
-_TURN_BITS = 4  # 256 steps of an angle are 16 bins of 2 ** 4
-_SCALE_BITS = 3  # 16 steps of a scale are an octave: bins of 2 ** 3 are half of one
-_SCALES = 2 * 256 >> _SCALE_BITS  # bins of differences from -255 to 255 steps
-_PAIRS = 256  # of image and version, looked at together: 2 MB of bins
+_UNIT = 1024  # votes are multiples of 1 / 1024, so their sums don't depend on order
+_TURNS = 16  # bins of rotation: 22.5 degrees each, 67.5 with both neighbors
+_TURN_BITS = 4  # an angle has 256 steps: 2 ** 4 per bin
+_SCALE_BITS = 3  # an octave has 16 steps: bins of 2 ** 3 steps are half an octave
+_SCALES = 2 * 256 >> _SCALE_BITS  # bins of scale differences from -255 to 255 steps
+_PAIRS = 256  # pairs of image and variant counted together: 2 MB of bins
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,87 +40,88 @@ class Candidate:
 
     Attributes:
         image_id: The image.
-        votes: Their sum, above 0; each of the query's descriptors gives up to 1.
-        version: Of the query: the one whose descriptors gave them.
+        votes: Sum of its votes, above 0; each query descriptor gives at most 1.
+        variant: Position of the query's variant (as it is, or mirrored) that voted.
     """
 
     image_id: ImageId
     votes: float
-    version: int
+    variant: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ballots:
-    """What the ``q`` descriptors of a query vote with: ``k`` neighbors each.
+    """The ``k`` neighbors that each of a query's ``q`` descriptors votes for.
 
     Attributes:
         distances: L2, shape ``(q, k)``, nearest first; infinite where there are fewer.
-        owners: Their images, shape ``(q, k)``, ``int64``; negative: no image's.
-        turns: Their angle minus that of the query's, in 256ths of a turn, ``(q, k)``,
-            ``uint8``.
-        scalings: Their scale minus that of the query's, in sixteenths of an octave,
-            -255 to 255, ``(q, k)``, ``int64``.
-        versions: Of the query's descriptors, ``(q,)``, ``int64``, not negative.
+        image_ids: The neighbors' images, shape ``(q, k)``, ``int64``; negative if none.
+        turns: The neighbors' angles minus the query's, in 256ths of a turn, shape
+            ``(q, k)``, ``uint8``.
+        scalings: The neighbors' scales minus the query's, in sixteenths of an octave,
+            -255 to 255, shape ``(q, k)``, ``int64``.
+        variants: The variant of each query descriptor, shape ``(q,)``, ``int64``, from
+            0.
     """
 
     distances: NDArray[np.float64]
-    owners: NDArray[np.int64]
+    image_ids: NDArray[np.int64]
     turns: NDArray[np.uint8]
     scalings: NDArray[np.int64]
-    versions: NDArray[np.int64]
+    variants: NDArray[np.int64]
 
     @classmethod
     def of(
-        cls, rows: Rows, versions: NDArray[np.int64], found: DescriptorNeighbors
+        cls, rows: Rows, variants: NDArray[np.int64], found: DescriptorNeighbors
     ) -> "Ballots":
         """Return the ballots of a query.
 
         Args:
             rows: Its keypoints without frames, shape ``(q, ROW.itemsize)``.
-            versions: Which version of the query each is of, from 0, shape ``(q,)``.
+            variants: The variant of each, from 0, shape ``(q,)``.
             found: Their neighbors.
         """
         angles, scales = coarse_poses(rows)
         return cls(
             distances=found.distances,
-            owners=found.owners,
+            image_ids=found.image_ids,
             turns=found.angles - angles[:, None],
             scalings=found.scales - scales[:, None],
-            versions=versions,
+            variants=variants,
         )
 
 
 def candidates(ballots: Ballots, *, count: int, unlike: float) -> list[Candidate]:
-    """Return the images with most votes that agree in turn and scale.
+    """Return the images with the most votes that agree in rotation and scale.
 
-    Each descriptor of the query votes once for an image, by its nearest neighbor there:
-    ``1 - d / d_last``, at least 1 / 1024, where ``d_last`` is the distance of its
-    farthest neighbor, at least ``unlike``. The votes for an image in a version go into
-    bins of turn and scaling. Those of the fullest bin count, together with those of the
-    bins beside it, so that no edge of a bin matters.
+    Each query descriptor votes once per image, by its nearest neighbor there, with
+    ``1 - d / d_last`` but at least 1 / 1024. ``d_last`` is the distance of its farthest
+    neighbor, but at least ``unlike``. The votes for an image by a variant go into bins
+    of rotation and scale. An image gets the votes of its fullest bin and the bins next
+    to it, so that the edges of bins don't matter.
 
     Args:
-        ballots: What the votes come from.
-        count: At most so many are returned, at least 1.
-        unlike: Distance at which descriptors have nothing to say, above 0.
+        ballots: The neighbors that are voted for.
+        count: The largest number of candidates, at least 1.
+        unlike: Distance at which descriptors hardly count, above 0.
 
     Returns:
-        Each image once a version, sorted by ``(-votes, image_id, version)``.
+        Each image once per variant, sorted by ``(-votes, image_id, variant)``.
     """
-    rows, columns = np.nonzero(_voting(ballots.owners))
+    rows, columns = np.nonzero(_voting(ballots.image_ids))
     if not len(rows):
         return []
     weights = _weights(ballots.distances, unlike)[rows, columns]
-    images, owners = np.unique(ballots.owners[rows, columns], return_inverse=True)
-    versions = int(ballots.versions.max()) + 1
+    images, positions = np.unique(ballots.image_ids[rows, columns], return_inverse=True)
+    variants = int(ballots.variants.max()) + 1
     pairs, votes_for = np.unique(
-        owners * versions + ballots.versions[rows], return_inverse=True
+        positions * variants + ballots.variants[rows], return_inverse=True
     )
     bins = (ballots.turns[rows, columns] >> _TURN_BITS).astype(np.int64) * _SCALES
     bins += (ballots.scalings[rows, columns] + 256) >> _SCALE_BITS
     totals = np.bincount(votes_for, weights, minlength=len(pairs))
 
-    # the fullest bin has at most all votes of a pair: those with few need no bins
+    # The fullest bin has at most all votes of a pair, so pairs with few need no bins.
     order = np.argsort(-totals, kind="stable")
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
@@ -139,30 +140,30 @@ def candidates(ballots: Ballots, *, count: int, unlike: float) -> list[Candidate
         )
 
     chosen = pairs[order]
-    ids, of_version = images[chosen // versions], chosen % versions
-    best = np.lexsort((of_version, ids, -fullest))[:count]
+    ids, of_variant = images[chosen // variants], chosen % variants
+    best = np.lexsort((of_variant, ids, -fullest))[:count]
     return [
-        Candidate(ImageId(image_id), votes / _UNIT, version)
-        for image_id, votes, version in zip(
+        Candidate(ImageId(image_id), votes / _UNIT, variant)
+        for image_id, votes, variant in zip(
             ids[best].tolist(),
             fullest[best].tolist(),
-            of_version[best].tolist(),
+            of_variant[best].tolist(),
             strict=True,
         )
     ]
 
 
-def _voting(owners: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which neighbors are their image's first in a row, shape ``(q, k)``."""
-    first = owners >= 0
-    for column in range(1, owners.shape[1]):
-        before = owners[:, :column] == owners[:, column : column + 1]
+def _voting(image_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which neighbors are the first of their image in a row, ``(q, k)``."""
+    first = image_ids >= 0
+    for column in range(1, image_ids.shape[1]):
+        before = image_ids[:, :column] == image_ids[:, column : column + 1]
         first[:, column] &= ~before.any(axis=1)
     return first
 
 
 def _weights(distances: NDArray[np.float64], unlike: float) -> NDArray[np.float64]:
-    """Return how much each neighbor's vote counts, in units, shape ``(q, k)``."""
+    """Return the weight of each neighbor's vote in units, shape ``(q, k)``."""
     there = np.isfinite(distances)
     last = np.max(distances, axis=1, where=there, initial=unlike)[:, None]
     share = np.where(there, distances, last) / last
@@ -176,7 +177,7 @@ def _fullest(
     weights: NDArray[np.float64],
     count: int,
 ) -> NDArray[np.float64]:
-    """Return the most that a bin and its eight neighbors hold, for ``count`` pairs."""
+    """Return the most votes in a bin and its eight neighbors, for ``count`` pairs."""
     size = _TURNS * _SCALES
     filled = np.bincount(pairs * size + bins, weights, minlength=count * size)
     filled = filled.reshape(count, _TURNS, _SCALES)

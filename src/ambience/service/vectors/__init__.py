@@ -1,1 +1,1 @@
-"""A service that keeps one vector an image and finds the nearest."""
+"""Services that keep one vector per image and find the nearest."""

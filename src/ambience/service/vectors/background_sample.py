@@ -1,4 +1,4 @@
-"""How near any images of the library are to a query, to tell what is near by chance."""
+"""Measures how near random images of the library are to a query."""
 
 from threading import Lock
 
@@ -6,29 +6,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ambience.core.features import ImageId, Query, Rows
-from ambience.core.matches import Background
+from ambience.core.matches import BackgroundDistances
 from ambience.engine import Collection
 from ambience.engine.neighbors import compared, nearest_images, stacked
 
-_DRAWN = 256  # images: their mean is known to a sixteenth of the deviation
-_GROWTH = 2  # times as many or as few images: they are then drawn anew
+_DRAWN = 256  # images: the error of the mean is a sixteenth of the deviation
+_GROWTH = 2  # images are drawn again once a library grew or shrank by this factor
 
 
 class BackgroundSample:
-    """Images drawn evenly from a collection, with which queries are compared.
+    """Images drawn evenly from a collection, to compare queries with.
 
     Args:
-        collection: Of a service whose distances grow with unlikeness.
+        collection: The features of a service whose distances measure likeness.
     """
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
         self._lock = Lock()  # one thread draws
-        self._of = 0  # images, when they were drawn
+        self._count = 0  # of the collection when they were drawn
         self._drawn = stacked(collection.spec, {})
 
-    def compared(self, query: Query) -> Background | None:
-        """Return how far the images are from a query; ``None`` where there are none."""
+    def compared(self, query: Query) -> BackgroundDistances | None:
+        """Return the distances of a query to the images; ``None`` without images."""
         spec = self._collection.spec
         near = nearest_images(
             *compared(spec, query.rows, *self._sample()), scale=spec.scale
@@ -37,13 +37,13 @@ class BackgroundSample:
             return None
         distances = np.array([neighbor.distance for neighbor in near])
         mean, deviation = float(distances.mean()), float(distances.std())
-        return Background(mean, deviation, len(distances))
+        return BackgroundDistances(mean, deviation, len(distances))
 
     def _sample(self) -> tuple[NDArray[np.int64], Rows]:
         count = len(self._collection)
         with self._lock:
-            if not self._of / _GROWTH < count < self._of * _GROWTH:
-                self._drawn, self._of = self._draw(), count
+            if not self._count / _GROWTH < count < self._count * _GROWTH:
+                self._drawn, self._count = self._draw(), count
             return self._drawn
 
     def _draw(self) -> tuple[NDArray[np.int64], Rows]:

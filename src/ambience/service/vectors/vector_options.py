@@ -1,4 +1,4 @@
-"""How a search among vectors is done: with which versions, and with what beside."""
+"""The options of a search among vectors."""
 
 from typing import Final, Literal, TypeAlias
 
@@ -8,9 +8,9 @@ from ambience.core.features import Query
 from ambience.core.options import SearchOptions
 from ambience.core.orientation import Orientation
 
-Versions: TypeAlias = Literal["all", "mirrored", "upright"]
+Orientations: TypeAlias = Literal["all", "mirrored", "upright"]
 
-_KEPT: Final[dict[Versions, frozenset[str]]] = {
+_KEPT: Final[dict[Orientations, frozenset[str]]] = {
     "all": frozenset(Orientation),
     "mirrored": frozenset({Orientation.UPRIGHT, Orientation.MIRRORED}),
     "upright": frozenset({Orientation.UPRIGHT}),
@@ -18,21 +18,21 @@ _KEPT: Final[dict[Versions, frozenset[str]]] = {
 
 
 class VectorOptions(SearchOptions):
-    """Leaves out what the caller has no use for, which makes a search faster."""
+    """Makes a search faster by leaving out what the caller doesn't need."""
 
-    orientations: Versions = Field(
+    orientations: Orientations = Field(
         default="all",
-        description="Which versions of the query count, where the service tells them "
-        "apart: all turned and mirrored ones, itself and its mirror image, or itself.",
+        description="Which orientations of the query to search with, if the service "
+        "distinguishes them: all eight, upright and mirrored, or only upright.",
     )
     background: bool = Field(
         default=True,
-        description="Whether to say how near any images are, where likeness is a "
-        "matter of degree.",
+        description="Whether to return how near random images are, if the service "
+        "measures degrees of likeness.",
     )
 
     def kept(self, query: Query) -> Query:
-        """Return a query with only those of its versions that count."""
+        """Return a query with only the chosen orientations."""
         if self.orientations == "all" or not query.orientations:
             return query
         names = _KEPT[self.orientations]

@@ -1,4 +1,4 @@
-"""Adds, removes and finds images by one kind of likeness, one feature an image."""
+"""A service that finds images by one vector each."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,9 +11,9 @@ from ambience.core.features import (
     Turning,
 )
 from ambience.core.matches import Answer, Match
-from ambience.engine import Collection, Neighbor, Turned
+from ambience.engine import Collection, Neighbor, TurnRows
 from ambience.engine.neighbors import compared, nearest_images, stacked
-from ambience.service.declaration import Parts
+from ambience.service.declaration import ServiceParts
 from ambience.service.search_request import SearchRequest
 from ambience.service.service import Service
 from ambience.service.vectors.background_sample import BackgroundSample
@@ -21,15 +21,15 @@ from ambience.service.vectors.vector_options import VectorOptions
 
 
 class VectorService(Service[Collection]):
-    """One kind of likeness, one feature an image, found by the nearest rows.
+    """A service with one feature per image, found by the nearest rows.
 
     Args:
-        name: Of the service.
-        extractor: Makes its features.
-        collection: Keeps them.
-        min_quality: Features below it prove nothing: they are not searched with or
-            compared, as the collection neither finds nor groups them.
-        background: Whether searches say how near any images are, to compare with.
+        name: The service.
+        extractor: Extracts its features.
+        collection: Stores them.
+        min_quality: Features below it prove nothing. They are neither searched with nor
+            compared, just as the collection neither finds nor groups them.
+        background: Whether searches also return how near random images are.
     """
 
     options = VectorOptions
@@ -48,9 +48,9 @@ class VectorService(Service[Collection]):
         self._sample = BackgroundSample(collection) if background else None
 
     def compare(self, image_id: ImageId, others: Sequence[ImageId]) -> list[Match]:
-        """Return how far some known images are from another, nearest first.
+        """Return the distances from an image to others, nearest first.
 
-        Images that are not known here, or of too little quality, are left out.
+        Images that are unknown here or of too little quality are left out.
         """
         good = {
             known: feature
@@ -69,21 +69,21 @@ class VectorService(Service[Collection]):
         return [_match(neighbor, query) for neighbor in near]
 
     def groups(self, *, radius: float, turned: bool = False) -> list[list[ImageId]]:
-        """Return the groups of images that chains of near ones connect.
+        """Return the groups of images that chains of near images connect.
 
         Args:
-            radius: How far apart neighbors in a chain may be.
-            turned: Whether turned and mirrored versions count as near, too.
+            radius: The largest distance of neighbors in a chain.
+            turned: Whether turned and mirrored copies count as near, too.
 
         Raises:
-            BadParameterError: If this kind of feature can't be turned.
+            BadParameterError: If these features can't be turned.
         """
-        ways: Turned | None = None
+        turn: TurnRows | None = None
         if turned:
             if not isinstance(self.extractor, Turning):
-                raise BadParameterError(f"{self.name} does not tell turned images")
-            ways = self.extractor.turned
-        return self._collection.groups(radius=radius, turned=ways)
+                raise BadParameterError(f"{self.name} can't compare turned images")
+            turn = self.extractor.turned
+        return self._collection.groups(radius=radius, turn=turn)
 
     def _answer(
         self,
@@ -114,16 +114,16 @@ def one_feature(
     min_quality: float = 0.0,
     background: bool = False,
     kind: type[VectorService] = VectorService,
-) -> Callable[[Parts[Any]], VectorService]:
-    """Return how a service with one feature an image is assembled.
+) -> Callable[[ServiceParts[Any]], VectorService]:
+    """Return a function that assembles a service with one feature per image.
 
     Args:
         min_quality: See `VectorService`.
-        background: See there.
+        background: See `VectorService`.
         kind: The class of the service.
     """
 
-    def assemble(parts: Parts[Any]) -> VectorService:
+    def assemble(parts: ServiceParts[Any]) -> VectorService:
         spec = parts.extractor.spec
         return kind(
             name=parts.name,
@@ -139,5 +139,5 @@ def one_feature(
 def _match(neighbor: Neighbor, query: Query) -> Match:
     details = {}
     if query.orientations:
-        details["orientation"] = str(query.orientations[neighbor.version])
+        details["orientation"] = str(query.orientations[neighbor.query_row])
     return Match(neighbor.image_id, neighbor.distance, details)

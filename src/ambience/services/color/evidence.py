@@ -1,30 +1,30 @@
-"""What the distance of two palettes can prove, and how that is said."""
+"""What the distance of two palettes proves, and its description."""
 
 from ambience.core.matches import Relation
 from ambience.fusion import Curve, Evidence, Measured, Proof, Scale, Usual
 
 
 def relation(_: Measured) -> Relation:
-    """Return the one thing that palettes have to say."""
+    """Return the only relation that palettes can claim."""
     return Relation.SIMILAR_COLORS
 
 
 def hellinger_words(_: Relation, measured: Measured) -> str:
-    """Return a claim with how well the palettes agree."""
-    # One minus the square is the Bhattacharyya coefficient: 1 of equal histograms, 0
-    # of those with no color in common.
+    """Describe a claim with how well the palettes agree."""
+    # One minus the square is the Bhattacharyya coefficient: 1 for equal histograms, 0
+    # for histograms with no color in common.
     agreeing = 1 - measured["distance"] ** 2
     return f"similar colors, the palettes agree to {agreeing:.0%}"
 
 
 def l1_words(_: Relation, measured: Measured) -> str:
-    """Return a claim with how much of the palette is shared."""
-    # L1 of two histograms is twice the share that they don't have in common.
+    """Describe a claim with how much of the palette is shared."""
+    # The L1 distance is twice the share that they don't have in common.
     shared = 1 - measured["distance"] / 2
     return f"similar colors, {shared:.0%} of the palette shared"
 
 
-# Both are fitted by scripts/fit_calibration.py.
+# Both curves are fitted by scripts/fit_calibration.py.
 HELLINGER = Evidence(
     proves=Proof.LIKENESS,
     relations=frozenset({Relation.SIMILAR_COLORS}),

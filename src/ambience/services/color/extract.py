@@ -1,8 +1,8 @@
-"""A color histogram: which share of an image falls into each of 8 x 8 x 8 RGB cells.
+"""A color histogram: the share of an image in each of 8 x 8 x 8 RGB cells.
 
-Histograms are compared by the Hellinger distance (Hellinger 1909): that of the square
-roots of the shares, over the square root of 2, 0 to 1. It is L2, which any engine has,
-of rows that hold the roots; and the shares, for L1, are their squares.
+Histograms are compared by the Hellinger distance (Hellinger 1909): the L2 distance of
+the square roots of the shares, divided by the square root of 2, so 0 to 1. Stored
+rows hold the roots, which any engine compares by L2; for L1, their squares are used.
 """
 
 import math
@@ -24,14 +24,14 @@ from ambience.core.features import (
 
 CELLS = 8  # per channel
 BINS = CELLS**3
-WHOLE = 65_535  # shares are whole parts of it: they fit 16 bits and sum up exactly
+WHOLE = 65_535  # shares are integers that sum to it, so they fit 16 bits exactly
 
-_CELL_BITS = 5  # 256 levels in 8 cells: the upper three bits say which
-_MOST_BITS = math.log2(BINS)  # of entropy: all cells have equal shares
+_CELL_BITS = 5  # 256 levels in 8 cells: the upper three bits are the cell
+_MOST_BITS = math.log2(BINS)  # of entropy, if all cells have equal shares
 
 
 class HellingerExtractor:
-    """The roots of 512 shares per image, compared by the Hellinger distance."""
+    """The square roots of 512 shares per image, compared by the Hellinger distance."""
 
     spec = FeatureSpec(
         dim=BINS,
@@ -58,7 +58,7 @@ class HellingerExtractor:
 
 
 class L1Extractor:
-    """The 512 shares per image, compared by L1, 0 to 2, as the original does."""
+    """512 shares per image, compared by L1, 0 to 2, as in the original."""
 
     spec = FeatureSpec(dim=BINS, dtype="uint16", metric=Metric.L1, scale=WHOLE)
     working_side = WORKING_SIDE
@@ -79,9 +79,9 @@ class L1Extractor:
 def color_histogram(image: Image) -> Rows:
     """Return the shares of the color cells, shape ``(512,)``, ``uint16``.
 
-    Fully transparent pixels don't count; where all are, the image is the white page
-    that people see. The shares sum to `WHOLE` exactly: what rounding down leaves goes
-    to the cells that lost most (largest remainders), ties to the lower cell.
+    Fully transparent pixels don't count, unless all are: then the image is the white
+    page that people see. The shares are rounded to sum to `WHOLE` exactly, by largest
+    remainders; ties go to the lower cell.
     """
     cells = (image.pixels >> _CELL_BITS).astype(np.uint16)
     cell = (cells[..., 0] * CELLS + cells[..., 1]) * CELLS + cells[..., 2]
@@ -95,14 +95,14 @@ def color_histogram(image: Image) -> Rows:
 
 
 def roots(shares: Rows) -> Rows:
-    """Return the square roots of shares of `WHOLE`, themselves parts of it."""
+    """Return the square roots of shares, scaled to `WHOLE` and rounded."""
     return np.rint(np.sqrt(shares * np.float64(WHOLE))).astype(np.uint16)
 
 
 def shares_of(rows: Rows) -> NDArray[np.float64]:
-    """Return the shares whose roots these are, shape ``(n, 512)``; each row sums to 1.
+    """Return the shares for rows of roots, shape ``(n, 512)``; each row sums to 1.
 
-    A share is off by 0.002 % of the image at most.
+    The error of a share is at most 0.002 % of the image.
     """
     squares = np.square(rows.astype(np.float64))
     shares: NDArray[np.float64] = squares / squares.sum(axis=1, keepdims=True)
@@ -110,6 +110,6 @@ def shares_of(rows: Rows) -> NDArray[np.float64]:
 
 
 def variety(shares: Rows) -> float:
-    """Return how much a histogram says: its entropy, 0 (one cell) to 1 (all alike)."""
+    """Return the entropy of a histogram, 0 (one color) to 1 (all colors alike)."""
     own: NDArray[Any] = shares[shares > 0] / WHOLE
     return max(0.0, float(-(own * np.log2(own)).sum()) / _MOST_BITS)

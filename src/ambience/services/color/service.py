@@ -1,4 +1,4 @@
-"""The color room, declared."""
+"""Declares the color service."""
 
 import math
 from dataclasses import replace
@@ -14,8 +14,8 @@ from ambience.core.settings import ServiceSettings
 from ambience.engine.neighbors import stacked
 from ambience.fusion import Evidence
 from ambience.service import (
-    Parts,
     SearchRequest,
+    ServiceParts,
     ServiceSpec,
     VectorService,
     one_feature,
@@ -28,40 +28,40 @@ from ambience.services.color.extract import (
     shares_of,
 )
 
-# Of entropy: as four colors of equal shares have. Photographs have 2.2 bits and more
-# (99 of 100), blank pages 0, drawings in two colors 1 at most, and what is mostly night
-# or snow about as much: those share their one color with whatever is dark or white.
+# The entropy of four colors with equal shares. Of 100 photographs, 99 have at least 2.2
+# bits; blank pages have 0, drawings in two colors at most 1. Images that are mostly
+# night or snow have about as little: they would match anything dark or white.
 MIN_VARIETY = 2 / 9
 
-_MORE = 4  # neighbors by Hellinger for each one by L1 that is asked for,
-_LEAST = 200  # but never fewer
+_MORE = 4  # candidates by Hellinger for each requested neighbor by L1,
+_LEAST = 200  # but at least this many
 
 
 class ColorSettings(ServiceSettings):
     """``[services.color]``.
 
     Attributes:
-        distance: How palettes are compared: by ``hellinger``, or by ``l1``, which gives
-            the answers of the original, flat images included. The features of the two
-            differ: after a change, run ``ambience rebuild color``.
+        distance: How palettes are compared: ``hellinger`` or ``l1``. The latter gives
+            the answers of the original, flat images included. The two use different
+            features: after a change, run ``ambience rebuild color``.
     """
 
     distance: Literal["hellinger", "l1"] = "hellinger"
 
 
 class ColorOptions(VectorOptions):
-    """What a search for colors may be told."""
+    """The options of a search by color."""
 
     metric: Literal["l1"] | None = Field(
         default=None,
-        description="The distance of the answers, and of radius: l1, the sum of "
-        "absolute differences of shares, 0 to 2. By default it is the distance that "
-        "the service compares by.",
+        description="The distance in the answer, and of radius: l1, the sum of "
+        "absolute differences of shares, 0 to 2. The default is the distance that the "
+        "service compares with.",
     )
 
 
 class ColorService(VectorService):
-    """Puts the nearest by the Hellinger distance in order by L1 where that is asked."""
+    """Re-ranks the nearest images by L1 on request."""
 
     options = ColorOptions
 
@@ -75,25 +75,27 @@ class ColorService(VectorService):
         if options.metric in {None, self._collection.spec.metric}:
             return super()._answer(query, request, options, without)
         if request.radius is None:
-            # Of the nearest by L1 nearly all are among these.
+            # Nearly all of the nearest by L1 are among these.
             wide = replace(request, k=max(_LEAST, _MORE * (request.k or 0)))
         else:
-            # The square of Hellinger's distance is at most half of L1: all are within.
+            # Includes all, as the square of Hellinger's distance is at most half of L1.
             wide = replace(request, radius=math.sqrt(max(0.0, request.radius) / 2))
         near = super()._answer(query, wide, options, without)
-        # Some may have gone since.
+        # Images may have been removed since.
         kept = self._collection.get([match.image_id for match in near.matches])
-        owners, rows = stacked(self._collection.spec, kept)
+        image_ids, rows = stacked(self._collection.spec, kept)
         apart = np.abs(shares_of(rows) - shares_of(query.rows)).sum(axis=1)
         matches = [
-            Match(ImageId(owner), distance)
-            for owner, distance in zip(owners.tolist(), apart.tolist(), strict=True)
+            Match(ImageId(image_id), distance)
+            for image_id, distance in zip(
+                image_ids.tolist(), apart.tolist(), strict=True
+            )
         ]
         return request.answer(matches, near.note)
 
 
 def make_extractor(settings: ColorSettings, _: Path) -> Extractor:
-    """Return the extractor that goes with the distance."""
+    """Return the extractor for the distance in the settings."""
     match settings.distance:
         case "hellinger":
             return HellingerExtractor()
@@ -102,7 +104,7 @@ def make_extractor(settings: ColorSettings, _: Path) -> Extractor:
 
 
 def evidence(settings: ColorSettings) -> Evidence:
-    """Return what the distance can prove."""
+    """Return what the distance in the settings can prove."""
     match settings.distance:
         case "hellinger":
             return HELLINGER
@@ -110,8 +112,8 @@ def evidence(settings: ColorSettings) -> Evidence:
             return L1
 
 
-def assemble(parts: Parts[ColorSettings]) -> VectorService:
-    """Put the service together; flat images are similar to nothing, but by L1."""
+def assemble(parts: ServiceParts[ColorSettings]) -> VectorService:
+    """Create the service; except with L1, flat images are similar to nothing."""
     return one_feature(
         min_quality=0.0 if parts.settings.distance == "l1" else MIN_VARIETY,
         background=True,

@@ -1,22 +1,22 @@
-"""What keypoints that fit together can prove, and how that is said."""
+"""What matching keypoints prove, and its description."""
 
 from ambience.core.matches import Relation
 from ambience.fusion import Curve, Evidence, Measured, Proof, Scale
 
-_WHOLE = 0.95  # of an area: what is missing may be a measuring error
-_NEARLY = 0.9  # of the smaller of two, when the other shows more
-_TURNED_DEGREES = 3.0  # less, nobody sees
+_WHOLE = 0.95  # of an area: the rest may be an error of measurement
+_NEARLY = 0.9  # of the area of an image that is a part of the other
+_TURNED_DEGREES = 3.0  # a smaller rotation is invisible
 _HUNDREDTH = 0.01
 
 
 def relation(measured: Measured) -> Relation | None:
     """Return how the query lies on the image; votes alone prove nothing.
 
-    - ``mirrored``: the query fits once it is mirrored, a part of it too;
-    - ``rotated``: it fits once it is turned, by any angle;
-    - ``re_encoded``: they overlap as wholes;
-    - ``crop``: nearly all of the query is in the image, but not all of the image;
-    - ``contains``: nearly all of the image is in the query, but the query shows more;
+    - ``mirrored``: the query, or a part of it, fits after mirroring;
+    - ``rotated``: the query fits after a rotation by any angle;
+    - ``re_encoded``: query and image overlap completely;
+    - ``crop``: nearly all of the query is in the image, which shows more;
+    - ``contains``: nearly all of the image is in the query, which shows more;
     - ``edited``: they overlap in part.
     """
     if "transform" not in measured:
@@ -34,7 +34,7 @@ def relation(measured: Measured) -> Relation | None:
 
 
 def words(relation: Relation, measured: Measured) -> str:
-    """Return a claim with how many points fit."""
+    """Describe a claim with the number of matching points."""
     match relation:
         case Relation.CROP:
             share = _share(measured["image_overlap"])
@@ -53,10 +53,10 @@ def words(relation: Relation, measured: Measured) -> str:
 
 
 def _turned(measured: Measured) -> str:
-    """Say what was done to the image to make the query."""
+    """Describe what was done to the image to get the query."""
     degrees = measured["rotation_degrees"]
-    # The query is mirrored, then turned back so; from the image to the query, a mirror
-    # comes after the turn, and so turns the same way.
+    # The angle is from the query to the image, so the opposite was done to the image.
+    # But if the query is mirrored first, mirroring the image last reverses it again.
     if not measured["mirrored"]:
         degrees = -degrees
     turned = f"turned by {abs(degrees):.0f}° " + (

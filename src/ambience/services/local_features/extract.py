@@ -1,7 +1,7 @@
-"""Keypoints spread over an image, each with the descriptor of what is around it.
+"""Keypoints spread over an image, each with a descriptor of its surroundings.
 
-Keypoints are extrema of differences of Gaussians and descriptors SIFT's (Lowe,
-"Distinctive Image Features from Scale-Invariant Keypoints", 2004), as square roots
+Keypoints are extrema of differences of Gaussians, with SIFT descriptors (Lowe,
+"Distinctive Image Features from Scale-Invariant Keypoints", 2004) as square roots
 (Arandjelovic and Zisserman, "Three things everyone should know to improve object
 retrieval", 2012).
 """
@@ -25,32 +25,35 @@ from ambience.core.keypoints import DESCRIPTOR_DIM, ROW, Keypoints, pack, unpack
 from ambience.core.orientation import Orientation
 from ambience.services.local_features.opencv import opencv
 
-STORED = 400  # keypoints; a crop of a fifth of each side keeps 16 of them
-ASKED = 1600  # a query may show the image small, among other things: with 800, one of
-# twelve screenshots that show it 120 pixels wide was missed
-STORED_SIDE = 512  # pixels; finer detail is in no crop that is not found without it
-ASKED_SIDE = WORKING_SIDE  # what is small in a query needs all of its pixels
-_SMALL = 256  # pixels of the longest side: below, keypoints are few, so it is doubled
+STORED_KEYPOINTS = 400  # a crop of a fifth of each side keeps 16 of them
+# A query may show the image small among other things: with 800 keypoints, one of twelve
+# screenshots that show the image 120 pixels wide was missed.
+QUERY_KEYPOINTS = 1600
+STORED_SIDE = 512  # pixels; more detail finds no further crops
+QUERY_SIDE = WORKING_SIDE  # small things in a query need all of its pixels
+_SMALL = (
+    256  # pixels: smaller images are searched for keypoints at twice their size, too
+)
 
-_CONTRAST = 0.01  # Lowe's is 0.04: calm parts shall have keypoints, too
-_EDGE = 10
-_BLUR = 1.6
-_LAYERS = 3  # an octave
+_CONTRAST = 0.01  # Lowe uses 0.04, which leaves calm areas without keypoints
+_EDGE = 10  # Lowe, section 4.1
+_BLUR = 1.6  # Lowe, section 3.3
+_LAYERS = 3  # per octave; Lowe, section 3.2
 
-_CELLS = 12  # along the longest side: each gets its share of the keypoints
-_COARSE = 1 / 60  # of the longest side: this large, a keypoint outlives a thumbnail
-_COARSE_SHARE = 0.15  # of the keypoints are so large, where there are enough
+_CELLS = 12  # along the longest side; keypoints are shared out among the cells
+_COARSE = 1 / 60  # of the longest side: keypoints this large survive in a thumbnail
+_COARSE_SHARE = 0.15  # of the keypoints are this large, if there are enough
 
-_ACROSS, _DOWN, _BINS = 4, 4, 8  # of a SIFT descriptor, in this order
+_ACROSS, _DOWN, _BINS = 4, 4, 8  # axes of a SIFT descriptor, in this order
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """Keypoints in an image as detected, before they are described.
+class DetectedKeypoints:
+    """Keypoints detected in an image, without descriptors.
 
     Attributes:
-        points: OpenCV's keypoints.
-        gray: The image they are in, shape ``(height, width)``, ``uint8``.
+        points: The keypoints, as OpenCV's objects.
+        gray: The image, shape ``(height, width)``, ``uint8``.
     """
 
     points: Sequence[Any]
@@ -59,8 +62,8 @@ class Found:
     def numbers(self) -> NDArray[np.float64]:
         """Return ``x``, ``y``, diameter and angle in radians, shape ``(n, 4)``.
 
-        In pixels of `gray`, from the outer corner of the first: OpenCV counts from the
-        middle of it.
+        Places are in pixels of `gray` from the outer corner of the first pixel; OpenCV
+        counts from its center.
         """
         rows = [
             (p.pt[0] + 0.5, p.pt[1] + 0.5, p.size, np.radians(p.angle))
@@ -70,48 +73,48 @@ class Found:
 
 
 class Describer(Protocol):
-    """Turns what is around keypoints into descriptors."""
+    """Computes the descriptors of keypoints."""
 
     @property
     def model(self) -> str:
-        """Its name; descriptors of another one can't be compared with its own."""
+        """Its name; descriptors of different models can't be compared."""
         ...
 
     @property
     def unit(self) -> float:
-        """The length of a descriptor: distances are divided by it."""
+        """The length of a descriptor, by which distances are divided."""
         ...
 
-    def describe(self, found: Found) -> NDArray[np.uint8]:
-        """Return one descriptor a keypoint, shape ``(n, DESCRIPTOR_DIM)``."""
+    def describe(self, found: DetectedKeypoints) -> NDArray[np.uint8]:
+        """Return one descriptor per keypoint, shape ``(n, DESCRIPTOR_DIM)``."""
         ...
 
     def mirrored(
-        self, descriptors: NDArray[np.uint8], found: Found | None
+        self, descriptors: NDArray[np.uint8], found: DetectedKeypoints | None
     ) -> NDArray[np.uint8] | None:
         """Return the descriptors of the same keypoints in the mirrored image.
 
         Args:
-            descriptors: As `describe` returned them.
-            found: Where the keypoints are, if the image is still there.
+            descriptors: What `describe` returned.
+            found: The keypoints and their image; ``None`` for a stored image.
 
         Returns:
-            ``None`` where that can't be told without the image.
+            ``None`` if they can't be computed without the image.
         """
         ...
 
 
 class RootSift:
-    """SIFT descriptors by the roots of their shares, in bytes.
+    """Square roots of normalized SIFT descriptors, as bytes.
 
-    Their Euclidean distance orders as the Hellinger distance of the histograms.
-    Rounding to bytes moves a distance by 0.13 % (rms) of that between strangers.
+    Their Euclidean distance orders them like the Hellinger distance of the histograms.
+    Rounding to bytes changes distances by 0.13 % (rms) of that between unrelated ones.
     """
 
     model = "rootsift"
-    unit = 512.0  # its numbers, at most a third of that or so, fill a byte
+    unit = 512.0  # the largest values, about a third of it, then make use of a byte
 
-    def describe(self, found: Found) -> NDArray[np.uint8]:
+    def describe(self, found: DetectedKeypoints) -> NDArray[np.uint8]:
         """See `Describer.describe`."""
         _, raw = _sift().compute(found.gray, found.points)
         shares = raw / np.maximum(raw.sum(axis=1, keepdims=True), 1)
@@ -119,9 +122,9 @@ class RootSift:
         return np.asarray(rounded, np.uint8)
 
     def mirrored(
-        self, descriptors: NDArray[np.uint8], _: Found | None
+        self, descriptors: NDArray[np.uint8], _: DetectedKeypoints | None
     ) -> NDArray[np.uint8]:
-        """See `Describer.mirrored`: cells change sides, directions are negated."""
+        """See `Describer.mirrored`: cells swap sides, and directions are negated."""
         cells = descriptors.reshape(-1, _ACROSS, _DOWN, _BINS)
         negated = -np.arange(_BINS) % _BINS
         turned = cells[:, ::-1][..., negated].reshape(-1, DESCRIPTOR_DIM)
@@ -129,10 +132,10 @@ class RootSift:
 
 
 class LocalFeaturesExtractor:
-    """Some hundred keypoints an image, spread so that any part of it keeps enough.
+    """Hundreds of keypoints per image, spread so that every part of it has enough.
 
     Args:
-        describer: Makes the descriptors.
+        describer: Computes the descriptors.
     """
 
     working_side = WORKING_SIDE
@@ -152,8 +155,8 @@ class LocalFeaturesExtractor:
         return [self._feature(image) for image in images]
 
     def query(self, image: Image) -> Query:
-        """Return the keypoints of an image as it stands, and of its mirror image."""
-        parts = detect(image, side=ASKED_SIDE, count=ASKED)
+        """Return the keypoints of an image and of its mirror image."""
+        parts = detect(image, side=QUERY_SIDE, count=QUERY_KEYPOINTS)
         described = [self._describer.describe(found) for found in parts]
         mirrored = [
             self._describer.mirrored(descriptors, found)
@@ -164,34 +167,34 @@ class LocalFeaturesExtractor:
         return _query(upright, np.concatenate([_NONE, *turned]))
 
     def query_from(self, feature: Feature) -> Query:
-        """Return the keypoints of a stored image, mirrored ones where they follow."""
+        """Return the keypoints of a stored image, and the mirrored ones if possible."""
         upright = unpack(feature.rows)
         mirrored = self._describer.mirrored(upright.descriptors, None)
         return _query(upright, mirrored)
 
     def _feature(self, image: Image) -> Feature:
-        parts = detect(image, side=STORED_SIDE, count=STORED)
+        parts = detect(image, side=STORED_SIDE, count=STORED_KEYPOINTS)
         described = [self._describer.describe(found) for found in parts]
         keypoints = _keypoints(image, parts, described)
         return Feature(pack(keypoints), _quality(keypoints))
 
 
 def rootsift_extractor() -> LocalFeaturesExtractor:
-    """Return the extractor that needs no network."""
+    """Return the extractor that needs no weights."""
     return LocalFeaturesExtractor(RootSift())
 
 
-def detect(image: Image, *, side: int, count: int) -> list[Found]:
+def detect(image: Image, *, side: int, count: int) -> list[DetectedKeypoints]:
     """Find keypoints spread over an image.
 
     Args:
-        image: Any size; shrunk to ``side`` if its longest side is longer. One that is
-            small is looked at doubled, too, for the finest of what thumbnails keep.
-        side: Pixels.
-        count: How many keypoints at most, in all.
+        image: Any size. If its longest side is above ``side``, it is shrunk. If it is
+            small, keypoints are also detected at twice its size, for finer detail.
+        side: In pixels.
+        count: The largest number of keypoints in total.
 
     Returns:
-        Those at each size at which any were found.
+        The keypoints at each size where any were found.
     """
     gray = opencv().cvtColor(image.pixels, opencv().COLOR_RGB2GRAY)
     longest = max(gray.shape)
@@ -214,13 +217,13 @@ def detect(image: Image, *, side: int, count: int) -> list[Found]:
     ]
     every = np.array([row for rows in relative for row in rows]).reshape(-1, 4)
     kept = set(spread(every[:, :2], every[:, 2], every[:, 3], count=count).tolist())
-    chosen: list[Found] = []
+    chosen: list[DetectedKeypoints] = []
     start = 0
     for level, found in zip(levels, points, strict=True):
         mine = [p for n, p in enumerate(found, start) if n in kept]
         start += len(found)
         if mine:
-            chosen.append(Found(mine, level))
+            chosen.append(DetectedKeypoints(mine, level))
     return chosen
 
 
@@ -231,19 +234,19 @@ def spread(
     *,
     count: int,
 ) -> NDArray[np.intp]:
-    """Choose keypoints so that every part of an image has its share.
+    """Choose keypoints so that every part of an image gets some.
 
-    First large ones, then of any size: the strongest of each cell of a grid, then the
-    second strongest of each, and so on.
+    Large keypoints are chosen first, then keypoints of any size: the strongest in each
+    cell of a grid, then the second strongest in each cell, and so on.
 
     Args:
-        places: ``(x, y)`` in longest sides of the image, shape ``(n, 2)``.
-        scales: In longest sides, shape ``(n,)``.
-        responses: How strong they are, shape ``(n,)``.
-        count: How many at most.
+        places: ``(x, y)`` divided by the longest side of the image, shape ``(n, 2)``.
+        scales: Diameters divided by the longest side, shape ``(n,)``.
+        responses: Strengths, shape ``(n,)``.
+        count: The largest number to choose.
 
     Returns:
-        Positions of those chosen, in order.
+        Positions of the chosen keypoints, ascending.
     """
     everything = np.arange(len(places))
     if len(places) <= count:
@@ -259,7 +262,7 @@ def spread(
 def _in_turn(
     places: NDArray[np.float64], responses: NDArray[np.float64], *, cells: int
 ) -> NDArray[np.intp]:
-    """Return the order in which keypoints are taken, cell by cell in turn."""
+    """Return positions of keypoints, taking one from each cell in turn."""
     cell = np.floor(places * cells).astype(np.int64) @ np.array([1, cells + 1])
     by_cell = np.lexsort((-responses, cell))
     first = np.searchsorted(cell[by_cell], cell[by_cell])
@@ -269,8 +272,8 @@ def _in_turn(
 
 
 def _sift() -> Any:
-    # Keypoints stand where they are in the doubled image: without that, they are half
-    # a pixel off.
+    # OpenCV doubles the image first; without precise upscaling, places are half a pixel
+    # off.
     return opencv().SIFT_create(
         0, _LAYERS, _CONTRAST, _EDGE, _BLUR, enable_precise_upscale=True
     )
@@ -280,8 +283,8 @@ def _resized(gray: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
     if factor == 1:
         return gray
     size = [max(1, round(side * factor)) for side in gray.shape[::-1]]
-    way = opencv().INTER_AREA if factor < 1 else opencv().INTER_CUBIC
-    resized: NDArray[np.uint8] = opencv().resize(gray, size, interpolation=way)
+    method = opencv().INTER_AREA if factor < 1 else opencv().INTER_CUBIC
+    resized: NDArray[np.uint8] = opencv().resize(gray, size, interpolation=method)
     return resized
 
 
@@ -289,7 +292,9 @@ _NONE = np.empty((0, DESCRIPTOR_DIM), np.uint8)
 
 
 def _keypoints(
-    image: Image, parts: Sequence[Found], described: Sequence[NDArray[np.uint8]]
+    image: Image,
+    parts: Sequence[DetectedKeypoints],
+    described: Sequence[NDArray[np.uint8]],
 ) -> Keypoints:
     """Return keypoints in pixels of the image as displayed."""
     height, width = image.size
@@ -305,7 +310,7 @@ def _keypoints(
 
 
 def _mirrored(keypoints: Keypoints, descriptors: NDArray[np.uint8]) -> Keypoints:
-    """Return keypoints as they are in the mirrored image."""
+    """Return the keypoints of the mirrored image."""
     places = keypoints.places * (-1, 1) + (keypoints.size[1], 0)
     return Keypoints(
         keypoints.size, places, keypoints.scales, np.pi - keypoints.angles, descriptors
@@ -313,14 +318,14 @@ def _mirrored(keypoints: Keypoints, descriptors: NDArray[np.uint8]) -> Keypoints
 
 
 def _query(upright: Keypoints, mirrored: NDArray[np.uint8] | None) -> Query:
-    versions = {Orientation.UPRIGHT: upright}
+    variants = {Orientation.UPRIGHT: upright}
     if mirrored is not None and len(mirrored) == len(upright):
-        versions[Orientation.MIRRORED] = _mirrored(upright, mirrored)
-    packed = {name: pack(keypoints) for name, keypoints in versions.items()}
+        variants[Orientation.MIRRORED] = _mirrored(upright, mirrored)
+    packed = {name: pack(keypoints) for name, keypoints in variants.items()}
     names = tuple(str(name) for name, rows in packed.items() for _ in rows)
     return Query(np.concatenate(list(packed.values())), names, _quality(upright))
 
 
 def _quality(keypoints: Keypoints) -> float:
-    """Return how much keypoints say: 1 for as many as an image may keep."""
-    return min(1.0, len(keypoints) / STORED)
+    """Return the share of the keypoints an image can store, 0 to 1."""
+    return min(1.0, len(keypoints) / STORED_KEYPOINTS)

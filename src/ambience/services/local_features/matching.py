@@ -1,4 +1,4 @@
-"""Pairs the keypoints of two images, and finds the pairs that tell the same story."""
+"""Matches the keypoints of two images, and finds the matches that agree."""
 
 from dataclasses import dataclass
 from math import comb, log10
@@ -9,30 +9,32 @@ from numpy.typing import NDArray
 from ambience.core.keypoints import Keypoints
 
 Pairs = NDArray[np.intp]
-"""Shape ``(m, 2)``: positions of a keypoint of the query and of one of the image."""
+"""Positions of keypoints in the query and in the image, shape ``(m, 2)``."""
 
-_RATIO = 0.95  # to the second nearest: with turn, scale and place to follow, enough
-_SAME_PLACE = 0.01  # of the longest side: there, the second nearest is the same thing
+_RATIO = 0.95  # of the distance to the second nearest; rotation, scale and place follow
+_SAME_PLACE = 0.01  # of the longest side: closer keypoints are of the same thing
 
-_MANY_CELLS = 1 << 20  # more than there are in a row
-_COMPLEX = np.array((1, 1j))  # a place as one number, so that turning is a product
+_MANY_CELLS = 1 << 20  # more than there are cells in a row
+_COMPLEX = np.array((1, 1j))  # makes places complex, so that rotating is multiplying
 
-_AGREE_SCALE = np.log(1.5)  # a keypoint's scale is right within a third of an octave
-_AGREE_TURN = np.radians(20)  # and its angle within some ten degrees
-_AGREE_PLACE = 0.008  # of the longest side, at the pair itself
-_AGREE_REACH = 0.12  # of the way from there: what those errors make of it
-_AGREE_ELSE = 0.05  # of unrelated pairs at one place agree in scale and turn
+_AGREE_SCALE = np.log(1.5)  # scales of keypoints are exact to a third of an octave
+_AGREE_TURN = np.radians(20)  # and their angles to about ten degrees
+_AGREE_PLACE = 0.008  # of the longest side, at the match itself
+_AGREE_REACH = 0.12  # of the distance from it, to which those errors add up
+_AGREE_ELSE = (
+    0.05  # share of unrelated matches at a place that agree in scale and angle
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Side:
-    """One image's keypoints, made ready to be compared.
+class PreparedKeypoints:
+    """The keypoints of an image, prepared for matching.
 
     Attributes:
-        keypoints: As stored.
+        keypoints: The keypoints.
         descriptors: Shape ``(n, 128)``, ``float32``.
-        squares: Their squared lengths, shape ``(n,)``.
-        places: In longest sides of the image, shape ``(n, 2)``, ``float32``.
+        squares: Squared lengths of the descriptors, shape ``(n,)``.
+        places: Divided by the longest side of the image, shape ``(n, 2)``, ``float32``.
     """
 
     keypoints: Keypoints
@@ -41,19 +43,19 @@ class Side:
     places: NDArray[np.float32]
 
     @classmethod
-    def of(cls, keypoints: Keypoints) -> "Side":
-        """Make keypoints ready."""
+    def of(cls, keypoints: Keypoints) -> "PreparedKeypoints":
+        """Prepare keypoints."""
         descriptors = keypoints.descriptors.astype(np.float32)
         squares = np.einsum("nd,nd->n", descriptors, descriptors)
         places = (keypoints.places / max(keypoints.size)).astype(np.float32)
         return cls(keypoints, descriptors, squares, places)
 
 
-def matched(query: Side, image: Side) -> Pairs:
-    """Pair keypoints that are nearest to each other, and clearly nearer than others.
+def matched(query: PreparedKeypoints, image: PreparedKeypoints) -> Pairs:
+    """Match keypoints that are nearest to each other, and clearly nearer than others.
 
-    Symmetric second-nearest-neighbour matching: the second nearest at another place
-    has to be farther by `_RATIO`, seen from both images.
+    This is symmetric second-nearest-neighbor matching (SMNN): from both images, the
+    second nearest at another place must be farther by `_RATIO`.
     """
     if not len(query.keypoints) or not len(image.keypoints):
         return np.empty((0, 2), np.intp)
@@ -72,7 +74,7 @@ def matched(query: Side, image: Side) -> Pairs:
 def _second(
     apart: NDArray[np.float32], places: NDArray[np.float32], nearest: NDArray[np.intp]
 ) -> NDArray[np.float32]:
-    """Return each row's smallest number but for those at the place of the nearest."""
+    """Return each row's smallest number, except at the place of the nearest."""
     x, y = places.T
     across, down = x[nearest, None] - x, y[nearest, None] - y
     elsewhere = across * across + down * down >= _SAME_PLACE**2
@@ -84,13 +86,13 @@ def _second(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Agreement:
-    """Pairs that one similarity, given by one of them, explains.
+    """Matches that agree with the similarity that one of them defines.
 
     Attributes:
-        pairs: Those pairs.
-        places: At how many places they are, in both images.
-        chance: How many such sets pairs that mean nothing would give, as a logarithm
-            to the base 10; the lower, the surer.
+        pairs: The matches.
+        places: Number of distinct places they cover in both images.
+        chance: Expected number of such sets among random matches, as a logarithm to
+            base 10; lower is surer.
     """
 
     pairs: Pairs
@@ -98,11 +100,13 @@ class Agreement:
     chance: float
 
 
-def agreeing(query: Side, image: Side, pairs: Pairs) -> Agreement:
-    """Return the largest set of pairs that agree in place, scale and turn.
+def agreeing(
+    query: PreparedKeypoints, image: PreparedKeypoints, pairs: Pairs
+) -> Agreement:
+    """Return the largest set of matches that agree in place, scale and rotation.
 
-    Each pair has a place, a scale and an angle in both images, so it alone tells how
-    one image would lie on the other; the others that fit are counted.
+    Each match has a place, a scale and an angle in both images, so it alone defines a
+    similarity from one image to the other. The matches that fit it are counted.
     """
     if not len(pairs):
         return Agreement(pairs, 0, 0.0)
@@ -119,7 +123,7 @@ def agreeing(query: Side, image: Side, pairs: Pairs) -> Agreement:
     seed = int(agree.sum(axis=1).argmax())
     agreed = pairs[agree[seed]]
     places = min(_places(query, agreed[:, 0]), _places(image, agreed[:, 1]))
-    # Of keypoints of the image drawn at random, so many would be where one is expected.
+    # The share of the image's keypoints that would fit at random.
     anywhere = image.places @ _COMPLEX
     expected = there[seed] + way[seed]
     room = (np.abs(expected[:, None] - anywhere) < allowed[seed, :, None]).mean()
@@ -128,24 +132,29 @@ def agreeing(query: Side, image: Side, pairs: Pairs) -> Agreement:
     )
 
 
-def _places(side: Side, chosen: NDArray[np.intp]) -> int:
-    """Return at how many different places keypoints are."""
+def _places(side: PreparedKeypoints, chosen: NDArray[np.intp]) -> int:
+    """Return the number of distinct places of keypoints."""
     cells = np.floor(side.places[chosen] / _SAME_PLACE).astype(np.int64)
     return len(np.unique(cells @ (1, _MANY_CELLS)))
 
 
 def _chance(pairs: int, agreed: int, each: float) -> float:
-    """Return the logarithm of how many sets as large are to be expected by chance.
+    """Return the expected number of sets this large by chance, as a logarithm.
 
-    The number of false alarms (Desolneux, Moisan, Morel, "Meaningful alignments",
-    2000): each pair is tried as the one that the others agree with.
+    It is the number of false alarms (Desolneux, Moisan, Morel, "Meaningful alignments",
+    2000), as each match is tried as the one that defines the similarity.
+
+    Args:
+        pairs: Number of matches.
+        agreed: Number of matches that agree.
+        each: Probability that an unrelated match agrees.
     """
     others, found = pairs - 1, agreed - 1
     if found <= 0:
         return log10(pairs)
     terms = [
         log10(comb(others, n)) + n * log10(each) + (others - n) * log10(1 - each)
-        for n in range(found, min(others, found + 8) + 1)  # the rest is nothing
+        for n in range(found, min(others, found + 8) + 1)  # the rest is negligible
     ]
     most = max(terms)
     return log10(pairs) + most + log10(sum(10 ** (term - most) for term in terms))

@@ -1,8 +1,8 @@
 """HardNet8: a network that describes the patch around each keypoint.
 
 Pultar, "Improving the HardNet Descriptor", 2020, run by ONNX Runtime. Patches are cut
-as Kornia 0.9 cuts them (`extract_patches_from_pyramid`), so that weights made with it
-see what they were made for; the file of weights comes from scripts/export_hardnet8.py.
+like Kornia 0.9 does (`extract_patches_from_pyramid`), as the weights were trained with.
+The file of weights is written by scripts/export_hardnet8.py.
 """
 
 from collections.abc import Iterator
@@ -15,42 +15,42 @@ from numpy.typing import NDArray
 
 from ambience.core.errors import CorruptDataError, UnavailableError
 from ambience.core.keypoints import DESCRIPTOR_DIM
-from ambience.services.local_features.extract import Found
+from ambience.services.local_features.extract import DetectedKeypoints
 
 PATCH_SIDE = 32
 MAGNIFICATION = 6.0
-"""From a keypoint's diameter to half the side of its patch.
+"""Half the side of a patch, divided by the diameter of its keypoint.
 
-It is the ``mrSize`` of kornia_moons, for OpenCV's SIFT keypoints: the scale of a frame
-of Kornia's is six times their size, and the side of a patch twice that scale.
+It is the ``mrSize`` of kornia_moons for OpenCV's SIFT keypoints: the scale of a Kornia
+frame is six times their size, and the side of a patch is twice that scale.
 """
 
 UNIT = 127
-"""A stored descriptor's length: distances are divided by it.
+"""The length of a stored descriptor, by which distances are divided.
 
-A coordinate of a unit vector never leaves -1 to 1, so nothing is ever clipped, whatever
-the weights. Rounding moves a distance of 0.7 by 0.5 % of it (rms); with random weights,
-the nearest distances within photographs by 0.8 to 1.1 %.
+The coordinates of a unit vector are within -1 and 1, so nothing is ever clipped.
+Rounding changes a distance of 0.7 by 0.5 % (rms), and with random weights the nearest
+distances within photographs by 0.8 to 1.1 %.
 """
 
 _ZERO = 128  # the stored value of 0: 1 to 255 are used
-_WHITE = 255.0  # patches go to the network as 0 to 1
-_ENDS: list[tuple[str | int, ...]] = [  # of the network
+_WHITE = 255.0  # the network takes levels from 0 to 1
+_ENDS: list[tuple[str | int, ...]] = [  # the input and output of the network
     ("tensor(float)", "n", 1, PATCH_SIDE, PATCH_SIDE),
     ("tensor(float)", "n", DESCRIPTOR_DIM),
 ]
-_BATCH = 64  # patches a run: 8 MB in the largest layer; four times it gain 7 %
+_BATCH = 64  # patches per run: 8 MB in the largest layer; 256 are only 7 % faster
 _BINOMIAL = np.array([1, 4, 6, 4, 1], np.float32) / 16  # Burt and Adelson, 1983
 
 
 class HardNetDescriber:
-    """Describes keypoints by HardNet8, twice where they are searched mirrored, too.
+    """Describes keypoints with HardNet8, and again for the mirrored image.
 
     Args:
-        path: Of the network.
+        path: The file of weights.
 
     Raises:
-        UnavailableError: If it isn't there, or can't be used.
+        UnavailableError: If it is missing or can't be used.
     """
 
     model = "hardnet8"
@@ -60,20 +60,22 @@ class HardNetDescriber:
         self._network = HardNet8(path)
         try:
             self._network.load()
-        except CorruptDataError as error:  # a file of the user's, not a store of ours
+        except CorruptDataError as error:  # the user's file, not one of our stores
             raise UnavailableError(str(error)) from error
 
-    def describe(self, found: Found) -> NDArray[np.uint8]:
+    def describe(self, found: DetectedKeypoints) -> NDArray[np.uint8]:
         """See `Describer.describe`."""
         return self._described(found, mirrored=False)
 
     def mirrored(
-        self, _: NDArray[np.uint8], found: Found | None
+        self, _: NDArray[np.uint8], found: DetectedKeypoints | None
     ) -> NDArray[np.uint8] | None:
-        """See `Describer.mirrored`; the network has to see the image again."""
+        """See `Describer.mirrored`; the network needs the image again."""
         return None if found is None else self._described(found, mirrored=True)
 
-    def _described(self, found: Found, *, mirrored: bool) -> NDArray[np.uint8]:
+    def _described(
+        self, found: DetectedKeypoints, *, mirrored: bool
+    ) -> NDArray[np.uint8]:
         x, y, scales, angles = found.numbers().T
         return self._network.descriptors(
             found.gray, np.stack([x, y], 1), scales, angles, mirrored=mirrored
@@ -81,11 +83,11 @@ class HardNetDescriber:
 
 
 class HardNet8:
-    """The network in one file, loaded when it is first needed. Threads may share it.
+    """The network, loaded when it is first needed; thread-safe.
 
     Args:
-        path: An ONNX file: patches of shape ``(n, 1, 32, 32)`` to unit vectors of shape
-            ``(n, 128)``, both ``float32``, the patches standardised inside.
+        path: An ONNX file that maps patches of shape ``(n, 1, 32, 32)`` to unit vectors
+            of shape ``(n, 128)``, both ``float32``; it standardizes the patches.
     """
 
     def __init__(self, path: Path) -> None:
@@ -97,8 +99,8 @@ class HardNet8:
         """Load the network, unless it is already loaded.
 
         Raises:
-            UnavailableError: If there is no such file.
-            CorruptDataError: If the file isn't this network, or is damaged.
+            UnavailableError: If the file is missing.
+            CorruptDataError: If the file is damaged or another network.
         """
         with self._lock:
             if self._session is None:
@@ -113,40 +115,40 @@ class HardNet8:
         *,
         mirrored: bool = False,
     ) -> NDArray[np.uint8]:
-        """Return the descriptors of keypoints, as they are stored.
+        """Return the descriptors of keypoints in the form that is stored.
 
         Args:
             gray: Levels 0 to 255, shape ``(height, width)``.
-            places: As of `Keypoints`, in the pixels of ``gray``.
-            scales: As of `Keypoints`.
-            angles: As of `Keypoints`.
-            mirrored: Describe the same keypoints in the mirrored image: ``(x, y)``
-                there is ``(width - x, y)`` and an angle ``a`` is ``pi - a``.
+            places: See `Keypoints`, in pixels of ``gray``.
+            scales: See `Keypoints`.
+            angles: See `Keypoints`.
+            mirrored: Describe the same keypoints in the mirrored image, where
+                ``(x, y)`` is at ``(width - x, y)`` and an angle ``a`` is ``pi - a``.
 
         Returns:
-            Shape ``(n, DESCRIPTOR_DIM)``; two are `UNIT` times as far apart (L2) as
-            the vectors.
+            Shape ``(n, DESCRIPTOR_DIM)``; L2 distances are `UNIT` times those of the
+            unit vectors.
 
         Raises:
-            UnavailableError: As of `load`.
-            CorruptDataError: As of `load`.
+            UnavailableError: See `load`.
+            CorruptDataError: See `load`.
         """
         patches = cut_patches(gray, places, scales, angles)
-        # Where angles turn the other way, the keypoint's own vertical is what flips.
+        # As angles turn the other way, the patch is flipped along its own vertical.
         return quantized(self.vectors(patches[:, ::-1] if mirrored else patches))
 
     def vectors(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return unit vectors.
+        """Return the unit vectors of patches.
 
         Args:
-            patches: As `cut_patches` returns them.
+            patches: What `cut_patches` returns.
 
         Returns:
             Shape ``(n, DESCRIPTOR_DIM)``.
 
         Raises:
-            UnavailableError: As of `load`.
-            CorruptDataError: As of `load`.
+            UnavailableError: See `load`.
+            CorruptDataError: See `load`.
         """
         self.load()
         made = np.empty((len(patches), DESCRIPTOR_DIM), np.float32)
@@ -170,18 +172,18 @@ def cut_patches(
     scales: NDArray[np.float64],
     angles: NDArray[np.float64],
 ) -> NDArray[np.float32]:
-    """Return the square around each keypoint, upright as the keypoint sees it.
+    """Return the square around each keypoint, rotated upright.
 
-    A square of a side of ``2 * MAGNIFICATION * scale`` is sampled, bilinearly, from the
-    coarsest level of a pyramid that still has a pixel for each of its samples. Outside
-    the image its border goes on.
+    A square with a side of ``2 * MAGNIFICATION * scale`` is sampled bilinearly from the
+    coarsest level of a pyramid that still has a pixel for each sample. Outside the
+    image, its border is repeated.
 
     Args:
         gray: Levels 0 to 255, shape ``(height, width)``.
-        places: As of `Keypoints`, in the pixels of ``gray``: (0, 0) is the outer corner
-            of the first pixel. OpenCV and Kornia count from its centre, half less.
-        scales: As of `Keypoints`.
-        angles: As of `Keypoints`.
+        places: See `Keypoints`, in pixels of ``gray``: (0, 0) is the outer corner of
+            the first pixel. OpenCV and Kornia count from its center.
+        scales: See `Keypoints`.
+        angles: See `Keypoints`.
 
     Returns:
         Shape ``(n, PATCH_SIDE, PATCH_SIDE)``, 0 to 1.
@@ -208,7 +210,7 @@ def cut_patches(
 
 
 def _pyramid(level: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-    """Yield an image blurred and halved, again and again, while a patch fits in."""
+    """Yield an image, then blur and halve it as long as a patch fits."""
     yield level
     while min(level.shape) // 2 >= PATCH_SIDE:
         level = _halved(_halved(level).T).T
@@ -224,7 +226,7 @@ def _halved(image: NDArray[np.float32]) -> NDArray[np.float32]:
         for shift, weight in enumerate(_BINOMIAL)
     )
     rows = (np.arange(height // 2) + 0.5) * (height / (height // 2)) - 0.5
-    above = rows.astype(np.intp)  # never the last row: there is always one below
+    above = rows.astype(np.intp)  # never the last row, so there is one below
     share = (rows - above).astype(np.float32)[:, None]
     return np.asarray(blurred[above] * (1 - share) + blurred[above + 1] * share)
 
@@ -232,7 +234,7 @@ def _halved(image: NDArray[np.float32]) -> NDArray[np.float32]:
 def _sampled(
     image: NDArray[np.float32], x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Return an image between its pixels; (0, 0) is the first one's outer corner."""
+    """Sample an image bilinearly; (0, 0) is the outer corner of the first pixel."""
     height, width = image.shape
     x, y = np.clip(x - 0.5, 0, width - 1), np.clip(y - 0.5, 0, height - 1)
     left, top = x.astype(np.intp), y.astype(np.intp)
@@ -244,7 +246,7 @@ def _sampled(
 
 
 def _opened(path: Path) -> Any:
-    """Return a session that runs the network in a file, once it is known to be ours."""
+    """Return a session for the network in a file, once it is known to be HardNet8."""
     if not path.is_file():
         raise UnavailableError(
             f"the weights of HardNet8 are not at {path}: "
@@ -266,7 +268,7 @@ def _opened(path: Path) -> Any:
         states.RuntimeException,
     ) as error:
         raise CorruptDataError(
-            f"{path} can't be read as an ONNX file, export it anew: {error}"
+            f"{path} can't be read as an ONNX file, export it again: {error}"
         ) from error
     found = [
         (end.type, *(side if isinstance(side, int) else "n" for side in end.shape))
@@ -275,6 +277,6 @@ def _opened(path: Path) -> Any:
     if found != _ENDS:
         raise CorruptDataError(
             f"{path} isn't HardNet8, whose input and output are {_ENDS}: "
-            f"there they are {found}; export it anew"
+            f"there they are {found}; export it again"
         )
     return session

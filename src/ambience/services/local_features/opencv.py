@@ -1,15 +1,15 @@
-"""OpenCV, loaded by who first needs it."""
+"""Loads OpenCV when it is first needed."""
 
 from threading import Lock
 from typing import Any
 
-# OpenCV takes itself out of the loaded modules while it loads: a second thread that
-# asks for it just then fails with a KeyError.
+# While OpenCV loads, it removes itself from the loaded modules for a moment: a second
+# thread that imports it just then fails with a KeyError.
 _loading = Lock()
 
 
 def opencv() -> Any:
-    """Return the library; untyped, as its stubs know too few kinds of arrays."""
+    """Return the library, untyped because its stubs reject valid arrays."""
     with _loading:
         import cv2
 

@@ -1,4 +1,4 @@
-"""The local_features room, declared."""
+"""Declares the local_features service."""
 
 from pathlib import Path
 from typing import Literal
@@ -20,15 +20,15 @@ from ambience.services.local_features.model import HardNetDescriber
 from ambience.services.local_features.verify import GeometryVerifier
 
 WEIGHTS = "hardnet8.onnx"
-"""The file of the network, in the folder of models."""
+"""The file with the network's weights, in the folder of models."""
 
 
 class LocalFeaturesSettings(KeypointSettings):
     """``[services.local_features]``.
 
     Attributes:
-        descriptor: What describes a keypoint: ``rootsift``, which needs nothing, or
-            ``hardnet8``, a network whose weights have to be there.
+        descriptor: How keypoints are described: ``rootsift``, which needs no download,
+            or ``hardnet8``, a network whose weights must be in the folder of models.
     """
 
     descriptor: Literal["rootsift", "hardnet8"] = "rootsift"
@@ -37,10 +37,10 @@ class LocalFeaturesSettings(KeypointSettings):
 def make_extractor(
     settings: LocalFeaturesSettings, models: Path
 ) -> LocalFeaturesExtractor:
-    """Return the extractor that is asked for.
+    """Return the extractor with the descriptor in the settings.
 
     Raises:
-        UnavailableError: If its weights are not there.
+        UnavailableError: If its weights are missing.
     """
     describer: Describer
     match settings.descriptor:

@@ -1,7 +1,7 @@
-"""Shows that a part of one image is a part of another, and where each lies.
+"""Finds where two images show the same, from their keypoints.
 
-Pairs of keypoints that agree give a similarity, an affine transform or a homography,
-the simplest that explains them; it has to keep what it maps recognizable.
+Matches that agree define the simplest transform that explains them: a similarity, an
+affine transform or a homography. It must keep the region recognizable.
 """
 
 import math
@@ -23,43 +23,51 @@ from ambience.core.geometry import (
 )
 from ambience.core.keypoints import Keypoints
 from ambience.service.keypoints import Placement
-from ambience.services.local_features.fitting import fits
-from ambience.services.local_features.matching import Pairs, Side, agreeing, matched
+from ambience.services.local_features.matching import (
+    Pairs,
+    PreparedKeypoints,
+    agreeing,
+    matched,
+)
+from ambience.services.local_features.transforms import candidate_transforms
 
-_WORKING = 512  # sides in which errors are measured: those of a stored image
-_NEAR = 3.0  # of these pixels: as far as a keypoint lies from where it should
-_GAIN = 1.1  # times as good a fit makes up for a transform that bends more
+_WORKING = 512  # longest side, in pixels, for measuring errors: that of a stored image
+_NEAR = 3.0  # the largest error of an inlier, in these pixels
+_GAIN = 1.1  # a less simple transform must fit this many times better
 
-_MAX_SCALE = 64.0  # of sides: a thumbnail of 64 pixels in a screen is at 20
-_MAX_STRETCH = 3.0  # of one direction against the other, and as a shear
-_MAX_PERSPECTIVE = 4.0  # of areas at one corner against another
-_FLAT = 1e-9  # a determinant that takes everything to a line
-_MIN_WIDTH = 0.02  # of the length of what inliers cover: less is a line
+_MAX_SCALE = 64.0  # ratio of sides: a thumbnail of 64 pixels in a screenshot has 20
+_MAX_STRETCH = 3.0  # ratio of the scales in two directions; also limits shear
+_MAX_PERSPECTIVE = 4.0  # ratio of the area scales at two corners
+_FLAT = 1e-9  # a smaller determinant maps everything to a line
+_MIN_WIDTH = 0.02  # of the length of the inliers' extent: less is a line
 
-_MIN_SHARE = 0.05  # of the keypoints that both should have: the worst copies that are
-# found share 0.09 of them, two photographs of one tiger 0.03
-_SMALLEST = 0.1  # the share of an image's keypoints too small to be relied on
+# Of the keypoints that both images should have. The worst copies that are found share
+# 0.09 of them, two photographs of one tiger 0.03.
+_MIN_SHARE = 0.05
+_SMALLEST = 0.1  # share of an image's keypoints that are too small to be reliable
 
-_SURE = 8.0  # powers of ten below one false alarm where the claim is even
-_WIDTH = 0.7
-_FEWEST = 5  # places that agree: four do in drawings that share their shapes
-_HOPELESS = -4.0  # the claim is then not worth its geometry
+_SURE = 8.0  # the confidence is 0.5 at 10 ** -8 expected false alarms
+_WIDTH = 0.7  # in powers of ten, over which the confidence changes
+_FEWEST = 5  # places that agree: drawings with common shapes reach four
+_HOPELESS = -4.0  # with more false alarms, as a power of ten, geometry is not tried
 
 
 class GeometryVerifier:
-    """Compares two images by the keypoints that are stored of them."""
+    """Compares two images by their keypoints."""
 
-    def prepared(self, keypoints: Keypoints) -> Side:
+    def prepared(self, keypoints: Keypoints) -> PreparedKeypoints:
         """See `Verifier.prepared`."""
-        return Side.of(keypoints)
+        return PreparedKeypoints.of(keypoints)
 
-    def placed(self, query: Side, image: Side) -> Placement | None:
+    def placed(
+        self, query: PreparedKeypoints, image: PreparedKeypoints
+    ) -> Placement | None:
         """See `Verifier.placed`."""
         return verify(query, image)
 
 
-def verify(query: Side, image: Side) -> Placement | None:
-    """Return where two images show the same; ``None`` if nowhere, as far as is seen."""
+def verify(query: PreparedKeypoints, image: PreparedKeypoints) -> Placement | None:
+    """Return where two images show the same, or ``None`` if that is not certain."""
     pairs = matched(query, image)
     agreement = agreeing(query, image, pairs)
     if agreement.chance > _HOPELESS or agreement.places < _FEWEST:
@@ -67,7 +75,9 @@ def verify(query: Side, image: Side) -> Placement | None:
     confidence = 0.5 - 0.5 * np.tanh((agreement.chance + _SURE) / (2 * _WIDTH))
     ours, theirs = agreement.pairs.T
     best, best_fit = None, 0.0
-    for matrix in fits(_points(query)[ours], _points(image)[theirs], near=_NEAR):
+    for matrix in candidate_transforms(
+        _points(query)[ours], _points(image)[theirs], near=_NEAR
+    ):
         transform = _in_pixels(matrix, query, image)
         near, fit = _explained(transform, query, image, pairs)
         if best is None or fit >= _GAIN * best_fit:
@@ -79,14 +89,16 @@ def verify(query: Side, image: Side) -> Placement | None:
     return replace(best, matches=len(pairs), confidence=float(confidence))
 
 
-def _points(side: Side) -> Points:
+def _points(side: PreparedKeypoints) -> Points:
     """Return places in pixels of the working size."""
     scaled = side.keypoints.places * (_WORKING / max(side.keypoints.size))
     return np.asarray(scaled, np.float64)
 
 
-def _in_pixels(transform: Matrix, query: Side, image: Side) -> Matrix:
-    """Return a transform of working sizes as one of pixels as displayed."""
+def _in_pixels(
+    transform: Matrix, query: PreparedKeypoints, image: PreparedKeypoints
+) -> Matrix:
+    """Convert a transform between working sizes to pixels as displayed."""
     into = _WORKING / max(query.keypoints.size)
     out = max(image.keypoints.size) / _WORKING
     full = stretch(out, out) @ transform @ stretch(into, into)
@@ -94,12 +106,12 @@ def _in_pixels(transform: Matrix, query: Side, image: Side) -> Matrix:
 
 
 def _explained(
-    transform: Matrix, query: Side, image: Side, pairs: Pairs
+    transform: Matrix, query: PreparedKeypoints, image: PreparedKeypoints, pairs: Pairs
 ) -> tuple[NDArray[np.bool_], float]:
-    """Return which pairs a transform explains, and how well.
+    """Return which matches a transform explains, and how well.
 
-    A pair counts 1 where it meets exactly, and less towards `_NEAR`: the bare count
-    takes an affine transform for a mild perspective.
+    An exact match counts 1, and less towards an error of `_NEAR`. The mere number of
+    inliers would prefer an affine transform to a mild perspective.
     """
     here = query.keypoints.places[pairs[:, 0]]
     away = mapped(transform, here) - image.keypoints.places[pairs[:, 1]]
@@ -108,9 +120,12 @@ def _explained(
 
 
 def _placed(
-    query: Side, image: Side, transform: Matrix, inliers: Pairs
+    query: PreparedKeypoints,
+    image: PreparedKeypoints,
+    transform: Matrix,
+    inliers: Pairs,
 ) -> Placement | None:
-    """Return what a transform and its inliers say; ``None`` if that can't be."""
+    """Return the placement by a transform; ``None`` if it is implausible."""
     here = query.keypoints.places[inliers[:, 0]]
     there = image.keypoints.places[inliers[:, 1]]
     regions = _regions(transform, query.keypoints.size, image.keypoints.size)
@@ -144,13 +159,13 @@ def _placed(
 def _visible(
     keypoints: Keypoints, region: Points, other: Keypoints, scale: float
 ) -> int:
-    """Return how many keypoints of a region the other image should have as well.
+    """Return how many keypoints of a region the other image should have too.
 
     Args:
-        keypoints: Of one image.
-        region: What it has in common with the other.
-        other: Of the other image.
-        scale: Its pixels for one of the first.
+        keypoints: The keypoints of one image.
+        region: The outline of the common region in that image.
+        other: The keypoints of the other image.
+        scale: Size of a pixel of the one in the other, in pixels along a side.
     """
     smallest = np.quantile(other.scales, _SMALLEST)
     seen = within(keypoints.places, region) & (keypoints.scales * scale >= smallest)
@@ -158,7 +173,7 @@ def _visible(
 
 
 def _spread_out(points: Points) -> bool:
-    """Tell whether points are not all at one place or on one line."""
+    """Return whether points are neither at one place nor on one line."""
     if len(points) < 3:  # noqa: PLR2004 -- two are always on a line
         return False
     length, width = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
@@ -168,11 +183,11 @@ def _spread_out(points: Points) -> bool:
 def _regions(
     transform: Matrix, query: Size, image: Size
 ) -> tuple[Points, Points] | None:
-    """Return what is common, in both images; ``None`` if that can't be."""
+    """Return the common region in both images; ``None`` if it is implausible."""
     if abs(np.linalg.det(transform)) < _FLAT:
         return None
     back = np.linalg.inv(transform).astype(np.float64)
-    # What lies far outside may be beyond a horizon: one way round, it does not matter.
+    # Points far outside may be beyond the horizon in one direction only.
     if _in_front(transform, outline(query)):
         in_image = clipped(mapped(transform, outline(query)), image)
         in_query = mapped(back, in_image)
@@ -189,24 +204,26 @@ def _regions(
 
 
 def _in_front(transform: Matrix, points: Points) -> bool:
-    """Tell whether no point is taken to the horizon or beyond."""
+    """Return whether a transform maps no point to the horizon or beyond."""
     depth = np.column_stack([points, np.ones(len(points))]) @ transform[2]
     depth = depth / transform[2, 2]
     return bool((depth > 1 / _MAX_PERSPECTIVE).all())
 
 
 def _keeps_shape(transform: Matrix, region: Points, sides: float) -> bool:
-    """Tell whether a transform does to a region what may be done to a copy.
+    """Return whether a transform distorts a region no more than copies are.
 
     Args:
-        transform: Of pixels.
-        region: Shape ``(n, 2)``.
-        sides: The longest side of the query, in those of the image.
+        transform: From pixels of the query to pixels of the image.
+        region: Outline in the query, shape ``(n, 2)``.
+        sides: The longest side of the query divided by that of the image.
     """
     areas = []
     for point in np.vstack([region, region.mean(axis=0)]):
         jacobian = _jacobian(transform, point)
-        if np.linalg.det(jacobian) <= 0:  # folded over: mirrored ones come mirrored
+        if (
+            np.linalg.det(jacobian) <= 0
+        ):  # reflected, but mirrored queries are a variant of their own
             return False
         most, least = np.linalg.svd(jacobian, compute_uv=False)
         if most > _MAX_STRETCH * least:
@@ -220,7 +237,7 @@ def _keeps_shape(transform: Matrix, region: Points, sides: float) -> bool:
 
 
 def _jacobian(transform: Matrix, point: NDArray[np.float64]) -> Matrix:
-    """Return how a homography moves what is around a point, shape ``(2, 2)``."""
+    """Return the Jacobian of a homography at a point, shape ``(2, 2)``."""
     x, y, w = transform @ (*point, 1)
     moved = transform[:2, :2] - np.outer((x / w, y / w), transform[2, :2])
     return np.asarray(moved / w, np.float64)

@@ -1,12 +1,16 @@
-"""What the distance of two perceptual hashes can prove, and how that is said."""
+"""What the distance of two perceptual hashes proves, and its description."""
 
 from ambience.core.matches import Relation
 from ambience.core.orientation import Orientation
 from ambience.fusion import Curve, Evidence, Measured, Proof, Scale
 from ambience.services.phash.extract import BITS
 
-_NEAR_BITS = 90  # recompressed, resized and recolored copies are within (stability.py)
-_SAME_PIXELS_BITS = 16  # equal but for a scaled decode of one and not of the other
+_NEAR_BITS = (
+    90  # recompressed, resized and recolored copies stay within it (stability.py)
+)
+_SAME_PIXELS_BITS = (
+    16  # the same pixels, if only one of the two was decoded at a reduced size
+)
 
 _TURNED = {
     Orientation.UPRIGHT: "as it stands",
@@ -18,11 +22,11 @@ _TURNED = {
     Orientation.TRANSPOSED: "mirrored and turned by 90° counterclockwise",
     Orientation.TRANSVERSED: "mirrored and turned by 90° clockwise",
 }
-"""What was done to the image to make the query, given how the query is turned back."""
+"""What was done to the image to get the query, by what turns it back."""
 
 
 def relation(measured: Measured) -> Relation:
-    """Return what a copy is called whose hash is this near once it is turned so."""
+    """Return the relation of a copy whose hash is near in a given orientation."""
     orientation = Orientation(measured["orientation"])
     if orientation is Orientation.UPRIGHT:
         return Relation.RE_ENCODED
@@ -30,7 +34,7 @@ def relation(measured: Measured) -> Relation:
 
 
 def words(relation: Relation, measured: Measured) -> str:
-    """Return a claim with how many bits differ."""
+    """Describe a claim with the number of differing bits."""
     how = (
         "re-encoded"
         if relation is Relation.RE_ENCODED

@@ -1,9 +1,9 @@
-"""A 576-bit perceptual hash: which low frequencies of an image are above the median.
+"""A 576-bit perceptual hash: the low frequencies of an image above their median.
 
 The bits are taken from the 24 x 24 lowest frequencies of the DCT-II of the whole gray
 image, as in Zauner, "Implementation and Benchmarking of Perceptual Image Hash
-Functions", 2010, chapter 3.2.1. They are a product with 24 cosine rows a side, so the
-image is neither shrunk to a square first nor transformed in full.
+Functions", 2010, chapter 3.2.1. They are computed as a product with 24 cosine rows per
+side, so the image is neither resized to a square nor transformed in full.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,37 +30,35 @@ BITS = SIDE * SIDE
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _WHITE = _OPAQUE = 255
 
-# Photographs, drawings and pages of text have 0.7 and more; skies, gradients and
-# blank pages 0.15 and less, and their hashes differ at random when recompressed.
+# Photographs, drawings and pages of text have at least 0.7. Skies, gradients and blank
+# pages have at most 0.15, and their hashes change at random when they are recompressed.
 MIN_QUALITY = 0.3
 
-# Coefficients are scaled as those of an orthonormal DCT of a 96 x 96 image would be,
-# whatever the image's size, so that one number says what is noise.
+# Coefficients are scaled like those of an orthonormal DCT of a 96 x 96 image, whatever
+# the image's size, so that one threshold for noise fits all.
 _REFERENCE_SIDE = 96
-_NOISE = 2.0  # standard deviation that JPEG at quality 30 adds to a coefficient
-_HAIR = 0.01  # float rounding stays below it: exact zeros hash alike everywhere
+_NOISE = 2.0  # standard deviation of the noise in a coefficient of JPEG quality 30
+_HAIR = 0.01  # above float rounding errors, so that exact zeros always hash alike
 
-# Multiplications in one matrix product. OpenBLAS spreads larger ones over threads that
-# then spin for 25 ms each: more than the whole hash takes, and from other images' time.
+# Multiplications in one matrix product. OpenBLAS runs larger ones in threads, which
+# then spin for 25 ms each: longer than a hash takes, and at other images' expense.
 _PRODUCT = 2**18
-_LANES = 16  # columns that its kernels take together
+_LANES = 16  # columns that its kernels process together
 
-# A transparent image is hashed on these gray backgrounds; a coefficient is linear in
-# the background, so any other one is at most 32 levels from a stored one.
-_BACKGROUNDS = (255, 191, 127, 64, 0)
-_TELLING = (
-    0.5  # of the best quality: white artwork on white is noise, on black it is not
-)
+# A transparent image is hashed on canvases of these gray levels. A coefficient is
+# linear in the level, and any canvas is at most 32 levels from one of these.
+_CANVASES = (255, 191, 127, 64, 0)
+_TELLING = 0.5  # of the best quality: white artwork is noise on white, but not on black
 
 N = TypeVar("N", np.float32, np.int8)
 Coefficients = NDArray[np.float32]  # (SIDE, SIDE), row: vertical frequency
 
-# Mirroring an axis negates its odd frequencies.
+# Mirroring along an axis negates its odd frequencies.
 _SIGN = np.where(np.arange(SIDE) % 2, -1, 1).astype(np.int8)
 _ACROSS = np.broadcast_to(_SIGN[None, :], (SIDE, SIDE))
 _DOWN = np.broadcast_to(_SIGN[:, None], (SIDE, SIDE))
 
-# Each turn as signs, and whether rows and columns change places afterwards.
+# Each orientation as signs, and whether rows and columns are then swapped.
 _TURNS: dict[Orientation, tuple[NDArray[np.int8], bool]] = {
     Orientation.UPRIGHT: (np.ones((SIDE, SIDE), np.int8), False),
     Orientation.MIRRORED: (_ACROSS, False),
@@ -74,23 +72,23 @@ _TURNS: dict[Orientation, tuple[NDArray[np.int8], bool]] = {
 
 
 class PHashExtractor:
-    """One 72-byte hash per image, compared by differing bits."""
+    """One 72-byte hash per image, compared by the number of differing bits."""
 
     spec = FeatureSpec(dim=BITS // 8, dtype="uint8", metric=Metric.HAMMING)
     working_side = WORKING_SIDE
 
     def extract(self, images: Sequence[Image]) -> list[Feature]:
         """See `Extractor.extract`."""
-        return [_feature(on_backgrounds(image)) for image in images]
+        return [_feature(on_canvases(image)) for image in images]
 
     def query(self, image: Image) -> Query:
-        """Return the hashes of all eight turned and mirrored versions of an image.
+        """Return the hashes of an image in all eight orientations.
 
-        Of a transparent one, those on each background that `telling` keeps.
+        A transparent image is hashed on each canvas that `telling` keeps.
         """
         hashes: list[Rows] = []
         names: list[str] = []
-        coefficients, best = telling(on_backgrounds(image))
+        coefficients, best = telling(on_canvases(image))
         for orientation in Orientation:
             turned = [turn(c, orientation) for c in coefficients]
             hashes += [hash_bits(c) for c in turned]
@@ -98,17 +96,17 @@ class PHashExtractor:
         return Query(np.stack(hashes), tuple(names), best)
 
     def query_from(self, feature: Feature) -> Query:
-        """Return the hashes of all eight versions of a stored one.
+        """Return the hashes of a stored image in all eight orientations.
 
-        The signs of the coefficients are all that is left of the image; turning them
-        instead misses only the bits between zero and the median.
+        Only the signs of the coefficients were stored. Turning the signs gets only the
+        bits between zero and the median wrong.
         """
         hashes = [feature.rows, *self.turned(feature.rows)]
         names = [str(o) for o in Orientation for _ in feature.rows]
         return Query(np.concatenate(hashes), tuple(names), feature.quality)
 
     def turned(self, rows: Rows) -> Iterator[Rows]:
-        """See `Turning.turned`; in the order of `Orientation`, upright left out."""
+        """See `Turning.turned`; in the order of `Orientation`, without upright."""
         signs = np.unpackbits(rows, axis=1).reshape(-1, SIDE, SIDE).astype(np.int8)
         signs = 2 * signs - 1
         for orientation in list(Orientation)[1:]:
@@ -116,24 +114,24 @@ class PHashExtractor:
             yield np.packbits(turned > 0, axis=1)
 
 
-def on_backgrounds(image: Image) -> list[Coefficients]:
-    """Return an image's coefficients: one array, or one a background if transparent."""
+def on_canvases(image: Image) -> list[Coefficients]:
+    """Return an image's coefficients: one array, or one per canvas if transparent."""
     on_white = low_frequencies(image.pixels @ _LUMA)
     if image.alpha is None:
         return [on_white]
     see_through = low_frequencies(1 - image.alpha.astype(np.float32) / _OPAQUE)
-    return [on_white - (_WHITE - level) * see_through for level in _BACKGROUNDS]
+    return [on_white - (_WHITE - level) * see_through for level in _CANVASES]
 
 
 def telling(coefficients: Sequence[Coefficients]) -> tuple[list[Coefficients], float]:
-    """Return those of an image's backgrounds that show it, and the best quality.
+    """Return the coefficients on canvases that show the image, and the best quality.
 
-    On the others most of it can't be seen: their hashes would be noise.
+    On the other canvases it is mostly invisible, and their hashes would be noise.
     """
     qualities = [quality(c) for c in coefficients]
     best = max(qualities)
-    seen = zip(coefficients, qualities, strict=True)
-    return [c for c, own in seen if own >= _TELLING * best], best
+    rated = zip(coefficients, qualities, strict=True)
+    return [c for c, own in rated if own >= _TELLING * best], best
 
 
 def low_frequencies(gray: NDArray[np.floating[Any]]) -> Coefficients:
@@ -143,7 +141,7 @@ def low_frequencies(gray: NDArray[np.floating[Any]]) -> Coefficients:
         gray: Shape ``(height, width)``, any size.
 
     Returns:
-        Shape ``(SIDE, SIDE)``. Frequencies that an image is too small to have are zero.
+        Shape ``(SIDE, SIDE)``. Frequencies that a small image does not have are zero.
     """
     height, width = gray.shape
     down = _product(_cosines(height), gray.astype(np.float32, copy=False))
@@ -151,16 +149,16 @@ def low_frequencies(gray: NDArray[np.floating[Any]]) -> Coefficients:
 
 
 def hash_bits(coefficients: Coefficients) -> Rows:
-    """Pack which coefficients are above their median, shape ``(72,)``, ``uint8``."""
+    """Pack one bit per coefficient: above the median or not; ``(72,)``, ``uint8``."""
     return np.packbits(coefficients.ravel() > np.median(coefficients) + _HAIR)
 
 
 def turn(coefficients: NDArray[N], orientation: Orientation) -> NDArray[N]:
-    """Return the coefficients of images turned so, without transforming them.
+    """Return the coefficients of turned images, given those of the upright images.
 
     Args:
-        coefficients: Shape ``(..., SIDE, SIDE)``; or only their signs.
-        orientation: What is done to the images.
+        coefficients: Shape ``(..., SIDE, SIDE)``; may be only their signs.
+        orientation: How the images are turned.
     """
     signs, transposed = _TURNS[orientation]
     signed = coefficients * signs
@@ -168,10 +166,10 @@ def turn(coefficients: NDArray[N], orientation: Orientation) -> NDArray[N]:
 
 
 def quality(coefficients: Coefficients) -> float:
-    """Return the share of bits that a strong recompression would leave alone, 0 to 1.
+    """Return the share of bits that survive strong recompression, 0 to 1.
 
-    Photographs reach 0.9 and more, a blank page 0, a clear sky about 0.1: there, the
-    bits are noise, and such hashes prove nothing.
+    Photographs have at least 0.9, a clear sky about 0.1, a blank page 0. Hashes of low
+    quality are noise and prove nothing.
     """
     return float(np.mean(np.abs(coefficients - np.median(coefficients)) > _NOISE))
 
@@ -187,7 +185,7 @@ def _feature(coefficients: Sequence[Coefficients]) -> Feature:
 def _product(
     rows: NDArray[np.float32], matrix: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Return ``rows @ matrix``, taken in parts of at most `_PRODUCT`."""
+    """Return ``rows @ matrix``, computed in parts of at most `_PRODUCT`."""
     columns = max(1, _PRODUCT // max(1, rows.size) // _LANES) * _LANES
     product = np.empty((len(rows), matrix.shape[1]), np.float32)
     for start in range(0, matrix.shape[1], columns):
@@ -196,7 +194,7 @@ def _product(
     return product
 
 
-@lru_cache(maxsize=2048)  # a few MB: working sizes are at most 640 a side
+@lru_cache(maxsize=2048)  # a few MB, as sides are at most 640
 def _cosines(length: int) -> NDArray[np.float32]:
     """Return the first rows of the DCT-II of a side, shape ``(SIDE, length)``."""
     frequency = np.arange(SIDE)[:, None]

@@ -1,4 +1,4 @@
-"""The phash room, declared."""
+"""Declares the phash service."""
 
 from ambience.core.settings import ServiceSettings
 from ambience.service import ServiceSpec, one_feature
@@ -9,7 +9,7 @@ from ambience.services.phash.extract import MIN_QUALITY, PHashExtractor
 
 
 class PHashSettings(ServiceSettings):
-    """``[services.phash]``: nothing beyond what every service has."""
+    """``[services.phash]``: only the settings that every service has."""
 
 
 SERVICE = ServiceSpec(

@@ -1,1 +1,1 @@
-"""Finds the nearest of many local descriptors an image."""
+"""Indexes many local descriptors per image."""

@@ -1,4 +1,4 @@
-"""Keeps which image each group of descriptors belongs to, in 16 bytes an image."""
+"""Maps groups of descriptors to images, in 16 bytes per image."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,15 +9,14 @@ from numpy.typing import NDArray
 from ambience.core.features import FeatureSpec, ImageId, Metric
 from ambience.engine.embedded.row_buffer import REMOVED, RowBuffer
 
-_SIZES = FeatureSpec(dim=1, dtype="int64", metric=Metric.L1)  # how many descriptors
+_SIZES = FeatureSpec(dim=1, dtype="int64", metric=Metric.L1)  # sizes of groups
 
 
 class DescriptorGroups:
-    """Groups of descriptors, numbered in the order they came: one for each image added.
+    """Numbered groups of descriptors; each image that is added becomes a new group.
 
-    An image that is removed and added again becomes a new group, and the old number is
-    not used again, so a descriptor can keep the number of its group for good. One
-    thread may change it while no other uses it.
+    An image that is removed and added again gets a new group. Numbers are never reused,
+    so a descriptor can store the number of its group for good. Not thread-safe.
     """
 
     def __init__(self) -> None:
@@ -25,43 +24,44 @@ class DescriptorGroups:
         self._living = 0
 
     def __len__(self) -> int:
-        """Return how many descriptors belong to images that were not removed."""
+        """Return the number of descriptors of images that were not removed."""
         return self._living
 
     @property
     def count(self) -> int:
-        """How many groups there have ever been; their numbers are below this."""
+        """Number of groups ever added; group numbers are below it."""
         return len(self._groups.view().ids)
 
     def append(self, ids: Sequence[ImageId]) -> NDArray[np.int64]:
-        """Return the number of the group of each descriptor.
+        """Add descriptors; return the number of each one's group, shape ``(n,)``.
 
         Args:
-            ids: Whose each one is, ``n`` of them; those of an image stand together.
+            ids: The image of each descriptor, ``n`` of them; those of an image are
+                adjacent.
         """
-        owners = np.asarray(ids, dtype=np.int64)
-        first = np.ones(len(owners), dtype=bool)
-        first[1:] = owners[1:] != owners[:-1]
+        image_ids = np.asarray(ids, dtype=np.int64)
+        first = np.ones(len(image_ids), dtype=bool)
+        first[1:] = image_ids[1:] != image_ids[:-1]
         starts = np.flatnonzero(first)
-        sizes = np.diff(starts, append=len(owners))
+        sizes = np.diff(starts, append=len(image_ids))
         numbers = self.count + np.cumsum(first) - 1
         self._groups.append(
-            [ImageId(i) for i in owners[starts].tolist()], sizes[:, None]
+            [ImageId(i) for i in image_ids[starts].tolist()], sizes[:, None]
         )
-        self._living += len(owners)
+        self._living += len(image_ids)
         return numbers
 
     def mark_removed(self, ids: Sequence[ImageId]) -> None:
-        """Take the descriptors of these images from them; unknown ids do no harm."""
+        """Remove the descriptors of these images; unknown ids are ignored."""
         if self._groups.mark_removed(ids):
             view = self._groups.view()
             self._living = int(view.rows[view.ids >= 0].sum())
 
-    def of(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the image of each group, or `REMOVED`; also for negative numbers.
+    def image_ids(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the image of each group, `REMOVED` for removed and negative ones.
 
         Args:
-            numbers: Any shape, which is that of the answer.
+            numbers: Group numbers, of any shape; the answer has the same shape.
         """
         ids = self._groups.view().ids
         if not len(ids):
@@ -69,11 +69,11 @@ class DescriptorGroups:
         return np.where(numbers >= 0, ids[numbers], REMOVED)
 
     def living(self) -> NDArray[np.bool_]:
-        """Return which groups still belong to an image, shape ``(count,)``."""
+        """Return whether each group still belongs to an image, shape ``(count,)``."""
         return np.asarray(self._groups.view().ids >= 0)
 
     def save(self, folder: Path) -> None:
-        """Write ``rows.npy``, the sizes of groups, and ``ids.npy``, their images."""
+        """Write the sizes of groups to ``rows.npy`` and their images to ``ids.npy``."""
         self._groups.view().save(folder)
 
     @classmethod
@@ -81,10 +81,10 @@ class DescriptorGroups:
         """Return what `save` wrote.
 
         Raises:
-            CorruptDataError: When the files are missing or don't fit.
+            CorruptDataError: If files are missing or don't fit together.
         """
-        owners = cls()
-        owners._groups.load(folder)
-        view = owners._groups.view()
-        owners._living = int(view.rows[view.ids >= 0].sum())
-        return owners
+        loaded = cls()
+        loaded._groups.load(folder)
+        view = loaded._groups.view()
+        loaded._living = int(view.rows[view.ids >= 0].sum())
+        return loaded

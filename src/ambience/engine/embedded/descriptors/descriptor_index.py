@@ -1,4 +1,4 @@
-"""The index of local descriptors: many rows an image, each found by itself."""
+"""The index of local descriptors: each of an image's many rows is found separately."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,33 +14,34 @@ from ambience.core.keypoints import ROW, coarse_poses
 from ambience.core.rwlock import ReadWriteLock
 from ambience.engine.collection import DescriptorNeighbors
 from ambience.engine.embedded.descriptors.descriptor_groups import DescriptorGroups
-from ambience.engine.embedded.descriptors.faiss_inverted import FlatCodes, InvertedCodes
+from ambience.engine.embedded.descriptors.faiss_codes import FlatCodes
+from ambience.engine.embedded.descriptors.faiss_inverted_codes import InvertedCodes
 from ambience.engine.embedded.descriptors.quantizer import Quantizer, name_of
 
 CODES_FILE = "codes.faiss"
 SIZES_FILE = "sizes.npy"
 
 TRAINED_FROM = 20_000
-"""Descriptors from which a search of all takes longer than one by cells."""
+"""From this many descriptors on, searching cells is faster than comparing all."""
 
-_GROWTH = 4  # times as many as at the training: half as many lists as there should be
-_DEAD_SHARE = 0.1  # of removed descriptors, past which they take neighbors' places
-_MIN_DEAD = 1024  # fewer are never worth a sweep
+_GROWTH = 4  # times the descriptors at training: half as many lists as there should be
+_DEAD_SHARE = 0.1  # a larger share of removed descriptors displaces too many neighbors
+_MIN_DEAD = 1024  # fewer removed descriptors are never worth a sweep
 _AT_ONCE = 64  # lists swept while searches wait: 5 ms with 1,000 descriptors in each
-_COMPARED = 2_048  # lists times nprobe, as long as lists are few
-_MIN_NPROBE = 2  # even one finds every image of 10,000; two keep more of its votes
-_CHUNK = 4_096  # descriptors encoded at once: 2 MB of them
-_LABEL = 16  # bits of a label below the number of the group: scale and angle
-_SCALE_AT = 8  # bits of a label below the scale: the angle
+_COMPARED = 2_048  # nprobe times the number of lists, while lists are few
+_MIN_NPROBE = 2  # one list finds every image of 10,000; two keep more of its votes
+_CHUNK = 4_096  # descriptors encoded at once: 2 MB
+_LABEL = 16  # bits of a label for scale and angle; the group number is above them
+_SCALE_AT = 8  # bits of a label for the angle; the scale is above them
 
 
 class DescriptorIndex:
-    """Local descriptors; finds the nearest of each of a query's, and whose they are.
+    """Finds the stored descriptors nearest to a query's, and their images.
 
-    Exact until it is made anew with a quantizer. The rows of an image are a group; a
-    descriptor is kept under a label that holds the number of its group, its scale and
-    its angle. Searches share a lock. A change holds it alone only while it appends or
-    drops codes; encoding, the long part, comes before.
+    Without a quantizer it is exact. The rows of an image form a group; the label of a
+    descriptor contains its group number, scale and angle. Searches share a lock. A
+    change holds it exclusively only while it appends or drops codes; encoding, the slow
+    part, is done before.
     """
 
     def __init__(
@@ -49,20 +50,20 @@ class DescriptorIndex:
         *,
         threads: int = 1,
     ) -> None:
-        """Start empty.
+        """Create an empty index.
 
         Args:
-            quantizer: Compresses descriptors to 16 bytes; ``None`` to keep them as
-                they are and compare all.
-            threads: How many share a search, or the encoding of many rows.
+            quantizer: Compresses descriptors to 16 bytes; with ``None`` they are stored
+                as they are, and all are compared.
+            threads: Number of threads that share a search, or encode many rows.
         """
         self._threads = threads
         self._changing = Lock()  # one change at a time
-        self._lock = ReadWriteLock()  # what follows belongs together
+        self._lock = ReadWriteLock()  # groups and codes change together
         self._groups = DescriptorGroups()
         self._codes: FlatCodes | InvertedCodes
         if quantizer is None:
-            self._codes, self._trained = FlatCodes(), 0
+            self._codes, self._trained = FlatCodes.empty(), 0
         else:
             self._codes = InvertedCodes.empty(quantizer.centroids, quantizer.codebooks)
             self._trained = max(1, quantizer.count)
@@ -78,14 +79,14 @@ class DescriptorIndex:
 
     @property
     def quantizer(self) -> Quantizer | None:
-        """What compresses the descriptors: with it, another may be filled anew."""
+        """What compresses the descriptors, to create another index like this one."""
         codes, trained = self._codes, self._trained
         if isinstance(codes, FlatCodes):
             return None
         return Quantizer(*codes.learned(), trained)
 
     def training_due(self) -> bool:
-        """Tell whether a quantizer should be trained with what there is now."""
+        """Return whether the index has grown enough to train a new quantizer."""
         if isinstance(self._codes, FlatCodes):
             return len(self) >= TRAINED_FROM
         return len(self) >= _GROWTH * self._trained
@@ -96,15 +97,15 @@ class DescriptorIndex:
         """Remove images and add rows of keypoints, without frames.
 
         Raises:
-            BadInputError: When the rows have another shape or dtype.
+            BadInputError: If the rows have the wrong shape or dtype.
         """
         packed = _unpacked(rows)
         if len(packed) != len(ids):
-            raise BadInputError(f"{len(packed)} rows of {len(ids)} ids")
+            raise BadInputError(f"{len(packed)} rows for {len(ids)} ids")
         with self._changing:
             codes = self._codes
             if isinstance(codes, InvertedCodes) and codes.mapped:
-                codes = codes.owned()
+                codes = codes.in_memory()
                 with self._lock.write():
                     self._codes = codes
             encoded = self._encoded(codes, packed["descriptor"])
@@ -116,23 +117,23 @@ class DescriptorIndex:
                     groups = self._groups.append(ids)
                     codes.append(np.concatenate(encoded), groups << _LABEL | below)
                 if isinstance(codes, FlatCodes):
-                    self._take_out(codes)
+                    self._drop_removed(codes)
             if isinstance(codes, InvertedCodes):
                 self._sweep(codes)
 
     def nearest(
         self, rows: Rows, *, k: int, nprobe: int | None = None
     ) -> DescriptorNeighbors:
-        """Return the nearest descriptors of each of a query's.
+        """Return the nearest stored descriptors of each query descriptor.
 
         Args:
             rows: Keypoints without frames, shape ``(q, 136)``.
-            k: For each, at least 1.
-            nprobe: Lists that each looks into, where there are any; `None` for 2, and
-                more where there are fewer than 1,024 lists.
+            k: Neighbors per query descriptor, at least 1.
+            nprobe: Lists to search per query descriptor, if there are lists; by default
+                2, and more if there are fewer than 1,024 lists.
 
         Raises:
-            BadInputError: When the rows have another shape or dtype.
+            BadInputError: If the rows have the wrong shape or dtype.
         """
         packed = _unpacked(rows)
         with self._lock.read():
@@ -141,12 +142,12 @@ class DescriptorIndex:
             else:
                 squares = np.full((len(packed), k), np.inf, dtype=np.float32)
                 labels = np.full((len(packed), k), -1, dtype=np.int64)
-            # the shift keeps the sign of -1
-            owners = self._groups.of(labels >> _LABEL)
+            # The shift keeps the sign of -1.
+            image_ids = self._groups.image_ids(labels >> _LABEL)
         squares[labels < 0] = np.inf
         return DescriptorNeighbors(
             distances=np.sqrt(np.maximum(squares, 0), dtype=np.float64),
-            owners=owners,
+            image_ids=image_ids,
             angles=labels.astype(np.uint8),
             scales=labels >> _SCALE_AT & 0xFF,
         )
@@ -154,25 +155,27 @@ class DescriptorIndex:
     def save(self, folder: Path) -> None:
         """Write `CODES_FILE`, `SIZES_FILE`, ``rows.npy`` and ``ids.npy``.
 
-        Changes wait meanwhile, searches don't.
+        Changes wait meanwhile; searches don't.
         """
         file = folder / CODES_FILE
         with self._changing:
             draft = file.with_suffix(".draft")
             self._codes.write(draft)
-            draft.replace(file)  # these codes may be mapped from there
+            draft.replace(file)  # the current codes may be mapped from that file
             sizes = np.array([self._trained, file.stat().st_size], dtype=np.int64)
             np.save(folder / SIZES_FILE, sizes, allow_pickle=False)
             self._groups.save(folder)
 
     def load(self, folder: Path) -> None:
-        """Become what `save` wrote; codes stay in the file until the first change."""
+        """Load what `save` wrote; codes stay in the file until the first change."""
         groups = DescriptorGroups.loaded(folder)
         trained = _trained(folder)
         reader = InvertedCodes if trained else FlatCodes
         codes = reader.read(folder / CODES_FILE)
-        if not _belong(codes, groups):
-            message = f"the index snapshot in {folder} has codes of unknown images"
+        if not _match(codes, groups):
+            message = (
+                f"the index snapshot in {folder} has descriptors of unknown images"
+            )
             raise CorruptDataError(message)
         with self._changing, self._lock.write():
             self._groups, self._codes = groups, codes
@@ -181,7 +184,7 @@ class DescriptorIndex:
     def _nearest(
         self, descriptors: NDArray[np.uint8], k: int, nprobe: int | None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return what `Codes.nearest` does, by several threads."""
+        """Return the result of `Codes.nearest`, with several threads."""
         codes, threads = self._codes, self._threads
         if nprobe is None:
             lists = codes.lists if isinstance(codes, InvertedCodes) else 1
@@ -204,24 +207,24 @@ class DescriptorIndex:
     def _encoded(
         self, codes: FlatCodes | InvertedCodes, descriptors: NDArray[np.uint8]
     ) -> list[NDArray[np.uint8]]:
-        """Return what `Codes.encode` does, part by part."""
+        """Return the results of `Codes.encode` for each chunk."""
         parts = [
             descriptors[start : start + _CHUNK]
             for start in range(0, len(descriptors), _CHUNK)
         ]
-        if len(parts) < 2 or self._threads == 1:  # noqa: PLR2004 -- nothing to share
+        if len(parts) < 2 or self._threads == 1:  # noqa: PLR2004 -- one chunk can't be shared
             return [codes.encode(part) for part in parts]
         with ThreadPoolExecutor(self._threads) as pool:
             return list(pool.map(codes.encode, parts))
 
-    def _take_out(self, codes: FlatCodes) -> None:
-        """Take removed descriptors out of an exact index: it finds no others less."""
+    def _drop_removed(self, codes: FlatCodes) -> None:
+        """Remove dead descriptors from an exact index: they displace others."""
         if len(codes) > len(self._groups):
             labels = codes.labels()
-            codes.remove(labels[self._groups.of(labels >> _LABEL) < 0])
+            codes.remove(labels[self._groups.image_ids(labels >> _LABEL) < 0])
 
     def _sweep(self, codes: InvertedCodes) -> None:
-        """Leave removed descriptors out, once they are many, some lists at a time."""
+        """Drop removed descriptors once there are many, a few lists at a time."""
         dead = len(codes) - len(self._groups)
         if dead <= max(_MIN_DEAD, _DEAD_SHARE * len(codes)):
             return
@@ -236,7 +239,7 @@ class DescriptorIndex:
 
 def _unpacked(rows: Rows) -> NDArray[np.void]:
     """Return rows as an array of `ROW`, shape ``(n,)``."""
-    if rows.ndim != 2 or rows.shape[1] != ROW.itemsize or rows.dtype != np.uint8:  # noqa: PLR2004 a table
+    if rows.ndim != 2 or rows.shape[1] != ROW.itemsize or rows.dtype != np.uint8:  # noqa: PLR2004 -- rows and columns
         message = (
             f"the index takes (n, {ROW.itemsize}) rows of uint8, "
             f"not {rows.shape} of {rows.dtype}"
@@ -246,11 +249,11 @@ def _unpacked(rows: Rows) -> NDArray[np.void]:
 
 
 def _trained(folder: Path) -> int:
-    """Return for how many descriptors a saved quantizer was trained, 0 without one.
+    """Return how many descriptors a saved quantizer was trained for, 0 without one.
 
     Raises:
-        CorruptDataError: When that can't be read, or codes are missing: FAISS maps a
-            file whose last list is cut off, and reads past its end.
+        CorruptDataError: If that can't be read, or the file of codes has another size
+            than recorded: FAISS would map a truncated file and read past its end.
     """
     try:
         sizes = np.load(folder / SIZES_FILE, allow_pickle=False)
@@ -263,8 +266,8 @@ def _trained(folder: Path) -> int:
     return int(sizes[0])
 
 
-def _belong(codes: FlatCodes | InvertedCodes, groups: DescriptorGroups) -> bool:
-    """Tell whether every label has its group, and no group more than its labels."""
+def _match(codes: FlatCodes | InvertedCodes, groups: DescriptorGroups) -> bool:
+    """Return whether every label has a group, and every group its labels."""
     lists = (
         [codes.labels()]
         if isinstance(codes, FlatCodes)

@@ -1,4 +1,4 @@
-"""How descriptors are compressed: cells, and codebooks for what is left in a cell."""
+"""Learns to compress descriptors: a cell for each, and a code for the remainder."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,45 +8,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ambience.core.keypoints import DESCRIPTOR_DIM, ROW
-from ambience.engine.embedded.descriptors.faiss_inverted import nearest_point
+from ambience.engine.embedded.faiss_kernels import Vectors, nearest_points
 
-PARTS = 16  # bytes a descriptor: each a codebook's word for 8 of its dimensions
-WORDS = 256  # of a codebook: 8 bits
+PARTS = 16  # bytes per descriptor: one codebook entry for every 8 dimensions
+WORDS = 256  # entries of a codebook: 8 bits
 
 _MIN_LISTS = 64
-_A_LIST = 40  # descriptors of the sample: FAISS asks for 39 at least
-_RESIDUALS = 65_536  # 256 a word, FAISS's upper limit
-_ROUNDS = 10  # of Lloyd's algorithm: FAISS's number for an inverted file
-_BLOCK = 8_192  # descriptors between two looks at `stop`: 0.5 s with 16,384 lists
-_APART = 1 / 1024  # how far the halves of a divided cell start: FAISS's number
+_SAMPLE_PER_LIST = 40  # descriptors: FAISS asks for at least 39
+_RESIDUALS = 65_536  # 256 per codebook entry, FAISS's upper limit
+_ROUNDS = 10  # of Lloyd's algorithm: FAISS's default for an inverted file
+_BLOCK = 8_192  # descriptors between two calls of `stop`: 0.5 s with 16,384 lists
+_OFFSET = 1 / 1024  # between the two halves of a split cell: FAISS's default
 _SEED = 1
-
-Vectors = NDArray[np.float32]
 
 
 class TrainingStoppedError(Exception):
-    """Training was asked to stop before its end."""
+    """Training was stopped before it was done."""
 
 
 def lists_for(count: int) -> int:
-    """Return in how many lists so many descriptors are kept.
+    """Return the number of lists for this many descriptors.
 
-    The largest power of two not above four times the root, which FAISS's guidelines
-    name as the least that serves: a search then compares about as many centroids as
-    descriptors.
+    It is the largest power of two up to four times the square root, the minimum in
+    FAISS's guidelines. A search then compares about as many centroids as descriptors.
     """
     most = max(_MIN_LISTS, isqrt(16 * count))
     return 1 << (most.bit_length() - 1)
 
 
 def name_of(lists: int) -> str:
-    """Return FAISS's name for an inverted file with so many lists."""
+    """Return FAISS's name for an inverted file with this many lists."""
     return f"IVF{lists},PQ{PARTS}"
 
 
 def sample_size(count: int) -> int:
-    """Return how many descriptors to train with, when ``count`` are to be kept."""
-    return _A_LIST * lists_for(count)
+    """Return the number of descriptors to train with, for an index of ``count``."""
+    return _SAMPLE_PER_LIST * lists_for(count)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,9 +54,9 @@ class Quantizer:
     PAMI 2011.
 
     Attributes:
-        centroids: Of the cells, shape ``(lists, DESCRIPTOR_DIM)``.
+        centroids: The cells, shape ``(lists, DESCRIPTOR_DIM)``.
         codebooks: Shape ``(PARTS, WORDS, DESCRIPTOR_DIM / PARTS)``.
-        count: How many descriptors there were when it was trained.
+        count: Number of descriptors in the index it was trained for.
     """
 
     centroids: Vectors
@@ -78,28 +75,29 @@ class Quantizer:
         count: int,
         stop: Callable[[], bool] = lambda: False,
     ) -> "Quantizer":
-        """Return what is learned from a sample; equal samples give equal ones.
+        """Return a quantizer learned from a sample; equal samples give equal ones.
 
         Args:
-            sample: Rows of keypoints drawn from all evenly, shape ``(n, 136)``, about
-                `sample_size` of them, at least 1.
-            count: How many are to be kept.
-            stop: Asked about twice a second, from this thread.
+            sample: Rows of keypoints drawn evenly from all, shape ``(n, 136)``; about
+                `sample_size` of them, and at least 1.
+            count: Number of descriptors in the index.
+            stop: Called about twice a second, from this thread; training stops once it
+                returns ``True``.
 
         Raises:
-            TrainingStoppedError: When ``stop`` said yes.
+            TrainingStoppedError: If ``stop`` returned ``True``.
         """
         descriptors = np.ascontiguousarray(sample).view(ROW)[:, 0]["descriptor"]
         centroids = clustered(descriptors, lists_for(count), stop)
         chosen = np.linspace(0, len(descriptors) - 1, _RESIDUALS).astype(np.intp)
-        rest = descriptors[np.unique(chosen)].astype(np.float32)
-        for start in range(0, len(rest), _BLOCK):
-            _look(stop)
-            part = rest[start : start + _BLOCK]
-            part -= centroids[nearest_point(part, centroids)]
+        residuals = descriptors[np.unique(chosen)].astype(np.float32)
+        for start in range(0, len(residuals), _BLOCK):
+            _raise_if(stop)
+            part = residuals[start : start + _BLOCK]
+            part -= centroids[nearest_points(part, centroids)]
         width = DESCRIPTOR_DIM // PARTS
         codebooks = [
-            clustered(rest[:, at : at + width], WORDS, stop)
+            clustered(residuals[:, at : at + width], WORDS, stop)
             for at in range(0, DESCRIPTOR_DIM, width)
         ]
         return cls(centroids, np.stack(codebooks), count)
@@ -112,14 +110,15 @@ def clustered(
 
     Args:
         points: Shape ``(n, dim)``, ``n >= 1``.
-        count: Of clusters; where fewer points differ, some centers are all but equal.
+        count: Number of clusters; with fewer distinct points, some centers nearly
+            coincide.
         stop: See `Quantizer.trained`.
 
     Returns:
         Shape ``(count, dim)``.
 
     Raises:
-        TrainingStoppedError: When ``stop`` said yes.
+        TrainingStoppedError: If ``stop`` returned ``True``.
     """
     rng = np.random.default_rng(_SEED)
     first = rng.permutation(len(points))[:count]
@@ -128,23 +127,23 @@ def clustered(
         sums = np.zeros(centers.shape, dtype=np.float64)
         sizes = np.zeros(count, dtype=np.int64)
         for start in range(0, len(points), _BLOCK):
-            _look(stop)
-            _gather(points[start : start + _BLOCK], centers, sums, sizes)
+            _raise_if(stop)
+            _add_to_clusters(points[start : start + _BLOCK], centers, sums, sizes)
         filled = sizes > 0
         centers[filled] = sums[filled] / sizes[filled, None]
-        _divide(centers, sizes)
+        _split_largest(centers, sizes)
     return centers
 
 
-def _gather(
+def _add_to_clusters(
     points: NDArray[np.uint8] | Vectors,
     centers: Vectors,
     sums: NDArray[np.float64],
     sizes: NDArray[np.int64],
 ) -> None:
-    """Add points to the sums and sizes of the clusters they are nearest to."""
+    """Add points to the sums and sizes of the nearest clusters."""
     vectors = np.ascontiguousarray(points, dtype=np.float32)
-    nearest = nearest_point(vectors, centers)
+    nearest = nearest_points(vectors, centers)
     order = np.argsort(nearest, kind="stable")
     clusters, starts, counts = np.unique(
         nearest[order], return_index=True, return_counts=True
@@ -153,18 +152,18 @@ def _gather(
     sizes[clusters] += counts
 
 
-def _divide(centers: Vectors, sizes: NDArray[np.int64]) -> None:
-    """Put the centers of empty clusters beside those of the largest ones."""
+def _split_largest(centers: Vectors, sizes: NDArray[np.int64]) -> None:
+    """Move the centers of empty clusters next to those of the largest clusters."""
     empty = np.flatnonzero(sizes == 0)
     large = np.argsort(-sizes, kind="stable")[: len(empty)]
     large = large[sizes[large] > 1]
     empty = empty[: len(large)]
-    aside = np.full(centers.shape[1], 1 + _APART, dtype=np.float32)
-    aside[::2] = 1 - _APART
+    aside = np.full(centers.shape[1], 1 + _OFFSET, dtype=np.float32)
+    aside[::2] = 1 - _OFFSET
     centers[empty] = centers[large] * aside
     centers[large] *= 2 - aside
 
 
-def _look(stop: Callable[[], bool]) -> None:
+def _raise_if(stop: Callable[[], bool]) -> None:
     if stop():
-        raise TrainingStoppedError("the training was stopped before its end")
+        raise TrainingStoppedError("the training was stopped before it was done")

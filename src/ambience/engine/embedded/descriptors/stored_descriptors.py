@@ -1,4 +1,4 @@
-"""A collection of local descriptors in this process, trained as it grows."""
+"""A collection of local descriptors: a store, and an index trained as it grows."""
 
 from ambience.core.features import Rows
 from ambience.core.keypoints import without_frames
@@ -15,15 +15,14 @@ from ambience.engine.embedded.stored_features import StoredFeatures
 class StoredDescriptors(StoredFeatures[DescriptorIndex]):
     """The embedded engine's `ambience.engine.DescriptorCollection`.
 
-    The index compares everything with everything while a library is small. A larger one
-    is trained, by itself and in the background, whenever it has grown to four times its
-    size at the last training.
+    The index of a small library is exact. In a larger one, it is trained in the
+    background whenever it has grown to four times its size at the last training.
 
     Args:
-        name: Of the service.
-        store: Keeps the features.
+        name: The service.
+        store: The features.
         snapshots: Where the index is saved.
-        threads: How many share one search.
+        threads: Number of threads that share one search.
     """
 
     def __init__(
@@ -48,21 +47,21 @@ class StoredDescriptors(StoredFeatures[DescriptorIndex]):
     def nearest(
         self, rows: Rows, *, k: int, nprobe: int | None = None
     ) -> DescriptorNeighbors:
-        """Return the nearest descriptors of each of a query's."""
+        """Return the nearest stored descriptors of each query descriptor."""
         self._catch_up()
         return self._follower.index.nearest(rows, k=k, nprobe=nprobe)
 
     def rebuild(self) -> None:
-        """Fill the index anew from the store, trained as it was."""
+        """Build a new index from the store, with the current quantizer."""
         self._follower.rebuild(self._make_index(self._follower.index.quantizer))
 
     def train(self) -> bool:
-        """Train the index with what there is now; return whether there was anything."""
+        """Train the index on the stored descriptors; return whether there were any."""
         self._follower.catch_up()
         return self._trainer.train()
 
     def close(self) -> None:
-        """Give up training, save the index if it changed, and release the files."""
+        """Stop training, save the index if it changed, and close the files."""
         self._trainer.close()
         super().close()
 

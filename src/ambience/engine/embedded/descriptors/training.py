@@ -1,4 +1,4 @@
-"""Trains an index in the background as a library grows, while searches go on."""
+"""Trains an index in the background as a library grows."""
 
 import logging
 import threading
@@ -24,8 +24,8 @@ from ambience.engine.embedded.store import FeatureStore
 
 _log = logging.getLogger(__name__)
 
-_FIRST_ROWS = 3 * TRAINED_FROM  # that an index trained while someone waits is made for
-_SPARE = 4  # times as many images as the sample needs share in it
+_FIRST_ROWS = 3 * TRAINED_FROM  # a quick first index is trained for this many rows
+_SPREAD = 4  # the sample is drawn from this many times the images it would fit
 _READ = 256  # images read at once: 14 MB
 _SEED = 1
 
@@ -34,12 +34,12 @@ MakeIndex = Callable[[Quantizer | None], DescriptorIndex]
 
 
 class Trainer:
-    """Makes a trained index from the store and puts it in place of the old one.
+    """Trains new indexes from the store, and replaces the old index with them.
 
     Args:
-        name: Of the service.
-        follower: Its index is the one to be replaced.
-        make_index: Returns an empty index with a quantizer, or one without.
+        name: The service.
+        follower: Has the index that is replaced.
+        make_index: Returns an empty index with a quantizer, or without one.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class Trainer:
 
     @property
     def active(self) -> bool:
-        """Whether an index is trained or filled right now."""
+        """Whether an index is being trained or filled now."""
         return self._training.locked()
 
     def close(self) -> None:
-        """Give up what is under way."""
+        """Stop any training."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
@@ -83,10 +83,10 @@ class Trainer:
         self._thread.start()
 
     def train(self) -> bool:
-        """Train with what there is now, however little, and fill the index anew.
+        """Train a new index with the stored descriptors, however few, and switch to it.
 
         Returns:
-            Whether it was done: not if the service is closing, or there is nothing.
+            Whether that was done; ``False`` if the service is closing or has none.
         """
         with self._training:
             return self._train()
@@ -108,7 +108,7 @@ class Trainer:
         return done
 
     def _train_quietly(self) -> None:
-        """Train; the lock for it is already held."""
+        """Train; the caller has acquired the lock."""
         try:
             self._train()
         except (AmbienceError, OSError, MemoryError, RuntimeError):
@@ -119,10 +119,11 @@ class Trainer:
 
 
 def first_index(store: FeatureStore, make_index: MakeIndex) -> DescriptorIndex:
-    """Return an empty index that a store can be filled into, whatever its size.
+    """Return an empty index to fill from a store of any size.
 
-    The index compares everything with everything. Where that would take too much time
-    and memory, it is one that is trained within a few seconds, and not the best.
+    A small store gets an exact index. For a large one, that would take too much time
+    and memory, so the index is quickly trained on few descriptors, at the cost of
+    quality.
     """
     rows = estimated_rows(store)
     if rows < TRAINED_FROM:
@@ -132,7 +133,7 @@ def first_index(store: FeatureStore, make_index: MakeIndex) -> DescriptorIndex:
 
 
 def estimated_rows(store: FeatureStore) -> int:
-    """Return about how many descriptors a store holds, from some of its images."""
+    """Return the approximate number of descriptors in a store, from some images."""
     ids = _shuffled(store)
     some = ids[:_READ]
     _, rows = store.rows_of(some)
@@ -142,18 +143,18 @@ def estimated_rows(store: FeatureStore) -> int:
 def sampled(
     store: FeatureStore, count: int, stop: Callable[[], bool] = lambda: False
 ) -> Rows:
-    """Return keypoints of images drawn at random, about ``count`` or all.
+    """Return about ``count`` keypoints of random images, or all if there are fewer.
 
     Args:
-        store: Where they are.
-        count: How many.
-        stop: Asked now and then whether to give up, and return what there is.
+        store: Has the keypoints.
+        count: Number of keypoints.
+        stop: Called now and then; once it returns ``True``, what was read is returned.
     """
     rng = np.random.default_rng(_SEED)
     ids = _shuffled(store)
-    an_image = max(1.0, estimated_rows(store) / max(1, len(ids)))
-    images = ids[: round(_SPARE * count / an_image) + 1]
-    share = min(1.0, count / (an_image * max(1, len(images))))
+    per_image = max(1.0, estimated_rows(store) / max(1, len(ids)))
+    images = ids[: round(_SPREAD * count / per_image) + 1]
+    share = min(1.0, count / (per_image * max(1, len(images))))
     parts: list[Rows] = [_NONE]
     for start in range(0, len(images), _READ):
         if stop():

@@ -1,1 +1,1 @@
-"""Finds the nearest rows of bits."""
+"""Indexes binary rows by Hamming distance."""

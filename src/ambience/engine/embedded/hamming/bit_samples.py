@@ -1,7 +1,7 @@
-"""Candidates for near pairs among many binary rows: equal in a random sample of bits.
+"""Finds candidate pairs of near binary rows: those equal in a random sample of bits.
 
 P. Indyk, R. Motwani: Approximate Nearest Neighbors, STOC 1998 (bit sampling). Each
-table sorts the rows by some random bits; rows that share them all stand side by side.
+table sorts the rows by a few random bits, so that rows with equal bits are adjacent.
 """
 
 import math
@@ -14,33 +14,33 @@ from numpy.typing import NDArray
 from ambience.core.features import Rows
 
 MISSES = 5e-4
-"""Of the pairs at exactly the radius, the share that no table may show."""
+"""The largest share of the pairs at exactly the radius that every table may miss."""
 
-_WINDOW = 64  # rows each row is compared with in an over-full bucket
-_KEY_BITS = 32  # read a row: those past the sample order an over-full bucket
-_SORT_COST = 0.7  # of a row in a table, in compared pairs; measured at 1M rows
+_WINDOW = 64  # rows that each row is compared with in an overfull bucket
+_KEY_BITS = 32  # bits read per row: those beyond the sample order an overfull bucket
+_SORT_COST = 0.7  # of sorting a row, in pair comparisons; measured with 1M rows
 _SEED = 576
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many tables, and how many bits each of them samples."""
+    """The number of tables, and the number of bits that each of them samples."""
 
     tables: int
     bits: int
 
 
 def plan(count: int, *, row_bits: int, radius: int) -> Plan:
-    """Return the cheapest plan that misses at most `MISSES` at the radius.
+    """Return the cheapest plan that misses at most `MISSES` of the pairs at the radius.
 
-    More bits make smaller buckets and more tables.
+    With more bits, buckets get smaller, but more tables are needed.
     """
     best, best_cost = Plan(1, 1), math.inf
-    clean = 1.0  # that a sample of so many bits has none of the flipped ones
+    clean = 1.0  # probability that a sample contains none of the differing bits
     for bits in range(1, min(_KEY_BITS, row_bits - radius) + 1):
         clean *= (row_bits - radius - bits + 1) / (row_bits - bits + 1)
         tables = 1 if clean >= 1 else math.ceil(math.log(MISSES) / math.log1p(-clean))
-        pairs = count / 2 / 2**bits  # of each row
+        pairs = count / 2 / 2**bits  # per row
         cost = tables * (_SORT_COST + pairs)
         if cost < best_cost:
             best, best_cost = Plan(tables, bits), cost
@@ -48,14 +48,14 @@ def plan(count: int, *, row_bits: int, radius: int) -> Plan:
 
 
 class BitSamples:
-    """The tables over one set of rows, made one at a time."""
+    """The tables of one set of rows, built one at a time."""
 
     def __init__(self, rows: Rows, plan: Plan) -> None:
-        """Keep the rows by column.
+        """Store the rows by column.
 
         Args:
             rows: ``uint8``, shape ``(n, dim)``.
-            plan: From `plan`.
+            plan: The result of `plan`.
         """
         self._columns = np.ascontiguousarray(rows.T)
         self._plan = plan
@@ -63,17 +63,17 @@ class BitSamples:
     def candidates(
         self, table: int
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Yield pairs of positions that share the sample of this table.
+        """Yield pairs of row positions with equal bits in this table's sample.
 
-        At most ``n`` of them at once. In a bucket of more than 64 rows, each is paired
-        with the 64 that follow it in the order of further bits: so 50,000 rows alike
-        give 64 x 50,000 pairs and not a billion.
+        Pairs come in batches of at most ``n``. In a bucket of more than 64 rows, each
+        row is paired only with the 64 that follow it, ordered by further bits: 50,000
+        equal rows give 64 x 50,000 pairs instead of a billion.
         """
         rng = np.random.default_rng((_SEED, table))
         row_bits = 8 * len(self._columns)
         sample = rng.permutation(row_bits)[:_KEY_BITS]
         high = self._bits(sample[:16]), self._bits(sample[16:])
-        # two passes of a radix sort by 16 bits: faster than one sort by 32
+        # Two passes of a 16-bit radix sort are faster than one sort of 32 bits.
         order = np.argsort(high[1], kind="stable")
         order = order[np.argsort(high[0][order], kind="stable")]
         keys = high[0].astype(np.uint32) << np.uint32(16) | high[1]
@@ -87,7 +87,7 @@ class BitSamples:
             starts = starts[keys[starts + step + 1] == keys[starts]]
 
     def _bits(self, which: NDArray[np.int64]) -> NDArray[np.uint16]:
-        """Return these bits (at most 16) of every row, as one number each."""
+        """Return these bits (at most 16) of every row, as one number per row."""
         count = self._columns.shape[1]
         halves = np.zeros((2, count), dtype=np.uint8)
         for place, bit in enumerate(which.tolist()):

@@ -1,4 +1,4 @@
-"""The index of binary rows: exact nearest ones, and near-duplicates at once."""
+"""The index of binary rows: finds the nearest ones, and groups near-duplicates."""
 
 import math
 from collections.abc import Sequence
@@ -10,32 +10,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ambience.core.features import FeatureSpec, ImageId, Rows
-from ambience.engine.collection import Neighbor, Turned
+from ambience.engine.collection import Neighbor, TurnRows
 from ambience.engine.embedded.faiss_kernels import nearest_hamming, within_hamming
-from ambience.engine.embedded.hamming.near_pairs import NearPairFinder, NearPairs
+from ambience.engine.embedded.hamming.near_duplicates import near_duplicate_groups
 from ambience.engine.embedded.hamming.segment_tables import SegmentTables
 from ambience.engine.embedded.row_buffer import RowBuffer, View
 from ambience.engine.neighbors import nearest_images
 
 TABLE_SHARE = 1 / 9
-"""Of a row's bits: up to this radius (64 of 576) the tables find at least 0.999 of
-the images; a wider search reads every row."""
+"""Up to this share of a row's bits (64 of 576), a radius search uses the tables, which
+find at least 0.999 of the images; a search with a larger radius scans every row."""
 
-_MIN_TAIL = 16_384  # rows read one by one in 0.05 ms: less than a look into the tables
-_TAIL_SHARE = 64  # rows not yet in the tables: at most one in so many, when many
-_SPARE = 16  # rows asked for past 1.5 k, so that ties at the border come with them
-_MAX_HEAP = 65_536  # past this k, sorting all distances beats a heap of k
+_MIN_TAIL = 16_384  # rows scanned in 0.05 ms: faster than a lookup in the tables
+_TAIL_SHARE = 64  # in a large index, at most one row in 64 is missing from the tables
+_SPARE = 16  # rows requested beyond 1.5 k, so that ties for the last place are included
+_MAX_HEAP = 65_536  # for a larger k, sorting all distances is faster than a heap
 
-_Found = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+_NearRows = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _State:
-    """What one search works on, published as a whole.
+    """What one search works on; always replaced as a whole.
 
     Attributes:
         view: Every row.
-        tables: Over the first rows of the view; the rest is read one by one.
+        tables: Tables of the first rows in the view; the others are scanned.
     """
 
     view: View
@@ -43,15 +43,14 @@ class _State:
 
 
 class HammingIndex:
-    """Rows of bits in ``uint8``, compared by the number of differing bits.
+    """Binary rows in ``uint8``, compared by the number of differing bits.
 
-    `nearest` is exact. `within` is exact past `TABLE_SHARE`; up to it, it finds at
-    least 0.999 of what is there, and everything below ``dim / 2`` bits.
+    `nearest` is exact. `within` is exact beyond `TABLE_SHARE`; up to it, it finds at
+    least 0.999 of the images, and all of those nearer than ``dim / 2`` bits.
 
-    A search takes no lock: it works on what was published last. Tables are built anew
-    inside the change after which too many rows are in none, and in the one that
-    compacts: about 0.6 s for a million rows, while searches go on. With them, a row
-    takes ``3 * dim + 8`` bytes.
+    Searches take no lock. A change rebuilds the tables when it leaves too many rows out
+    of them, or compacts the rows; that takes about 0.6 s for a million rows, and
+    searches go on meanwhile. With tables, a row takes ``3 * dim + 8`` bytes.
     """
 
     def __init__(self, spec: FeatureSpec) -> None:
@@ -65,7 +64,7 @@ class HammingIndex:
 
     @property
     def kind(self) -> str:
-        """``hamming``, however many rows there are."""
+        """Always ``hamming``."""
         return "hamming"
 
     def replace(
@@ -86,26 +85,26 @@ class HammingIndex:
                 self._state = _State(view, SegmentTables(view.rows))
 
     def nearest(self, rows: Rows, *, k: int) -> list[Neighbor]:
-        """Return the ``k`` nearest images, exactly."""
+        """Return the exact ``k`` nearest images."""
         view = self._state.view
         count = len(view.ids)
         ask = k + k // 2 + _SPARE
         while ask < min(count, _MAX_HEAP):
             raw, positions = nearest_hamming(rows, view.rows, k=ask)
-            versions = np.repeat(np.arange(len(rows), dtype=np.int64), ask)
+            query_rows = np.repeat(np.arange(len(rows), dtype=np.int64), ask)
             found = nearest_images(
                 view.ids[positions.ravel()],
                 raw.ravel(),
-                versions,
+                query_rows,
                 k=k,
                 scale=self._spec.scale,
             )
             if len(found) == k:
                 farthest = round(found[-1].distance * self._spec.scale)
                 if farthest < int(raw[:, -1].min()):
-                    return found  # every row at the border's distance was seen
+                    return found  # no other row is as near as the last one
                 return self._read_all(view, rows, radius=farthest)[:k]
-            ask *= 4  # removed rows, or images with several, took the places
+            ask *= 4  # too many rows were removed, or belong to the same images
         return self._read_all(view, rows, radius=8 * self._spec.dim)[:k]
 
     def within(self, rows: Rows, *, radius: float) -> list[Neighbor]:
@@ -126,41 +125,29 @@ class HammingIndex:
         tail = within_hamming(rows, view.rows[len(tables) :], radius=raw_radius)
         return self._nearest(view, head, (tail[0] + len(tables), *tail[1:]))
 
-    def pairs(
-        self, *, radius: float, turned: Turned | None = None, threads: int = 1
-    ) -> NearPairs:
-        """Return which images are near each other, as ids; each pair once.
+    def groups(
+        self, *, radius: float, turn: TurnRows | None = None, threads: int = 1
+    ) -> list[list[ImageId]]:
+        """Return the groups of images that chains of near rows connect.
 
-        See `near_pairs.NearPairFinder` for what is left out.
+        At least 0.999 of the pairs at exactly ``radius`` are found, and more of the
+        nearer ones. It is fast up to `TABLE_SHARE` of the bits.
 
         Args:
-            radius: In bits; made for ``dim * 8 * TABLE_SHARE`` and less.
-            turned: To compare rows with turned versions of others, too.
-            threads: At work at once.
+            radius: The largest distance of neighbors in a chain, in the spec's unit.
+            turn: Also compares each row with the turned versions of the others.
+            threads: Number of threads that compare.
+
+        Returns:
+            Each group sorted, and the groups sorted by their first image.
         """
-        return self._finder(radius, turned, threads).pairs()
-
-    def groups(
-        self, *, radius: float, turned: Turned | None = None, threads: int = 1
-    ) -> list[list[ImageId]]:
-        """Return the groups of images that chains of near pairs connect.
-
-        As `pairs`, in less memory. Each group is sorted, and they are sorted by their
-        first.
-        """
-        groups = self._finder(radius, turned, threads).groups()
-        return [list(map(ImageId, group.tolist())) for group in groups]
-
-    def _finder(
-        self, radius: float, turned: Turned | None, threads: int
-    ) -> NearPairFinder:
         view = self._state.view
         living = view.ids >= 0
-        return NearPairFinder(
+        return near_duplicate_groups(
             view.ids[living],
             view.rows[living],
             radius=math.floor(radius * self._spec.scale),
-            turned=turned,
+            turn=turn,
             threads=threads,
         )
 
@@ -169,7 +156,7 @@ class HammingIndex:
         self._state.view.save(folder)
 
     def load(self, folder: Path) -> None:
-        """Become what `save` wrote."""
+        """Replace the content with what `save` wrote."""
         with self._lock:
             self._rows.load(folder)
             if self._rows.needs_compaction():
@@ -179,10 +166,10 @@ class HammingIndex:
     def _read_all(self, view: View, rows: Rows, *, radius: int) -> list[Neighbor]:
         return self._nearest(view, within_hamming(rows, view.rows, radius=radius))
 
-    def _nearest(self, view: View, *parts: _Found) -> list[Neighbor]:
-        positions, raw, versions = map(np.concatenate, zip(*parts, strict=True))
+    def _nearest(self, view: View, *parts: _NearRows) -> list[Neighbor]:
+        positions, raw, query_rows = map(np.concatenate, zip(*parts, strict=True))
         ids = view.ids[positions]
-        return nearest_images(ids, raw, versions, scale=self._spec.scale)
+        return nearest_images(ids, raw, query_rows, scale=self._spec.scale)
 
 
 def _with_tables(view: View) -> _State:

@@ -1,7 +1,7 @@
-"""Finds near binary rows by the parts in which they are equal (multi-index hashing).
+"""Finds near binary rows by the segments in which they are equal.
 
 M. Norouzi, A. Punjani, D. Fleet: Fast Search in Hamming Space with Multi-Index
-Hashing, CVPR 2012. Rows that differ in few bits are equal in some 16 bits side by side.
+Hashing, CVPR 2012. Rows that differ in a few bits are equal in at least one segment.
 """
 
 import numpy as np
@@ -9,27 +9,27 @@ from numpy.typing import NDArray
 
 from ambience.core.features import Rows
 
-_KEYS = 1 << 16  # of one segment: two bytes
-_MAX_SHARE = 8  # past one candidate in so many rows, a scan of all rows is faster
+_KEYS = 1 << 16  # values of a segment of two bytes
+_MAX_SHARE = 8  # with more than one row in 8 a candidate, scanning all rows is faster
 
 
 class SegmentTables:
-    """Positions of rows by the value of each of their 16-bit segments.
+    """Looks up the positions of rows by the value of each of their 16-bit segments.
 
-    Segment ``i`` is byte ``i`` with byte ``i + dim / 2``: in a hash of DCT
-    coefficients these are far apart in frequency, which gave the evenest buckets.
-    Takes ``2 * dim`` bytes a row, and 256 KiB a segment.
+    Segment ``i`` consists of bytes ``i`` and ``i + dim / 2``. In a hash of DCT
+    coefficients these are far apart in frequency, which gave the most even buckets.
+    The tables take ``2 * dim`` bytes per row and 256 KiB per segment.
 
-    A row that differs in fewer bits than there are segments is always found. Past that
-    it is missed where every segment has a flip: for 36 segments and 64 flips anywhere
-    among the 576 bits, 5 rows in 10,000.
+    A row that differs in fewer bits than there are segments is always found. A row that
+    differs in more is missed if every segment differs: with 36 segments and 64
+    differing bits out of 576, that happens to 5 rows in 10,000.
     """
 
     def __init__(self, rows: Rows) -> None:
-        """Sort the rows into buckets: 0.6 s for a million rows of 72 bytes.
+        """Sort the rows into buckets, which takes 0.6 s for a million rows of 72 bytes.
 
         Args:
-            rows: ``uint8``, shape ``(n, dim)``; kept, and must not change.
+            rows: ``uint8``, shape ``(n, dim)``; not copied, so it must not change.
         """
         self._words = _words(rows)
         keys = _segment_keys(rows)
@@ -55,9 +55,9 @@ class SegmentTables:
             radius: In bits.
 
         Returns:
-            Positions, distances and which query, each ``(found,)``, a row once for
-            each segment it shares; or ``None`` where a scan of all rows is faster, as
-            the buckets of these queries are too full.
+            Positions of rows, distances in bits, and positions of queries, each of
+            shape ``(found,)``; a row appears once for each segment it shares. ``None``
+            if scanning all rows is faster, because the buckets are too full.
         """
         segments, count = self._positions.shape
         keys = _segment_keys(queries).astype(np.int64)
@@ -71,28 +71,28 @@ class SegmentTables:
         starts += np.arange(segments) * count
         before = np.cumsum(lengths.ravel()) - lengths.ravel()
         places = np.repeat(starts.ravel() - before, lengths.ravel()) + np.arange(total)
-        # "clip" only spares the check of bounds, a tenth of the time
+        # "clip" skips the bounds check, which takes a tenth of the time.
         positions = self._positions.ravel().take(places, mode="clip")
-        apart = self._words.take(positions, axis=0, mode="clip")
+        differing = self._words.take(positions, axis=0, mode="clip")
         per_query = lengths.sum(axis=1)
         words = _words(queries)
-        apart ^= np.repeat(words, per_query, axis=0) if len(words) > 1 else words
-        # a product with ones adds up rows of 9 three times as fast as sum(axis=1)
-        flips = np.bitwise_count(apart).astype(np.float32)
+        differing ^= np.repeat(words, per_query, axis=0) if len(words) > 1 else words
+        # A product with ones adds up rows of 9 three times as fast as sum(axis=1).
+        flips = np.bitwise_count(differing).astype(np.float32)
         distances = flips @ np.ones(flips.shape[1], dtype=np.float32)
         near = np.flatnonzero(distances <= radius)
-        versions = np.searchsorted(np.cumsum(per_query), near, side="right")
+        query_rows = np.searchsorted(np.cumsum(per_query), near, side="right")
         return (
             positions[near].astype(np.int64),
             distances[near].astype(np.int64),
-            versions.astype(np.int64),
+            query_rows.astype(np.int64),
         )
 
 
 def _segment_keys(rows: Rows) -> NDArray[np.uint16]:
-    """Return ``(segments, n)`` keys."""
+    """Return the key of each segment of each row, shape ``(segments, n)``."""
     dim = rows.shape[1]
-    half = (dim + 1) // 2  # an odd dim has its middle byte in two segments
+    half = (dim + 1) // 2  # with an odd dim, the middle byte is in two segments
     high, low = rows[:, :half].T, rows[:, dim - half :].T
     keys: NDArray[np.uint16] = high.astype(np.uint16)
     keys <<= 8
@@ -101,7 +101,7 @@ def _segment_keys(rows: Rows) -> NDArray[np.uint16]:
 
 
 def _words(rows: Rows) -> Rows:
-    """Return the rows as wider words where their length allows that."""
+    """Return the rows as 64-bit words if their length allows that."""
     if rows.shape[1] % 8 or not rows.flags.c_contiguous:
         return rows
     return rows.view(np.uint64)

@@ -1,1 +1,1 @@
-"""Finds the nearest vectors: candidates by short codes, then the exact distances."""
+"""Indexes vectors: short codes find candidates, exact distances rank them."""

@@ -1,4 +1,4 @@
-"""Compressed rows that say which images may be near; an exact ranking follows."""
+"""Finds the images that may be near a query, by compressed vectors."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,15 +18,15 @@ CODES_FILE = "codes.npy"
 
 
 class Candidates:
-    """Vectors in a bit a dimension, each with its image.
+    """Vectors compressed to one bit per dimension, each with its image.
 
-    Searches share a lock. A change holds it alone only while it appends or moves codes;
-    encoding, the long part, comes before.
+    Searches share a lock. A change holds it exclusively only while it appends or moves
+    codes; encoding, the slow part, is done before.
     """
 
     def __init__(self, codes: RaBitQCodes, ids: RowBuffer) -> None:
         self._changing = Lock()  # one change at a time
-        self._lock = ReadWriteLock()  # codes and ids belong together
+        self._lock = ReadWriteLock()  # codes and ids change together
         self._codes = codes
         self._ids = ids
 
@@ -40,7 +40,7 @@ class Candidates:
         """Return what `save` wrote.
 
         Raises:
-            CorruptDataError: When the files are missing or don't fit.
+            CorruptDataError: If files are missing or don't fit together.
         """
         ids = _no_ids()
         ids.load(folder)
@@ -51,7 +51,7 @@ class Candidates:
             message = f"the index snapshot in {folder} can't be read: {error}"
             raise CorruptDataError(message) from error
         if len(codes) != len(ids.view().ids):
-            message = f"the index snapshot in {folder} has not one id a code"
+            message = f"the index snapshot in {folder} does not have one id per code"
             raise CorruptDataError(message)
         return cls(codes, ids)
 
@@ -64,7 +64,7 @@ class Candidates:
         ids: Sequence[ImageId],
         vectors: NDArray[np.float32],
     ) -> None:
-        """Remove every vector of some images, and add one for each id."""
+        """Remove all vectors of some images, and add one vector for each id."""
         with self._changing:
             encoded = self._codes.encode(vectors)
             with self._lock.write():
@@ -78,16 +78,16 @@ class Candidates:
                     self._ids.compact()
 
     def image_ids(self) -> NDArray[np.int64]:
-        """Return which images can be found, sorted, each once."""
+        """Return the images that can be found, sorted, each once."""
         ids = np.unique(self._ids.view().ids)
         return ids[ids >= 0]
 
     def near(self, vectors: NDArray[np.float32], *, count: int) -> NDArray[np.int64]:
-        """Return the images of the ``count`` vectors that seem nearest to each query.
+        """Return the images of the approximately ``count`` nearest vectors per query.
 
         Args:
-            vectors: Shape ``(q, dim)``.
-            count: For each of them.
+            vectors: The queries, shape ``(q, dim)``.
+            count: Vectors per query.
 
         Returns:
             Sorted ids, each once.
@@ -95,14 +95,14 @@ class Candidates:
         with self._lock.read():
             ids = self._ids.view().ids
             if count >= len(self._ids):
-                count = len(ids)  # all, even where removed ones stand between
+                count = len(ids)  # all, including removed ones
             if not count:
                 return np.empty(0, dtype=np.int64)
             found = np.unique(ids[self._codes.nearest(vectors, k=count)])
         return found[found >= 0]
 
     def save(self, folder: Path) -> None:
-        """Write the codes and ids; changes wait while they are copied in memory."""
+        """Write the codes and ids; changes wait while these are copied in memory."""
         with self._changing:
             data = self._codes.as_bytes()
             view = self._ids.view()
@@ -111,5 +111,5 @@ class Candidates:
 
 
 def _no_ids() -> RowBuffer:
-    """Return a place for ids: rows without columns."""
+    """Return a buffer of ids: its rows have no columns."""
     return RowBuffer(FeatureSpec(dim=0, dtype="uint8", metric=Metric.HAMMING))

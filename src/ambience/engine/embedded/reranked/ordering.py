@@ -1,4 +1,4 @@
-"""The vectors whose Euclidean distances order rows as their own metric does."""
+"""Turns rows into vectors whose Euclidean order is that of the rows' own metric."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,19 +7,19 @@ from ambience.core.distances import unit_rows
 from ambience.core.errors import BadInputError
 from ambience.core.features import FeatureSpec, Metric, Rows
 
-# Columns of 512-bin histograms to this power order neighbors most as L1 does: 0.5
-# (Hellinger) needs twice the candidates, 1 twelve times as many.
+# Raising the columns of 512-bin histograms to this power comes closest to the order of
+# L1: 0.5 (Hellinger) needs twice as many candidates, 1 needs twelve times as many.
 _L1_POWER = np.float32(0.65)
 
 
 def ordering_vectors(spec: FeatureSpec, rows: Rows) -> NDArray[np.float32]:
     """Return a vector for each row, shape ``(n, dim)``.
 
-    For L2 and cosine the order is the same; for L1, which is meant for histograms
-    (rows that are not negative), it is nearly so.
+    The order of L2 and cosine is kept exactly, that of L1 nearly; for L1, the rows must
+    not be negative, as in histograms.
 
     Raises:
-        BadInputError: If the rows are of bits, which have an index of their own.
+        BadInputError: If the rows are binary, which have an index of their own.
     """
     scale = np.float32(1 / spec.scale)
     match spec.metric:
@@ -30,4 +30,4 @@ def ordering_vectors(spec: FeatureSpec, rows: Rows) -> NDArray[np.float32]:
         case Metric.COSINE:
             return unit_rows(rows).astype(np.float32)
         case Metric.HAMMING:
-            raise BadInputError("rows of bits can't be ordered by Euclidean distance")
+            raise BadInputError("binary rows can't be ordered by Euclidean distance")

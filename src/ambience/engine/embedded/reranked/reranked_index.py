@@ -1,4 +1,4 @@
-"""The index of vectors: candidates from one bit a column, ranked by exact distance."""
+"""The index of vectors: one bit per column finds candidates, exact distances rank."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,46 +10,47 @@ from numpy.typing import NDArray
 
 from ambience.core.connected import joined
 from ambience.core.features import FeatureSpec, ImageId, Metric, Rows
-from ambience.engine.collection import Neighbor, Turned
+from ambience.engine.collection import Neighbor, TurnRows
 from ambience.engine.embedded.flat_index import FlatIndex
 from ambience.engine.embedded.reranked.candidates import CODES_FILE, Candidates
 from ambience.engine.embedded.reranked.ordering import ordering_vectors
 from ambience.engine.neighbors import compared, nearest_images
 
 RowsOf = Callable[[NDArray[np.int64]], tuple[NDArray[np.int64], Rows]]
-"""Returns the stored rows of images: ids ``(n,)``, one a row, and rows ``(n, dim)``.
-An image may have several; one that is no longer there is missing."""
+"""Returns the stored rows of images: the image of each row ``(n,)``, and the rows
+``(n, dim)``. An image may have several rows; an image without a feature has none."""
 
 EXACT_ROWS = 8_192
-"""Up to here all rows are kept and read: 8 MB and 4 ms for 512 ``uint16`` by L1, 13 MB
-and 8 ms for 768 ``float16`` by cosine. The codes are based on the mean of these."""
+"""Up to this many rows are kept in memory and scanned: 8 MB and 4 ms for 512 ``uint16``
+by L1, 13 MB and 8 ms for 768 ``float16`` by cosine. The codes are trained on these."""
 
-# Candidates for each image asked for: recall@100 by L1 above 0.999 among 1M. The codes
-# order by L2 itself: by that, five found all 100 among 100,000 histograms.
+# Candidates per image requested. With 30, recall@100 by L1 is above 0.999 among 1M
+# images. The codes follow the order of L2 itself, where 5 found all 100 among 100,000
+# histograms; 10 leave a margin.
 _SHARE = 30
 _L2_SHARE = 10
 _MIN_CANDIDATES = 1_000
-_CHUNK = 4_096  # rows turned into vectors at once: 8 MB of them
-_COMPARED = 64  # images whose neighbors one thread looks for at a time
+_CHUNK = 4_096  # rows converted to vectors at once: 8 MB
+_COMPARED = 64  # images that one thread compares with all others at a time
 
 
 class RerankedIndex:
-    """Vectors compared by L1, L2 or cosine, in one bit a column once they are many.
+    """Vectors compared by L1, L2 or cosine; a large index stores one bit per column.
 
-    A search takes 30 times ``k`` candidates by the codes (by L2, ten times), reads
-    their rows from the store and ranks these: every distance is exact, and of the true
-    nearest at least 0.999 are found among histograms by L1 and L2, 0.995 among
+    A search finds ``30 * k`` candidates by their codes (``10 * k`` for L2), reads their
+    rows from the store and ranks them. So every distance is exact, and of the true
+    nearest at least 0.999 are found among histograms by L1 and L2, and 0.995 among
     clustered vectors of 128 to 768 columns by cosine. `within` takes more candidates
-    until at most as small a part of them is near enough. Up to `EXACT_ROWS` rows, both
-    are exact. A row takes ``dim / 8 + 16`` bytes.
+    until only one in 30 (for L2, one in 10) is near enough. Up to `EXACT_ROWS` rows,
+    both are exact. A row takes ``dim / 8 + 16`` bytes.
     """
 
     def __init__(self, spec: FeatureSpec, rows_of: RowsOf) -> None:
-        """Start empty.
+        """Create an empty index.
 
         Args:
-            spec: Of the rows; those compared by L1 are not negative.
-            rows_of: Reads rows for the exact ranking; called by many threads at once.
+            spec: The specification of the rows; for L1, they must not be negative.
+            rows_of: Reads rows for the exact ranking; called from any thread.
         """
         self._spec = spec
         self._rows_of = rows_of
@@ -62,7 +63,7 @@ class RerankedIndex:
 
     @property
     def kind(self) -> str:
-        """``exact`` while rows are few, then ``reranked``."""
+        """``exact`` up to `EXACT_ROWS` rows, then ``reranked``."""
         return "exact" if isinstance(self._index, FlatIndex) else "reranked"
 
     def replace(
@@ -86,7 +87,7 @@ class RerankedIndex:
         count = max(_MIN_CANDIDATES, self._share * k)
         while True:
             found = self._ranked(index, rows, count=count, k=k)
-            # an image with many rows may have taken the places of others
+            # Images with many rows may have left too few images.
             if len(found) >= min(k, len(index)) or count >= len(index):
                 return found
             count *= 4
@@ -105,27 +106,27 @@ class RerankedIndex:
             count *= 4
 
     def groups(
-        self, *, radius: float, turned: Turned | None = None, threads: int = 1
+        self, *, radius: float, turn: TurnRows | None = None, threads: int = 1
     ) -> list[list[ImageId]]:
-        """Return the groups of images that chains of near ones connect.
+        """Return the groups of images that chains of near images connect.
 
-        Every image is searched with, in every version: minutes for 100,000.
+        This searches with every image in every orientation, which takes minutes for
+        100,000 images.
         """
         ids = self._index.image_ids()
         parts = [ids[at : at + _COMPARED] for at in range(0, len(ids), _COMPARED)]
         with ThreadPoolExecutor(threads) as pool:
             found = pool.map(
-                lambda part: list(self._near(part, radius=radius, turned=turned)),
-                parts,
+                lambda part: list(self._near(part, radius=radius, turn=turn)), parts
             )
             return joined(group for part in found for group in part)
 
     def save(self, folder: Path) -> None:
-        """Write ``rows.npy`` and ``ids.npy``, and ``codes.npy`` where there are any."""
+        """Write ``rows.npy`` and ``ids.npy``, and ``codes.npy`` if there are codes."""
         self._index.save(folder)
 
     def load(self, folder: Path) -> None:
-        """Become what `save` wrote."""
+        """Replace the content with what `save` wrote."""
         with self._lock:
             if (folder / CODES_FILE).exists():
                 self._index = Candidates.loaded(folder, dim=self._spec.dim)
@@ -135,13 +136,13 @@ class RerankedIndex:
             self._index = flat
 
     def _near(
-        self, ids: NDArray[np.int64], *, radius: float, turned: Turned | None
+        self, ids: NDArray[np.int64], *, radius: float, turn: TurnRows | None
     ) -> Iterator[list[ImageId]]:
-        """Yield each of these images with those that are near it."""
-        owners, rows = self._rows_of(ids)
-        for version in (rows, *(turned(rows) if turned else ())):
-            for image_id in np.unique(owners).tolist():
-                near = self.within(version[owners == image_id], radius=radius)
+        """Yield each of these images together with the images near it."""
+        image_of_row, upright = self._rows_of(ids)
+        for rows in (upright, *(turn(upright) if turn else ())):
+            for image_id in np.unique(image_of_row).tolist():
+                near = self.within(rows[image_of_row == image_id], radius=radius)
                 yield [ImageId(image_id), *(found.image_id for found in near)]
 
     def _encoded(
@@ -151,7 +152,7 @@ class RerankedIndex:
         ids: Sequence[ImageId],
         rows: Rows,
     ) -> Candidates:
-        """Return the rows of an index that becomes too large, in codes."""
+        """Return the rows of an index that becomes too large, as codes."""
         known_ids, known = index.living()
         absent = set(gone)
         stay = [n for n, image_id in enumerate(known_ids) if image_id not in absent]
@@ -178,7 +179,7 @@ class RerankedIndex:
     def _ranked(
         self, index: Candidates, queries: Rows, *, count: int, k: int | None
     ) -> list[Neighbor]:
-        """Return the ``k`` nearest of the candidates by their exact distances."""
+        """Return the ``k`` nearest candidates by exact distance."""
         ids = index.near(ordering_vectors(self._spec, queries), count=count)
         found = compared(self._spec, queries, *self._rows_of(ids))
         return nearest_images(*found, k=k, scale=self._spec.scale)

@@ -1,8 +1,8 @@
-"""Features on disk, kept through crashes: the truth from which indexes are made."""
+"""Stores features on disk durably; indexes are built from them."""
 
 from ambience.engine.collection import Reading
+from ambience.engine.embedded.store.change_batch import ChangeBatch
 from ambience.engine.embedded.store.features import FeatureStore
-from ambience.engine.embedded.store.readings import Changes
-from ambience.engine.embedded.store.verification import distrust
+from ambience.engine.embedded.store.lmdb_file import distrust
 
-__all__ = ["Changes", "FeatureStore", "Reading", "distrust"]
+__all__ = ["ChangeBatch", "FeatureStore", "Reading", "distrust"]

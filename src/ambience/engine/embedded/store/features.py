@@ -1,4 +1,4 @@
-"""One service's features on disk: a transaction a change, numbered in order."""
+"""A service's features on disk: each change is a numbered transaction."""
 
 import json
 import logging
@@ -15,12 +15,12 @@ from ambience.core.errors import SpecMismatchError
 from ambience.core.features import Feature, FeatureSpec, ImageId, Rows
 from ambience.engine.collection import Reading
 from ambience.engine.embedded.store import layout
+from ambience.engine.embedded.store.change_batch import ChangeBatch
 from ambience.engine.embedded.store.environment import Environment, Transaction
-from ambience.engine.embedded.store.readings import Changes
 
-_MAP_BYTES = 2**26  # a start; it doubles whenever it is full
+_MAP_BYTES = 2**26  # the initial size; it doubles whenever the map is full
 _BATCH = 4096  # changes read in one transaction while an index catches up
-_BATCH_BYTES = 2**22  # or fewer, where features are large
+_BATCH_BYTES = 2**22  # a batch also ends here, if features are large
 
 _SPEC, _STORE_ID, _LAST_SEQ, _COUNT = b"spec", b"store_id", b"last_seq", b"count"
 
@@ -28,25 +28,25 @@ _log = logging.getLogger(__name__)
 
 
 class FeatureStore:
-    """A durable mapping from image id to feature, in a file other processes may share.
+    """A durable mapping from image id to feature, in a file that processes can share.
 
     Every change has a sequence number, written in the same transaction, so that an
-    index can ask for what it missed. Only the latest change of an image is kept; that
-    of a removed image stays as a mark, for indexes in other processes to hear of it.
+    index can ask for the changes it missed. Only the latest change of an image is kept;
+    a removed image leaves a marker, so that indexes in other processes learn of it.
 
-    A feature whose bytes have changed on disk counts as one that is not there, until it
-    is put again; `readings` finds it.
+    A feature whose bytes were damaged on disk counts as absent until it is put again;
+    `readings` finds it.
 
     Args:
         path: The LMDB file.
-        spec: What its features are; a new store records it.
-        map_bytes: How large the memory map starts; it grows by itself.
-        readonly: Whether nothing may be written; see `Environment`.
+        spec: The specification of its features; a new store records it.
+        map_bytes: Initial size of the memory map, which grows when needed.
+        readonly: Never write; see `Environment`.
 
     Raises:
         SpecMismatchError: If the store holds features of another specification.
         CorruptDataError: If the file is damaged.
-        StoredDataError: If it can't be written to; with ``readonly``: is not there.
+        StoredDataError: If it can't be written, or with ``readonly`` is missing.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class FeatureStore:
         self.readonly = readonly
         self._env = Environment(path, map_bytes=map_bytes, readonly=readonly)
         try:
-            self._meta, self._features, self._log = self._env.databases(
+            self._meta, self._features, self._changelog = self._env.databases(
                 (b"meta", b"features", b"changes")
             )
-            self.store_id = self._claim()
+            self.store_id = self._check_spec()
         except BaseException:
             self._env.close(in_order=False)
             raise
@@ -81,10 +81,10 @@ class FeatureStore:
         self._env.close()
 
     def verify(self) -> None:
-        """Walk all that LMDB would follow in the file; others may write meanwhile.
+        """Check the structure of the file; other processes may write meanwhile.
 
         Raises:
-            CorruptDataError: If it makes no sense.
+            CorruptDataError: If it is damaged.
         """
         self._env.verify()
 
@@ -98,20 +98,17 @@ class FeatureStore:
             return self._counter(txn, _LAST_SEQ)
 
     def put(self, features: Mapping[ImageId, Feature]) -> None:
-        """Add or replace features in one transaction: all of them, or none."""
+        """Add or replace features in one transaction, all of them or none."""
         self._env.write(lambda txn: self._apply(txn, features))
 
     def remove(self, ids: Sequence[ImageId]) -> list[ImageId]:
-        """Remove features in one transaction; return the ids that were there."""
+        """Remove features in one transaction; return the ids that were stored."""
         return self._env.write(
-            lambda txn: self._apply(txn, dict.fromkeys(ids))  # None: removed
+            lambda txn: self._apply(txn, dict.fromkeys(ids))  # None removes
         )
 
     def get(self, ids: Sequence[ImageId]) -> dict[ImageId, Feature]:
-        """Return the features of images; absent images are left out.
-
-        An image whose feature has changed on disk counts as absent.
-        """
+        """Return the features of images, without those that are absent or damaged."""
         found: dict[ImageId, Feature] = {}
         with self._env.reading() as txn:
             for image_id in ids:
@@ -126,19 +123,20 @@ class FeatureStore:
     def rows_of(
         self, ids: Sequence[ImageId] | NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], Rows]:
-        """Return the rows of many images, for a re-rank.
+        """Return the rows of many images, for re-ranking.
+
+        Checksums are not verified, as that would double the time of a search.
 
         Args:
-            ids: Image ids; those that are not here are left out. Checksums are not
-                looked at: to read them all would double the time of a search.
+            ids: Image ids; those without a feature are left out.
 
         Returns:
-            Whose row each is, shape ``(n,)``, and the rows, shape ``(n, dim)``.
+            The image of each row, shape ``(n,)``, and the rows, shape ``(n, dim)``.
         """
         wanted = np.asarray(ids, dtype=np.int64)
         key, rows_part, features = layout.key, layout.rows_part, self._features
         row_bytes = self.spec.row_bytes
-        # Views of the map, joined before it may change: half the time of copies.
+        # Views of the map are joined before it can change, in half the time of copies.
         with self._env.reading(buffers=True) as txn:
             values = [txn.get(key(i), b"", features) for i in wanted.tolist()]
             parts = [rows_part(value) for value in values]
@@ -150,27 +148,27 @@ class FeatureStore:
     def ids(
         self, *, after: ImageId | None = None, limit: int | None = None
     ) -> list[ImageId]:
-        """Return the ids above ``after``, in order, at most ``limit`` of them."""
+        """Return at most ``limit`` ids above ``after``, in ascending order."""
         first = layout.key(0 if after is None else after + 1)
-        # Views of the map: the features themselves are not read.
+        # With views of the map, the features themselves are not read.
         with (
             self._env.reading(buffers=True) as txn,
             txn.cursor(db=self._features) as cursor,
         ):
             if not cursor.set_range(first):
                 return []
-            here = (layout.image_id(k) for k, v in cursor if layout.rows_part(v))
-            return list(islice(here, limit))
+            stored = (layout.image_id(k) for k, v in cursor if layout.rows_part(v))
+            return list(islice(stored, limit))
 
     def highest_id(self, *, below: int) -> ImageId | None:
-        """Return the highest id below a bound that any image has or had here."""
+        """Return the highest id below a bound that was ever stored here."""
         with self._env.reading() as txn, txn.cursor(db=self._features) as cursor:
             past = cursor.set_range(layout.key(below))
             found = cursor.prev() if past else cursor.last()
             return layout.image_id(cursor.key()) if found else None
 
-    def changes(self, since: int) -> Iterator[Changes]:
-        """Iterate over what changed after a sequence number, oldest first."""
+    def changes(self, since: int) -> Iterator[ChangeBatch]:
+        """Yield the changes after a sequence number, oldest first."""
         while True:
             batch = self._changes(since)
             if batch.seq == since:
@@ -179,10 +177,10 @@ class FeatureStore:
             since = batch.seq
 
     def readings(self, *, after: ImageId | None = None) -> Iterator[Reading]:
-        """Read every feature, by id, and compare it with its checksum.
+        """Read every feature, in ascending order of ids, and verify its checksum.
 
         Args:
-            after: Where to go on from.
+            after: Skip this id and lower ones.
         """
         while reading := self._read_some(layout.key(0 if after is None else after + 1)):
             yield reading
@@ -208,7 +206,7 @@ class FeatureStore:
         return None if last is None else Reading(last, ids, damaged, without)
 
     def remove_damaged(self, ids: Sequence[ImageId]) -> list[ImageId]:
-        """Remove those of these images whose features are damaged; return them."""
+        """Remove the damaged features among these; return their images."""
 
         def remove(txn: Transaction) -> list[ImageId]:
             damaged = [i for i in ids if self._is_damaged(txn, layout.key(i))]
@@ -218,12 +216,12 @@ class FeatureStore:
         return self._env.write(remove)
 
     def damaged(self, ids: Sequence[ImageId]) -> list[ImageId]:
-        """Return those of these images whose features are damaged."""
+        """Return which of these images have damaged features."""
         with self._env.reading() as txn:
             return [i for i in ids if self._is_damaged(txn, layout.key(i))]
 
     def add_checksums(self, ids: Sequence[ImageId]) -> None:
-        """Give a checksum to those of these features that have none, as they are."""
+        """Add a checksum to the features among these that have none."""
 
         def add(txn: Transaction) -> None:
             for image in map(layout.key, ids):
@@ -234,13 +232,13 @@ class FeatureStore:
 
         self._env.write(add)
 
-    def _changes(self, since: int) -> Changes:
+    def _changes(self, since: int) -> ChangeBatch:
         ids: list[ImageId] = []
         damaged: list[ImageId] = []
-        owners: list[int] = []
+        row_ids: list[int] = []
         qualities: list[float] = []
         parts: list[bytes] = []
-        with self._env.reading() as txn, txn.cursor(db=self._log) as cursor:
+        with self._env.reading() as txn, txn.cursor(db=self._changelog) as cursor:
             found = cursor.set_range(layout.key(since + 1))
             size = 0
             while found and len(ids) < _BATCH and size < _BATCH_BYTES:
@@ -249,29 +247,29 @@ class FeatureStore:
                 found = cursor.next()
                 value = self._value(txn, image)
                 if value is not None and layout.seq(value) != since:
-                    continue  # a later change of a feature that was damaged then
+                    continue  # superseded while the image's feature was damaged
                 ids.append(layout.image_id(image))
-                if value is None:  # nothing to be searched
+                if value is None:  # nothing to search
                     damaged.append(ids[-1])
                     continue
                 part = layout.rows_part(value)
                 count = len(part) // self.spec.row_bytes
-                owners.extend([ids[-1]] * count)
+                row_ids.extend([ids[-1]] * count)
                 qualities.extend([layout.quality(value)] * count)
                 parts.append(part)
                 size += len(part)
         if damaged:
             _log.warning(
-                "%s: %s features are damaged and not searched, the first that of image "
-                "%s: run `ambience check --repair`",
+                "%s: %s features are damaged and not searched, first that of image %s: "
+                "run `ambience check --repair`",
                 self.path.parent.name,
                 len(damaged),
                 damaged[0],
             )
-        return Changes(
+        return ChangeBatch(
             since,
             ids,
-            np.array(owners, dtype=np.int64),
+            np.array(row_ids, dtype=np.int64),
             self._rows(parts),
             np.array(qualities, dtype=np.float32),
         )
@@ -295,32 +293,32 @@ class FeatureStore:
             seq += 1
             value = layout.pack(feature, image=image, seq=seq, spec=self.spec)
             txn.put(image, value, db=self._features)
-            txn.put(layout.key(seq), image, db=self._log, append=True)
+            txn.put(layout.key(seq), image, db=self._changelog, append=True)
             count += (feature is not None) - was_there
         txn.put(_LAST_SEQ, layout.key(seq), db=self._meta)
         txn.put(_COUNT, layout.key(count), db=self._meta)
         return known
 
     def _strike(self, txn: Transaction, image: bytes, seq: int) -> None:
-        """Take an image's change before out of the order of changes."""
+        """Remove the previous change of an image from the changelog."""
         at = layout.key(seq)
-        if txn.get(at, db=self._log) == image:
-            txn.delete(at, db=self._log)
+        if txn.get(at, db=self._changelog) == image:
+            txn.delete(at, db=self._changelog)
             return
-        with txn.cursor(db=self._log) as cursor:  # its value was damaged
+        with txn.cursor(db=self._changelog) as cursor:  # the value was damaged
             for at in [at for at, of in cursor if of == image]:
-                txn.delete(at, db=self._log)
+                txn.delete(at, db=self._changelog)
 
     def _is_damaged(self, txn: Transaction, image: bytes) -> bool:
-        """Whether what is kept of an image is not what was put."""
+        """Return whether an image's value differs from what was put."""
         value = txn.get(image, db=self._features)
         return value is not None and not (
             layout.is_intact(value, image=image, spec=self.spec)
-            and txn.get(layout.key(layout.seq(value)), db=self._log) == image
+            and txn.get(layout.key(layout.seq(value)), db=self._changelog) == image
         )
 
     def _value(self, txn: Transaction, image: bytes) -> bytes | None:
-        """Return an image's value, None if there is none or it is damaged."""
+        """Return an image's value, ``None`` if it is missing or damaged."""
         value: bytes | None = txn.get(image, db=self._features)
         if value is None or not layout.is_intact(value, image=image, spec=self.spec):
             return None
@@ -342,11 +340,11 @@ class FeatureStore:
             -1, self.spec.dim
         )
 
-    def _claim(self) -> str:
-        """Record our spec in a new store, refuse another's; return the store's id."""
+    def _check_spec(self) -> str:
+        """Record our spec in a new store, refuse any other; return the store's id."""
         mine = self.spec.as_dict()
 
-        def claim(txn: Transaction) -> tuple[bytes, bytes]:
+        def recorded_by(txn: Transaction) -> tuple[bytes, bytes]:
             if not (self.readonly or txn.stat(self._meta)["entries"]):
                 txn.put(_SPEC, json.dumps(mine, sort_keys=True).encode(), db=self._meta)
                 txn.put(_STORE_ID, uuid.uuid4().hex.encode(), db=self._meta)
@@ -356,12 +354,12 @@ class FeatureStore:
 
         if self.readonly:
             with self._env.reading() as txn:
-                store_id, recorded = claim(txn)
+                store_id, recorded = recorded_by(txn)
         else:
-            store_id, recorded = self._env.write(claim)
+            store_id, recorded = self._env.write(recorded_by)
         try:
             theirs = dict(json.loads(recorded))
-            claimed = store_id.decode("ascii")
+            decoded_id = store_id.decode("ascii")
         except (TypeError, ValueError) as error:
             raise self._env.damaged(error) from error
         if theirs != mine:
@@ -370,6 +368,6 @@ class FeatureStore:
             raise SpecMismatchError(
                 f"the stored features of {name} differ from what its extractor makes ("
                 + ", ".join(f"{k} {theirs.get(k)!r}, now {mine[k]!r}" for k in changed)
-                + f"): run `ambience rebuild {name}` to extract them anew"
+                + f"): run `ambience rebuild {name}` to extract them again"
             )
-        return claimed
+        return decoded_id

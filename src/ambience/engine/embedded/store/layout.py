@@ -1,4 +1,4 @@
-"""How a feature becomes bytes in the store, and back."""
+"""Converts features to bytes in the store, and back."""
 
 import struct
 import zlib
@@ -7,21 +7,20 @@ import numpy as np
 
 from ambience.core.features import Feature, FeatureSpec, ImageId
 
-# A value is the rows, then a checksum, then one byte of quality, then the sequence
-# number of the change that wrote it. Rows come first so that they are aligned as LMDB
-# aligns values. A removed image leaves a value without rows.
+# A value consists of the rows, a checksum, one byte of quality, and the sequence number
+# of the change that wrote it. The rows come first to be aligned as LMDB aligns values.
+# The value of a removed image has no rows.
 #
-# Stores from before there were checksums hold values without one, and both kinds lie
-# side by side. The highest bit of the sequence number, which no count of changes ever
-# reaches, says which it is: that is true of rows of any length, while the length of a
-# value would only tell for some.
+# Values from before there were checksums have none, and a store may hold both kinds.
+# They are told apart by the highest bit of the sequence number, which no sequence
+# reaches; the length of a value would not tell for every length of rows.
 _TRAILER = struct.Struct(">BQ")
 _CHECKSUM = struct.Struct(">I")
 _HAS_CHECKSUM = 2**63
 _END = _TRAILER.size + _CHECKSUM.size
-_FLAG_BYTE, _FLAG_BIT = -8, 0x80  # where `_HAS_CHECKSUM` is in a value
+_FLAG_BYTE, _FLAG_BIT = -8, 0x80  # the position of `_HAS_CHECKSUM` in a value
 _QUALITY_STEPS = 255
-_ID = struct.Struct(">Q")  # big-endian, so that keys iterate in order
+_ID = struct.Struct(">Q")  # big-endian, so that LMDB sorts keys by number
 
 
 def key(number: int) -> bytes:
@@ -45,10 +44,10 @@ def pack(
     """Return the value for a feature; ``None`` marks a removed image.
 
     Args:
-        feature: What to keep.
-        image: The key that it is kept under; what is found under another is damaged.
-        seq: Of the change.
-        spec: What the rows are.
+        feature: The feature.
+        image: The key it is stored under; under any other key it counts as damaged.
+        seq: The sequence number of the change.
+        spec: The specification of the rows.
     """
     rows, quality = b"", 0
     if feature is not None:
@@ -59,7 +58,7 @@ def pack(
 
 
 def has_checksum(value: bytes) -> bool:
-    """Whether a value says what its bytes have to add up to."""
+    """Return whether a value has a checksum."""
     return len(value) >= _END and bool(value[_FLAG_BYTE] & _FLAG_BIT)
 
 
@@ -74,31 +73,31 @@ def quality(value: bytes) -> float:
 
 
 def seq(value: bytes) -> int:
-    """Return the sequence number in a value; 0, which is never one, if it has none."""
+    """Return the sequence number in a value; 0 if it is too short to have one."""
     if len(value) < _TRAILER.size:
         return 0
     return int(_TRAILER.unpack(value[-_TRAILER.size :])[1]) & ~_HAS_CHECKSUM
 
 
 def is_intact(value: bytes, *, image: bytes, spec: FeatureSpec) -> bool:
-    """Whether a value is as it was written, as far as it can tell.
+    """Return whether a value is undamaged, as far as it can tell.
 
     Args:
-        value: Whose bytes to look at.
-        image: The key that it was found under.
-        spec: What its rows are.
+        value: The bytes.
+        image: The key they were found under.
+        spec: The specification of the rows.
     """
     if not seq(value) or len(rows_part(value)) % spec.row_bytes:
         return False
     if not has_checksum(value):
         return True
     at = len(value) - _END
-    (said,) = _CHECKSUM.unpack(value[at : -_TRAILER.size])
-    return bool(said == _checksum(image, value[:at], value[-_TRAILER.size :]))
+    (expected,) = _CHECKSUM.unpack(value[at : -_TRAILER.size])
+    return bool(expected == _checksum(image, value[:at], value[-_TRAILER.size :]))
 
 
 def with_checksum(value: bytes, *, image: bytes) -> bytes:
-    """Return a value with a checksum over its bytes as they are."""
+    """Return a value with a checksum of its current bytes."""
     if has_checksum(value):
         return value
     rows = rows_part(value)
@@ -117,5 +116,5 @@ def unpack(value: bytes, *, spec: FeatureSpec) -> Feature | None:
 
 
 def _checksum(image: bytes, rows: bytes, trailer: bytes) -> int:
-    """Return the CRC-32 of all that a value says, and of whom."""
+    """Return the CRC-32 of everything in a value and of its key."""
     return zlib.crc32(trailer, zlib.crc32(rows, zlib.crc32(image)))

@@ -1,8 +1,8 @@
-"""Limits what a client may cost before it has sent all of a request, and after.
+"""Closes connections of clients that are too slow, and limits their number.
 
-uvicorn waits for ever for the rest of a request, and takes connections until there is
-no file descriptor left. Here each connection has a time for the head of a request, one
-for the next piece of its body, and one to take its answer; and there are only so many.
+By itself, uvicorn waits forever for the rest of a request, and accepts connections
+until there is no file descriptor left. Here the head of a request, the next piece of
+its body and the reading of its answer have time limits, and connections are limited.
 """
 
 import sys
@@ -18,19 +18,19 @@ from ambience.web.problems import problem
 from ambience.web.refusal import Refusal
 
 _KIBI = 2**10
-_RETRY_S = 1  # connections end by the second
-_MAX_PAUSE_S = 1.0  # longer ones between two looks are ours, not the client's
-_SLOW_S = 1.0  # no client of a healthy network is waited for as long between pieces
+_RETRY_S = 1  # connections end every second
+_MAX_PAUSE_S = 1.0  # a longer pause between two checks is our fault, not the client's
+_SLOW_S = 1.0  # on a healthy network, no client makes us wait longer in total
 
 Event: TypeAlias = Any
-"""What h11 makes of bytes; its own type is a class of sentinels."""
+"""What h11 parses from bytes; its own type is a class of sentinels."""
 
 
-class Limited(uvicorn.Config):
-    """uvicorn's configuration, with limits for clients.
+class LimitedConfig(uvicorn.Config):
+    """uvicorn's configuration with limits for clients.
 
     Args:
-        app: What answers.
+        app: The ASGI application.
         limits: See `ServerSettings`.
         **others: See `uvicorn.Config`.
     """
@@ -38,43 +38,43 @@ class Limited(uvicorn.Config):
     def __init__(self, app: Any, *, limits: ServerSettings, **others: Any) -> None:
         super().__init__(
             app,
-            http=Connection,
+            http=ClientConnection,
             ws="none",
-            # So many are accepted at a time, before the first is counted.
+            # Connections accepted at a time, before the first is counted.
             backlog=128,
             h11_max_incomplete_event_size=limits.max_header_kib * _KIBI,
             **others,
         )
         self.limits = limits
-        # Those of which no head has come yet, who waits longest first.
-        self.silent: dict[Connection, None] = {}
+        # Connections without the head of a request, longest first.
+        self.silent: dict[ClientConnection, None] = {}
 
 
-class Connection(H11Protocol):
-    """One client; closed when it lets us wait too long, or takes a place for nothing.
+class ClientConnection(H11Protocol):
+    """A client's connection, closed if the client is slow or another needs the place.
 
     Args:
-        config: With the limits.
+        config: Has the limits.
         *others: See `H11Protocol`.
         **more: See `H11Protocol`.
     """
 
-    def __init__(self, config: Limited, *others: Any, **more: Any) -> None:
+    def __init__(self, config: LimitedConfig, *others: Any, **more: Any) -> None:
         super().__init__(config, *others, **more)
         self._limits = config.limits
         self._silent = config.silent
         self.conn = _Requests(config.limits.max_header_kib * _KIBI)
-        self._request: object = None  # that the numbers below are of
-        self.waited_s = 0.0  # for the client, all in all
+        self._request: object = None  # the request that the numbers below are about
+        self.waited_s = 0.0  # for the client, in total
         self._idle_s = 0.0  # since the last piece of a body
-        self._received = 0  # bytes of it
-        self._unread = 0  # bytes of an answer, when they were last looked at
-        self._unread_s = 0.0  # for which none of them was taken
+        self._received = 0  # bytes of the body
+        self._unread = 0  # bytes of an answer at the last check
+        self._unread_s = 0.0  # since the client last read some
 
     # -- what uvicorn calls ----------------------------------------------------------
 
     def connection_made(self, transport: Any) -> None:
-        """Take a client, in the place of another if there are too many."""
+        """Accept a client, closing another if there are too many."""
         super().connection_made(transport)
         if len(self.connections) > self._limits.max_connections:
             self._take_place()
@@ -98,26 +98,26 @@ class Connection(H11Protocol):
         self._note_silence()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no request; h11's error is being handled."""
+        """Answer an invalid request; h11's error is being handled."""
         error = sys.exc_info()[1]
         status = getattr(error, "error_status_hint", HTTPStatus.BAD_REQUEST)
         if status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
             size = self._limits.max_header_kib
             msg = f"the head of the request has more than {size} KiB: send less"
         else:
-            msg = f"this is no request as HTTP has them: {error}"
+            msg = f"this is not a valid HTTP request: {error}"
         self._refuse(status, msg)
 
     # -- the limits ------------------------------------------------------------------
 
-    def look(self, passed_s: float) -> None:
-        """See whether the client lets us wait too long.
+    def check(self, passed_s: float) -> None:
+        """Close the connection if the client makes us wait too long.
 
         Args:
-            passed_s: Since the last look.
+            passed_s: Seconds since the last check.
         """
         passed_s = min(passed_s, _MAX_PAUSE_S)
-        if self._takes_none(passed_s):
+        if self._has_stopped_reading(passed_s):
             self.transport.abort()
             return
         if self.transport.is_closing():
@@ -143,14 +143,14 @@ class Connection(H11Protocol):
                 )
 
     def _note_silence(self) -> None:
-        """Stand in the line of those of which no head has come yet, or leave it."""
+        """Note whether the connection waits for the head of a request."""
         if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
             self._silent.setdefault(self)
         else:
             self._silent.pop(self, None)
 
-    def _takes_none(self, passed_s: float) -> bool:
-        """Tell whether the client has stopped to take its answer."""
+    def _has_stopped_reading(self, passed_s: float) -> bool:
+        """Return whether the client has stopped reading its answer."""
         unread = self.transport.get_write_buffer_size()
         stuck = 0 < self._unread <= unread
         self._unread_s = self._unread_s + passed_s if stuck else 0.0
@@ -159,7 +159,7 @@ class Connection(H11Protocol):
         return self._unread_s > self._limits.answer_idle_timeout_s
 
     def _is_held_up(self) -> bool:
-        """Tell whether it is we who don't take the body at the moment."""
+        """Return whether it is us who are not reading the body now."""
         cycle = self.cycle
         return self.flow.read_paused or (
             cycle.waiting_for_100_continue and not cycle.response_complete
@@ -182,9 +182,9 @@ class Connection(H11Protocol):
             self.transport.close()
 
     def _take_place(self) -> None:
-        """Close the connection that has been silent for longest; else this one waits.
+        """Close the connection that was silent for longest, or else refuse this one.
 
-        So whoever sends requests is heard, however many others only hold connections.
+        So clients that send requests are served, however many connections are idle.
         """
         oldest = next(iter(self._silent), None)
         if oldest is None:
@@ -197,15 +197,15 @@ class Connection(H11Protocol):
         self.connections.discard(oldest)
         oldest.transport.abort()
 
-    def _others(self) -> "list[Connection]":
+    def _others(self) -> "list[ClientConnection]":
         return [
             other
             for other in self.connections
-            if isinstance(other, Connection) and other is not self
+            if isinstance(other, ClientConnection) and other is not self
         ]
 
     def _refuse(self, status: int, detail: str) -> None:
-        """Answer with a problem if no answer has begun, and close."""
+        """Answer with a problem unless an answer has begun, and close."""
         cycle = self.cycle
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.abort()
@@ -221,16 +221,16 @@ class Connection(H11Protocol):
             head += [name + b": " + value for name, value in fields]
             self.transport.write(b"\r\n".join([*head, b"", bytes(answer.body)]))
             self.transport.close()
-        if cycle is not None:  # whoever waits for the rest learns that none comes
+        if cycle is not None:  # tells whoever waits for the rest that none comes
             cycle.disconnected = True
             cycle.message_event.set()
 
 
 class _Requests(h11.Connection):
-    """Reads requests, and refuses those whose end two readers could see differently.
+    """Parses requests, and refuses those whose end is ambiguous.
 
     Args:
-        max_bytes: Of a head.
+        max_bytes: The largest size of a head.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -253,7 +253,7 @@ class _Requests(h11.Connection):
             )
         if b"transfer-encoding" in names and b"content-length" in names:
             raise h11.RemoteProtocolError(
-                "it says with Content-Length and with Transfer-Encoding where it ends"
+                "it has both Content-Length and Transfer-Encoding"
             )
         if b"transfer-encoding" in names and request.http_version < b"1.1":
             raise h11.RemoteProtocolError("HTTP/1.0 has no Transfer-Encoding")
@@ -263,10 +263,10 @@ class _Requests(h11.Connection):
 
 
 def _in_origin_form(request: h11.Request) -> h11.Request:
-    """Return a request for a whole address as one for its path (RFC 9112, 3.2.2)."""
+    """Convert a request for a whole address to one for its path (RFC 9112, 3.2.2)."""
     scheme, _, rest = request.target.partition(b"://")
     if scheme.lower() not in (b"http", b"https") or request.method == b"CONNECT":
-        raise h11.RemoteProtocolError("its target is no path")
+        raise h11.RemoteProtocolError("its target is not a path")
     host = rest.partition(b"/")[0].partition(b"?")[0]
     target = rest[len(host) :]
     others = [pair for pair in request.headers if pair[0] != b"host"]
@@ -280,6 +280,6 @@ def _in_origin_form(request: h11.Request) -> h11.Request:
 
 _overloaded = Refusal(
     HTTPStatus.SERVICE_UNAVAILABLE,
-    "the server has as many connections as it may have: try again in a moment",
+    "the server has too many connections: try again in a moment",
     headers={"Retry-After": str(_RETRY_S)},
 )

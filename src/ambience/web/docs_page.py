@@ -1,4 +1,4 @@
-"""The page at ``/docs``: every route, in plain HTML that loads nothing."""
+"""The page at ``/docs``: every route, in plain HTML without scripts."""
 
 import base64
 import hashlib
@@ -37,11 +37,11 @@ _METHODS = ("get", "put", "post", "patch", "delete")
 _NUMBERED = {"minimum": "at least", "maximum": "at most"}
 
 
-def documents(openapi: Callable[[], JSON]) -> APIRouter:
+def docs_page(openapi: Callable[[], JSON]) -> APIRouter:
     """Return the route of the page.
 
     Args:
-        openapi: Returns the OpenAPI document, complete once all routes are there.
+        openapi: Returns the OpenAPI document of the application.
     """
     router = APIRouter()
     digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -71,14 +71,14 @@ def _page(document: JSON) -> str:
         f"<style>{_STYLE}</style>\n</head>\n<body>\n"
         f"<h1>{escape(info['title'])} {escape(info['version'])}</h1>\n"
         f"<p>{escape(info.get('description', ''))}</p>\n"
-        '<p>The same for programs: <a href="openapi.json">openapi.json</a>.</p>\n'
+        '<p>For programs: <a href="openapi.json">openapi.json</a>.</p>\n'
         + "".join(_sections(document))
         + "</body>\n</html>\n"
     )
 
 
 def _sections(document: JSON) -> Iterator[str]:
-    """Yield the routes, under a heading for each of their tags."""
+    """Yield the routes, grouped under a heading for each tag."""
     sections: dict[str, list[str]] = {}
     for path, operations in document["paths"].items():
         for method in _METHODS:
@@ -107,7 +107,7 @@ def _route(document: JSON, method: str, path: str, operation: JSON) -> Iterator[
         ]
     if rows:
         yield _table(
-            ("name", "in", "type", "required", "default", "means"),
+            ("name", "in", "type", "required", "default", "meaning"),
             (
                 (
                     f"<code>{escape(name)}</code>",
@@ -122,7 +122,7 @@ def _route(document: JSON, method: str, path: str, operation: JSON) -> Iterator[
         )
     responses = operation["responses"]
     yield _table(
-        ("status", "means"),
+        ("status", "meaning"),
         (
             (escape(status), escape(response["description"]))
             for status, response in responses.items()
@@ -137,7 +137,7 @@ def _route(document: JSON, method: str, path: str, operation: JSON) -> Iterator[
 
 
 def _table(heads: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a table; its cells are HTML already."""
+    """Return a table of cells that are already HTML."""
     head = "".join(f"<th>{name}</th>" for name in heads)
     body = "".join(
         "<tr>"
@@ -152,7 +152,7 @@ def _table(heads: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _type(schema: JSON) -> str:
-    """Return a type in words, as in ``integer, at least 1, at most 1000``."""
+    """Describe a type, as in ``integer, at least 1, at most 1000``."""
     if "anyOf" in schema:
         kinds = [kind for kind in schema["anyOf"] if kind.get("type") != "null"]
         return " or ".join(map(_type, kinds))
@@ -170,7 +170,7 @@ def _type(schema: JSON) -> str:
 
 
 def _default(schema: JSON) -> str:
-    """Return a default as HTML, nothing if there is none."""
+    """Return a default value as HTML; empty if there is none."""
     if schema.get("default") is None:
         return ""
     return f"<code>{escape(json.dumps(schema['default']))}</code>"
@@ -183,7 +183,7 @@ def _examples(document: JSON, content: JSON) -> list[Any]:
 
 
 def _resolved(document: JSON, schema: JSON) -> JSON:
-    """Return a schema itself where there is only a reference to it."""
+    """Return a schema, following a reference."""
     if "$ref" not in schema:
         return schema
     name = str(schema["$ref"]).rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""All near-duplicates of a library, against comparing all with all."""
+"""Groups of near-duplicates, checked against comparing every row with every other."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from ambience.core.distances import hamming_distances
 from ambience.core.features import ImageId, Rows
 from ambience.engine.embedded.hamming.bit_samples import plan
 from ambience.engine.embedded.hamming.hamming_index import HammingIndex
-from ambience.engine.embedded.hamming.near_pairs import NearPairFinder
+from ambience.engine.embedded.hamming.near_duplicates import near_duplicate_groups
 from tests.engine.hashes import BITS, SPEC, flipped, random_hashes
 
 
@@ -28,40 +28,32 @@ def filled(rows: Rows, ids: list[int] | None = None) -> HammingIndex:
     return index
 
 
-def brute(rows: Rows, radius: int) -> dict[tuple[int, int], int]:
-    pairs = {}
-    for first, row in enumerate(rows):
-        apart = hamming_distances(row, rows)
-        for second in np.flatnonzero(apart <= radius).tolist():
-            if first < second:
-                pairs[first, second] = int(apart[second])
-    return pairs
+def brute(rows: Rows, radius: int) -> list[tuple[int, int]]:
+    return [
+        (first, second)
+        for first, row in enumerate(rows)
+        for second in np.flatnonzero(hamming_distances(row, rows) <= radius).tolist()
+        if first < second
+    ]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 400, 4_000])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_pairs_are_those_of_comparing_all(count: int, threads: int) -> None:
+def test_groups_are_those_of_comparing_all(count: int, threads: int) -> None:
     rows = library(count, seed=1)
-    found = filled(rows).pairs(radius=64, threads=threads)
-    pairs = dict(
-        zip(
-            zip(found.first.tolist(), found.second.tolist(), strict=True),
-            found.distances.tolist(),
-            strict=True,
-        )
-    )
-    expected = brute(rows, 64)
-    assert pairs.items() <= expected.items()
-    assert len(pairs) >= 0.999 * len(expected)
-    assert list(pairs) == sorted(pairs)
+    found = filled(rows).groups(radius=64, threads=threads)
+    expected = brute(rows, 64)  # each hash has at most one copy
+    assert {tuple(group) for group in found} <= set(expected)
+    assert len(found) >= 0.999 * len(expected)
+    assert found == sorted(found)
 
 
 def test_pairs_at_exactly_the_radius_are_found() -> None:
     rows = random_hashes(16_000, seed=2)
     rows[8_000:] = flipped(rows[:8_000], np.full(8_000, 64), seed=3)
-    found = filled(rows).pairs(radius=64, threads=2)
-    assert len(found.first) >= 0.999 * 8_000
-    assert np.all(found.second - found.first == 8_000)
+    found = filled(rows).groups(radius=64, threads=2)
+    assert len(found) >= 0.999 * 8_000
+    assert all(second - first == 8_000 for first, second in found)
 
 
 def test_groups_are_chains_of_pairs() -> None:
@@ -73,21 +65,9 @@ def test_groups_are_chains_of_pairs() -> None:
     assert filled(rows).groups(radius=64) == [[1, 2, 3, 4], [5, 6]]
 
 
-def test_groups_and_pairs_agree() -> None:
-    index = filled(library(4_000, seed=5))
-    pairs = index.pairs(radius=64)
-    groups = index.groups(radius=64, threads=2)
-    members = {image_id for group in groups for image_id in group}
-    assert members == set(pairs.first.tolist()) | set(pairs.second.tolist())
-
-
 def test_fifty_thousand_equal_hashes_make_one_group() -> None:
     rows = np.repeat(random_hashes(1, seed=6), 50_000, axis=0)
-    index = filled(rows)
-    assert [len(group) for group in index.groups(radius=64)] == [50_000]
-    pairs = index.pairs(radius=64)
-    assert len(pairs.first) == 49_999
-    assert set(pairs.first.tolist()) == {0}
+    assert [len(group) for group in filled(rows).groups(radius=64)] == [50_000]
 
 
 def test_thousands_of_nearly_equal_hashes_make_one_group() -> None:
@@ -96,11 +76,10 @@ def test_thousands_of_nearly_equal_hashes_make_one_group() -> None:
     assert [len(group) for group in filled(rows).groups(radius=64)] == [5_000]
 
 
-def test_rows_of_one_image_are_no_pair() -> None:
+def test_rows_of_one_image_make_no_group() -> None:
     rows = np.repeat(random_hashes(1, seed=9), 4, axis=0)
     assert filled(rows[:2], [7, 7]).groups(radius=64) == []
-    pairs = filled(rows, [7, 7, 9, 9]).pairs(radius=64)
-    assert (pairs.first.tolist(), pairs.second.tolist()) == ([7], [9])
+    assert filled(rows, [7, 7, 9, 9]).groups(radius=64) == [[7, 9]]
 
 
 def test_removed_images_are_in_no_group() -> None:
@@ -118,11 +97,9 @@ def test_turned_versions_are_compared_too(count: int) -> None:
     def turn(_: Rows) -> Iterator[Rows]:
         yield turned
 
-    finder = NearPairFinder(np.arange(count), rows, radius=64, turned=turn)
-    pairs = finder.pairs()
-    assert (pairs.first.tolist(), pairs.second.tolist()) == ([3], [count - 1])
-    assert pairs.distances.tolist() == [0]
-    assert [group.tolist() for group in finder.groups()] == [[3, count - 1]]
+    ids = np.arange(count)
+    assert near_duplicate_groups(ids, rows, radius=64, turn=turn) == [[3, count - 1]]
+    assert near_duplicate_groups(ids, rows, radius=64) == []
 
 
 def test_plans_take_more_bits_for_more_rows() -> None:

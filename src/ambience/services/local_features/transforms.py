@@ -1,4 +1,4 @@
-"""Transforms from points of one image to points of another, despite wrong pairs."""
+"""Estimates transforms between the matched points of two images, despite outliers."""
 
 from collections.abc import Iterator
 
@@ -7,24 +7,26 @@ import numpy as np
 from ambience.core.geometry import Matrix, Points
 from ambience.services.local_features.opencv import opencv
 
-_FOR_AFFINE = 5  # pairs: two more than such a transform needs
-_FOR_HOMOGRAPHY = 8  # the same, twice
-_KEPT = 2 / 3  # of pairs, the best, decide on a similarity
-_TINY = 1e-12  # instead of a division by zero, where all points are one
+_FOR_AFFINE = 5  # matches: two more than an affine transform needs
+_FOR_HOMOGRAPHY = 8  # matches: twice what a homography needs
+_KEPT = 2 / 3  # of the matches, the best ones, determine a similarity
+_TINY = 1e-12  # avoids a division by zero if all points coincide
 
 
-def fits(here: Points, there: Points, *, near: float) -> Iterator[Matrix]:
-    """Yield transforms, the simplest first: a similarity, then what bends more.
+def candidate_transforms(
+    here: Points, there: Points, *, near: float
+) -> Iterator[Matrix]:
+    """Yield a similarity, an affine transform and a homography, in this order.
 
-    Those that bend are estimated by MAGSAC++ (Barath et al., CVPR 2020).
+    The latter two are estimated by MAGSAC++ (Barath et al., CVPR 2020).
 
     Args:
-        here: Shape ``(n, 2)``, ``n >= 1``.
-        there: Where these are in the other image.
-        near: How far from there they may end, in the same unit.
+        here: Points in one image, shape ``(n, 2)``, ``n >= 1``.
+        there: The same points in the other image.
+        near: The largest error of an inlier, in the same unit.
 
     Yields:
-        Up to three; fewer where there are too few points or nothing is found.
+        Up to three transforms; fewer if there are too few points or none is found.
     """
     cv2 = opencv()
     yield similarity(here, there)
@@ -41,10 +43,10 @@ def fits(here: Points, there: Points, *, near: float) -> Iterator[Matrix]:
 
 
 def similarity(here: Points, there: Points) -> Matrix:
-    """Return the similarity of least squares, first of all pairs, then of the best.
+    """Return the least-squares similarity, fitted to all matches and then to the best.
 
     Umeyama, "Least-squares estimation of transformation parameters", 1991; in the
-    plane, a product of complex numbers.
+    plane, it is a product of complex numbers.
     """
     a, b = here @ (1, 1j), there @ (1, 1j)
     kept = np.arange(len(a))

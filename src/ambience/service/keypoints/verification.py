@@ -1,4 +1,4 @@
-"""Looks at candidates closely, in order of their votes, until more can't matter."""
+"""Verifies candidates in the order of their votes, until the rest can't matter."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,22 +13,22 @@ from ambience.service.keypoints.placement import Placement, Verifier
 from ambience.service.keypoints.votes import Candidate
 
 _PATIENCE = 24
-"""Candidates in a row that don't match, after which a search ends: votes order them
-well, and even small insets of what a query shows come sooner."""
+"""A search ends after this many candidates in a row that don't match: votes order the
+candidates well, and even small insets in the query come sooner."""
 
-_SURE = 0.5  # a lower confidence is no claim: a right one may follow, with fewer votes
+_SURE = 0.5  # a lower confidence claims nothing, so better matches may follow
 
 _AT_LEAST = 8
-"""Candidates that are looked at however slow the machine is."""
+"""Candidates that are verified however slow the machine is."""
 
 
-class Examination:
-    """What one search finds out by looking closely.
+class Verification:
+    """Verifies the candidates of one search.
 
     Args:
         verifier: Compares keypoints.
-        query: The keypoints of the query, in each version that is searched with.
-        features_of: Reads the features of images; one that is gone is left out.
+        query: The keypoints of each variant of the query.
+        features_of: Reads the features of images; removed images are left out.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Examination:
         self._features_of = features_of
         self._found: dict[ImageId, Placement] = {}
 
-    def look_at(
+    def verify(
         self,
         candidates: Sequence[Candidate],
         *,
@@ -51,44 +51,44 @@ class Examination:
         enough: int | None,
         threads: int,
     ) -> str:
-        """Look at candidates, each by itself: a query may show several images.
+        """Verify each candidate independently, as a query may show several images.
 
         Args:
-            candidates: Most votes first.
-            time_s: After so many seconds it ends, but for the first `_AT_LEAST`.
-            enough: How many sure matches are enough; ``None``: no number is.
-            threads: How many are looked at at once.
+            candidates: Sorted by votes, most first.
+            time_s: Time limit in seconds; the first `_AT_LEAST` are always verified.
+            enough: Stop after this many sure matches; ``None`` for never.
+            threads: Candidates verified at once.
 
         Returns:
-            Why some were left out; empty if they could not have mattered.
+            Why candidates were left out; empty if they could not have mattered.
         """
         end = time.monotonic() + time_s
-        in_vain = 0
+        failed = 0
         with ThreadPoolExecutor(threads) as pool:
             for start in range(0, len(candidates), threads):
-                if in_vain >= _PATIENCE or (
+                if failed >= _PATIENCE or (
                     enough is not None and self._sure() >= enough
                 ):
                     break
                 if start >= _AT_LEAST and time.monotonic() > end:
                     left = len(candidates) - start
-                    return f"the time was up with {left} candidates left to look at"
+                    return f"time ran out with {left} candidates left to verify"
                 some = candidates[start : start + threads]
                 stored = self._features_of([one.image_id for one in some])
                 features = [stored.get(one.image_id) for one in some]
                 for candidate, placement in zip(
                     some, pool.map(self._placed, some, features), strict=True
                 ):
-                    in_vain = 0 if placement else in_vain + 1
+                    failed = 0 if placement else failed + 1
                     if placement is not None:
                         self._keep(candidate.image_id, placement)
         return ""
 
     def matches(self, *, points: bool) -> list[Match]:
-        """Return what was found.
+        """Return the matches so far.
 
         Args:
-            points: Whether with the pairs of points that agree.
+            points: Include the pairs of points that agree.
         """
         return [
             Match(image_id, 1 - placement.confidence, placement.details(points=points))
@@ -96,7 +96,7 @@ class Examination:
         ]
 
     def _sure(self) -> int:
-        """Return how many images match more likely than not."""
+        """Return the number of images that more likely match than not."""
         return sum(found.confidence >= _SURE for found in self._found.values())
 
     def _placed(
@@ -105,8 +105,8 @@ class Examination:
         if feature is None:
             return None
         image = self._verifier.prepared(unpack(feature.rows))
-        placement = self._verifier.placed(self._prepared[candidate.version], image)
-        orientation, query = self._query[candidate.version]
+        placement = self._verifier.placed(self._prepared[candidate.variant], image)
+        orientation, query = self._query[candidate.variant]
         if placement is not None and orientation.mirrors:
             return placement.unmirrored(query.size[1])
         return placement

@@ -1,15 +1,15 @@
-"""Lets a server open as many files and connections as the system allows."""
+"""Raises the limit of open files and connections to what the system allows."""
 
 try:
     import resource
 except ImportError:  # Windows has no such limit
     resource = None  # type: ignore[assignment]
 
-_WANTED = 65_536  # far more than the files and connections of any server of ours
+_WANTED = 65_536  # far more files and connections than a server needs
 
 
-def raise_limit() -> None:
-    """Raise the soft limit of file descriptors towards the hard one, within reason."""
+def raise_open_files_limit() -> None:
+    """Raise the soft limit of file descriptors towards the hard limit."""
     if resource is None:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

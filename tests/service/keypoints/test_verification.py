@@ -9,7 +9,7 @@ from ambience.core.features import Feature, ImageId
 from ambience.core.keypoints import Keypoints, pack
 from ambience.core.orientation import Orientation
 from ambience.service.keypoints import Placement
-from ambience.service.keypoints.examination import _AT_LEAST, _PATIENCE, Examination
+from ambience.service.keypoints.verification import _AT_LEAST, _PATIENCE, Verification
 from ambience.service.keypoints.votes import Candidate
 
 FAR = 1_000.0  # seconds: no time is short
@@ -56,10 +56,10 @@ class Told:
         return None if confidence is None else placement(confidence)
 
 
-def examined(verifier: Told, gone: Iterable[int] = ()) -> Examination:
+def verification_of(verifier: Told, gone: Iterable[int] = ()) -> Verification:
     absent = set(gone)
     versions = (Orientation.UPRIGHT, Orientation.MIRRORED)
-    return Examination(
+    return Verification(
         verifier,
         {name: keypoints(number) for number, name in enumerate(versions)},
         lambda ids: {
@@ -77,10 +77,10 @@ def candidates(ids: Iterable[int], version: int = 0) -> list[Candidate]:
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_what_is_placed_is_a_match(threads: int) -> None:
     verifier = Told({(2, 0): 0.9, (5, 0): 0.25})
-    closely = examined(verifier)
+    verification = verification_of(verifier)
     order = candidates(range(8))
-    assert not closely.look_at(order, time_s=FAR, enough=None, threads=threads)
-    found = {m.image_id: m.distance for m in closely.matches(points=False)}
+    assert not verification.verify(order, time_s=FAR, enough=None, threads=threads)
+    found = {m.image_id: m.distance for m in verification.matches(points=False)}
     assert found == pytest.approx({2: 0.1, 5: 0.75})
 
 
@@ -90,9 +90,9 @@ def test_the_surer_of_two_versions_counts() -> None:
         [*candidates([2, 3]), *candidates([2, 3], 1)],
         [*candidates([2, 3], 1), *candidates([2, 3])],
     ):
-        closely = examined(verifier)
-        closely.look_at(order, time_s=FAR, enough=None, threads=1)
-        found = {m.image_id: m for m in closely.matches(points=False)}
+        verification = verification_of(verifier)
+        verification.verify(order, time_s=FAR, enough=None, threads=1)
+        found = {m.image_id: m for m in verification.matches(points=False)}
         assert found[ImageId(2)].details["mirrored"]
         assert found[ImageId(2)].distance == pytest.approx(0.1)
         assert not found[ImageId(3)].details["mirrored"]
@@ -100,30 +100,30 @@ def test_the_surer_of_two_versions_counts() -> None:
 
 
 def test_what_is_mirrored_is_told_in_pixels_of_the_query() -> None:
-    closely = examined(Told({(2, 1): 0.9}))
-    closely.look_at(candidates([2], 1), time_s=FAR, enough=None, threads=1)
-    (match,) = closely.matches(points=True)
+    verification = verification_of(Told({(2, 1): 0.9}))
+    verification.verify(candidates([2], 1), time_s=FAR, enough=None, threads=1)
+    (match,) = verification.matches(points=True)
     told = match.details
     assert told["query_region"][0] == [QUERY_WIDTH, 0]
     assert told["image_region"][0] == [0, 0]
     assert told["points"][1] == [QUERY_WIDTH - 10, 0, 10, 0]
-    assert "points" not in closely.matches(points=False)[0].details
+    assert "points" not in verification.matches(points=False)[0].details
 
 
 def test_an_image_that_has_just_gone_is_passed_over() -> None:
-    closely = examined(Told({(1, 0): 0.9, (2, 0): 0.9}), gone=[1])
-    closely.look_at(candidates([1, 2]), time_s=FAR, enough=None, threads=1)
-    assert [m.image_id for m in closely.matches(points=False)] == [2]
+    verification = verification_of(Told({(1, 0): 0.9, (2, 0): 0.9}), gone=[1])
+    verification.verify(candidates([1, 2]), time_s=FAR, enough=None, threads=1)
+    assert [m.image_id for m in verification.matches(points=False)] == [2]
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_it_ends_after_many_in_vain(threads: int) -> None:
     last = 10
     verifier = Told({(last, 0): 0.9, (last + _PATIENCE + 2, 0): 0.9})
-    closely = examined(verifier)
+    verification = verification_of(verifier)
     order = candidates(range(100))
-    assert not closely.look_at(order, time_s=FAR, enough=None, threads=threads)
-    assert [m.image_id for m in closely.matches(points=False)] == [last]
+    assert not verification.verify(order, time_s=FAR, enough=None, threads=threads)
+    assert [m.image_id for m in verification.matches(points=False)] == [last]
     seen = {image for image, _ in verifier.looked_at}
     assert seen == set(range(max(seen) + 1))
     assert last + _PATIENCE <= max(seen) < last + _PATIENCE + threads
@@ -132,29 +132,29 @@ def test_it_ends_after_many_in_vain(threads: int) -> None:
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_it_ends_with_enough(threads: int) -> None:
     verifier = Told({(image, 0): 0.9 for image in range(100)})
-    closely = examined(verifier)
+    verification = verification_of(verifier)
     order = candidates(range(100))
-    assert not closely.look_at(order, time_s=FAR, enough=3, threads=threads)
-    found = sorted(m.image_id for m in closely.matches(points=False))
+    assert not verification.verify(order, time_s=FAR, enough=3, threads=threads)
+    found = sorted(m.image_id for m in verification.matches(points=False))
     assert found[:3] == [0, 1, 2]
     assert max(image for image, _ in verifier.looked_at) < 2 + threads
 
 
 def test_what_is_hardly_a_match_is_not_enough() -> None:
     verifier = Told({(0, 0): 0.02, (1, 0): 0.1, (4, 0): 0.95})
-    closely = examined(verifier)
-    closely.look_at(candidates(range(100)), time_s=FAR, enough=1, threads=1)
-    nearest = min(closely.matches(points=False), key=lambda match: match.distance)
+    verification = verification_of(verifier)
+    verification.verify(candidates(range(100)), time_s=FAR, enough=1, threads=1)
+    nearest = min(verification.matches(points=False), key=lambda match: match.distance)
     assert nearest.image_id == 4
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
 def test_when_the_time_is_up_it_says_so(threads: int) -> None:
     verifier = Told({(3, 0): 0.9, (50, 0): 0.9})
-    closely = examined(verifier)
-    note = closely.look_at(
+    verification = verification_of(verifier)
+    note = verification.verify(
         candidates(range(20)), time_s=-1, enough=None, threads=threads
     )
-    assert note == f"the time was up with {20 - _AT_LEAST} candidates left to look at"
+    assert note == f"time ran out with {20 - _AT_LEAST} candidates left to verify"
     assert {image for image, _ in verifier.looked_at} == set(range(_AT_LEAST))
-    assert [m.image_id for m in closely.matches(points=False)] == [3]
+    assert [m.image_id for m in verification.matches(points=False)] == [3]
