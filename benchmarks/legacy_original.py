@@ -3,7 +3,9 @@
     python benchmarks/legacy_original.py --images ~/Pictures
 
 One process, one event loop, one OpenMP thread: each request is answered in the loop, by
-a full decode, a Lanczos-reduced DCT or a histogram of every pixel, and a flat index.
+a full decode, a Lanczos-reduced DCT or OpenCV's histogram of every pixel, and a flat
+index. FastAPI and uvicorn are today's, and no line is logged for a request, both in its
+favor.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import socket
 from pathlib import Path
 from typing import Annotated, Any
 
+import cv2
 import faiss
 import numpy as np
 import uvicorn
@@ -48,12 +51,13 @@ def hashes(data: bytes) -> NDArray[np.uint8]:
 
 def histogram(data: bytes) -> NDArray[np.float32]:
     """Return the shares of the color cells, shape ``(1, 512)``."""
-    with Image.open(io.BytesIO(data)) as image:
-        pixels = np.array(image.convert("RGB"))
-    cells = pixels.astype(np.uint16) >> 5
-    cell = (cells[..., 0] * CELLS + cells[..., 1]) * CELLS + cells[..., 2]
-    counts = np.bincount(cell.ravel(), minlength=CELLS**3)
-    return (counts * UNIT / cell.size).astype(np.float32)[None]
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise ValueError("no image")
+    pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    counts = cv2.calcHist([pixels], [0, 1, 2], None, [CELLS] * 3, [0, 256] * 3)
+    height, width, _ = pixels.shape
+    return np.asarray(counts.reshape(1, -1) * (UNIT / (height * width)), np.float32)
 
 
 def nearest(
@@ -116,6 +120,7 @@ def serve(paths: list[Path]) -> None:
     protocol = socket.IPPROTO_TCP
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, protocol) as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.listen()
         host, port = listener.getsockname()
         print(json.dumps({"ready": f"http://{host}:{port}"}, indent=0), flush=True)
         uvicorn.Server(config).run(sockets=[listener])

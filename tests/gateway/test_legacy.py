@@ -67,7 +67,7 @@ def routes(client: TestClient) -> set[str]:
 
 def test_every_service_has_its_routes(legacy: TestClient) -> None:
     expected = {f"/{verb}_all_image_features" for verb in ("calculate", "delete")}
-    expected |= {"/reverse_search"}
+    expected |= {"/reverse_search", "/get_image_tags", "/get_image_caption"}
     for name in registry.BUILTIN:
         expected |= {f"/calculate_{features(name)}", f"/delete_{features(name)}"}
         expected |= {

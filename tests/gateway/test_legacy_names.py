@@ -159,6 +159,11 @@ def test_a_service_that_runs_alone_has_its_own_routes(
         found = client.post(path, files=files, data={"k": "1"})
         itself = {"image_id": 7, "distance": 0, "file_name": "7.online"}
         assert found.json() == [itself]
-        for path in ("/calculate_all_image_features", "/reverse_search"):
+        assert client.get("/").json() == {"Hello": "World"}
+        for path in (
+            "/calculate_all_image_features",
+            "/reverse_search",
+            "/get_image_tags",
+        ):
             assert client.post(path, files=files).status_code == 404
         assert server.stop() == 0

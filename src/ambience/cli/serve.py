@@ -25,7 +25,8 @@ from ambience.core.errors import AmbienceError, BadParameterError
 from ambience.core.settings import Settings
 from ambience.core.stoppable_thread import StoppableThread
 from ambience.gateway.app import create_gateway, legacy_names
-from ambience.gateway.legacy.front import add_legacy
+from ambience.gateway.legacy.annotation_routes import annotation_routes
+from ambience.gateway.legacy.front import add_greeting, add_legacy
 from ambience.gateway.legacy.service_routes import legacy_service_routes
 from ambience.imaging import decoding_ends, shared_pool
 from ambience.ingest import Progress
@@ -81,7 +82,8 @@ def _serve_services(options: argparse.Namespace, settings: Settings) -> int:
             names = legacy_names(settings, Catalog(database))
             if names is not None:
                 routes = legacy_service_routes(services, limits=limits, names=names)
-                add_legacy(app, routes)
+                add_legacy(app, [*routes, *annotation_routes(services, limits=limits)])
+                add_greeting(app)
             guarded = _guarded(app, settings, listener)
             serve(
                 guarded,

@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 
 from ambience.catalog import Catalog
 from ambience.core.settings import Settings
+from ambience.gateway.legacy.annotation_routes import annotation_routes
 from ambience.gateway.legacy.front import add_legacy
 from ambience.gateway.legacy.image_routes import legacy_image_routes
 from ambience.gateway.legacy.schemas import FileNames
@@ -66,7 +67,8 @@ def create_gateway(library: Library, settings: Settings) -> FastAPI:
             services, limits=limits, claim=claim, names=names, at_gateway=True
         )
         at_once = legacy_image_routes(library.components, names=names)
-        add_legacy(app, [*at_once, *of_services], for_pages=True)
+        said = annotation_routes(services, limits=limits, at_gateway=True)
+        add_legacy(app, [*at_once, *of_services, *said], for_pages=True)
     return app
 
 

@@ -100,6 +100,15 @@ def add_legacy(
         app.add_middleware(_ForPages, paths=frozenset(handlers))
 
 
+def add_greeting(app: FastAPI) -> None:
+    """Add what a service of the original answers at its root."""
+
+    @app.get("/", tags=[TAG])
+    async def greeting() -> dict[str, str]:
+        """Say that the service is there."""
+        return {"Hello": "World"}
+
+
 def _declared(handler: Handler) -> Handler:
     """Return a handler whose signature says all that FastAPI has to know."""
 

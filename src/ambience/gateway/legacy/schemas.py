@@ -110,10 +110,15 @@ class LegacyReverseSearch(BaseModel):
     ] = 0
 
 
-class LegacyNew(BaseModel):
-    """An image to be added."""
+class LegacyImage(BaseModel):
+    """An image, and nothing else."""
 
     image: UploadFile = Field(description="An image file.")
+
+
+class LegacyNew(LegacyImage):
+    """An image to be added."""
+
     image_id: LegacyImageId
 
 

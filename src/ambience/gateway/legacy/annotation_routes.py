@@ -1,0 +1,127 @@
+"""The original's routes that say something about an image: its tags, its caption.
+
+At the gateway they are there even where no such service is: its clients take an error
+for "no tags" and "no caption", and can't read any other answer.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ambience.core.errors import AmbienceError, UnavailableError
+from ambience.gateway.legacy.front import FORM, LegacyRoute
+from ambience.gateway.legacy.requests import MissingError, form_of
+from ambience.gateway.legacy.schemas import LegacyImage
+from ambience.gateway.legacy.service_routes import as_json, failed, unreachable
+from ambience.imaging import ImageFile, Limits
+from ambience.service import AnyService, required
+from ambience.service.capabilities import Annotates, Annotation
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked of a service.
+
+    Attributes:
+        path: Where.
+        says: What the route does.
+        failed: The original's sentence where that can't be done.
+        answer: Returns what the original answered of an annotation.
+    """
+
+    path: str
+    says: str
+    failed: str
+    answer: Callable[[Annotation], object]
+
+
+def _tags(said: Annotation) -> list[str]:
+    """Return the detail ``tags``, in which a service of tags lists them.
+
+    Raises:
+        ValueError: If it doesn't: whoever reads the answer needs a list of texts.
+    """
+    match said.details.get("tags"):
+        case [*tags] if all(isinstance(tag, str) for tag in tags):
+            return list(tags)
+    raise ValueError("the annotation has no list of tags")
+
+
+# By the name of the service.
+_ASKED = {
+    "tags": _Asked(
+        "/get_image_tags", "Say which tags an image has", "Can't get image tags", _tags
+    ),
+    "caption": _Asked(
+        "/get_image_caption",
+        "Say in a sentence what an image shows",
+        "Can't get image caption",
+        lambda said: said.text,
+    ),
+}
+
+
+def annotation_routes(
+    services: Sequence[AnyService], *, limits: Limits, at_gateway: bool = False
+) -> list[LegacyRoute]:
+    """Return the original's routes of annotations.
+
+    Args:
+        services: The services; those of other names have no such route.
+        limits: What images may cost.
+        at_gateway: Whether services that are not there, or out of order, are answered
+            for as by the gateway.
+    """
+    there = {
+        service.name: service
+        for service in services
+        if service.ability(Annotates) is not None
+    }
+    return [
+        LegacyRoute(
+            asked.path,
+            partial(_answer, name, there.get(name), limits, at_gateway),
+            LegacyImage,
+            FORM,
+            asked.says,
+        )
+        for name, asked in _ASKED.items()
+        if at_gateway or name in there
+    ]
+
+
+async def _answer(
+    name: str,
+    service: AnyService | None,
+    limits: Limits,
+    at_gateway: bool,  # noqa: FBT001 -- see `annotation_routes`
+    request: Request,
+) -> Response:
+    asked = _ASKED[name]
+    try:
+        async with form_of(request) as (_, data):
+            file = ImageFile(data, limits=limits)
+            said = await run_in_threadpool(_annotated, name, service, file)
+            return as_json(asked.answer(said))
+    except MissingError as error:
+        return error.of_service()
+    except UnavailableError as error:
+        _log.warning("%s: %s", asked.failed, error)
+        return unreachable(error) if at_gateway else failed(asked.failed)
+    except (AmbienceError, ValueError) as error:
+        _log.info("%s: %s", asked.failed, error)
+        return failed(asked.failed)
+
+
+def _annotated(name: str, service: AnyService | None, file: ImageFile) -> Annotation:
+    if service is None:
+        raise UnavailableError(f"there is no service {name} here")
+    (said,) = required(service, Annotates).annotate([file])
+    return said
