@@ -90,6 +90,24 @@ def test_what_was_put_is_got_and_found(collection: Collection) -> None:
     assert len(collection) == 8
 
 
+def test_rows_of_near_images_are_given(collection: Collection) -> None:
+    fill(collection)
+    collection.remove(ids(7))
+    query, radius = rows(collection.spec, 3), RADII[str(collection.spec.metric)]
+    wanted = {k: collection.nearest(query, k=k) for k in (1, 4, 99)}
+    by_k = {k: collection.nearby_rows(query, k=k) for k in wanted}
+    within = collection.within(query, radius=radius)
+    for near, (owners, found) in (
+        *((wanted[k], by_k[k]) for k in wanted),
+        (within, collection.nearby_rows(query, radius=radius)),
+    ):
+        living = sorted({owner for owner in owners.tolist() if owner >= 0})
+        assert {one.image_id for one in near} <= set(living)
+        assert set(living) <= {one.image_id for one in wanted[99]}
+        for image_id, kept in collection.get(ids(*living)).items():
+            np.testing.assert_array_equal(found[owners == image_id], kept.rows)
+
+
 def test_nothing_is_found_in_an_empty_collection(collection: Collection) -> None:
     query = rows(collection.spec, 1)
     assert collection.nearest(query, k=3) == []

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ambience.core.connected import joined
 from ambience.core.distances import row_distances
@@ -18,6 +19,7 @@ from ambience.engine import (
     Reading,
     TurnRows,
 )
+from ambience.engine.neighbors import stacked
 
 
 @dataclass
@@ -117,6 +119,13 @@ class MemoryVectors(MemoryFeatures):
 
     def within(self, rows: Rows, *, radius: float) -> list[Neighbor]:
         return [found for found in self._all(rows) if found.distance <= radius]
+
+    def nearby_rows(
+        self, rows: Rows, *, k: int | None = None, radius: float | None = None
+    ) -> tuple[NDArray[np.int64], Rows]:
+        found = self._all(rows)[:k]
+        near = [f.image_id for f in found if radius is None or f.distance <= radius]
+        return stacked(self.spec, self.get(near))
 
     def groups(
         self, *, radius: float, turn: TurnRows | None = None

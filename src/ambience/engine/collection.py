@@ -198,6 +198,23 @@ class Collection(Features, Protocol):
         """Return every image at most ``radius`` away, sorted like `nearest`."""
         ...
 
+    def nearby_rows(
+        self, rows: Rows, *, k: int | None = None, radius: float | None = None
+    ) -> tuple[NDArray[np.int64], Rows]:
+        """Return the rows of images near a query, to rank them by another measure.
+
+        Args:
+            rows: As for `nearest`.
+            k: How many images; or
+            radius: how far away. There may be more of either, where it is easier to
+                give rows than to choose among them.
+
+        Returns:
+            Whose row each is, shape ``(n,)``, -1 for a row that is nobody's; and the
+            rows, shape ``(n, dim)``, not to be changed.
+        """
+        ...
+
     def groups(
         self, *, radius: float, turn: TurnRows | None = None
     ) -> list[list[ImageId]]:

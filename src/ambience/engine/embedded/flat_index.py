@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ambience.core.features import FeatureSpec, ImageId, Rows
 from ambience.engine.collection import Neighbor
-from ambience.engine.embedded.row_buffer import RowBuffer
+from ambience.engine.embedded.row_buffer import RowBuffer, View
 from ambience.engine.neighbors import compared, nearest_images
 
 
@@ -39,6 +39,10 @@ class FlatIndex:
             if self._rows.needs_compaction():
                 self._rows.compact()
             self._view = self._rows.view()
+
+    def few_rows(self) -> View:
+        """Return every row: nothing else is looked through."""
+        return self._view
 
     def nearest(self, rows: Rows, *, k: int) -> list[Neighbor]:
         """Return the ``k`` nearest images."""

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from ambience.core.features import ImageId, Rows
 from ambience.engine.collection import Neighbor, TurnRows
+from ambience.engine.embedded.row_buffer import View
 
 
 class Index(Protocol):
@@ -67,6 +68,10 @@ class VectorIndex(Index, Protocol):
 
     def within(self, rows: Rows, *, radius: float) -> list[Neighbor]:
         """Return every image at most ``radius`` away, sorted like `nearest`."""
+        ...
+
+    def few_rows(self) -> View | None:
+        """Return every row if they are few and in memory, ``None`` if they are not."""
         ...
 
     def groups(

@@ -2,6 +2,9 @@
 
 import os
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ambience.core.features import ImageId, Metric, Rows
 from ambience.engine.collection import Neighbor, TurnRows
 from ambience.engine.embedded.hamming.hamming_index import HammingIndex
@@ -49,6 +52,21 @@ class StoredVectors(StoredFeatures[VectorIndex]):
         """Return every image at most ``radius`` away, sorted like `nearest`."""
         self._catch_up()
         return self._follower.index.within(rows, radius=radius)
+
+    def nearby_rows(
+        self, rows: Rows, *, k: int | None = None, radius: float | None = None
+    ) -> tuple[NDArray[np.int64], Rows]:
+        """Return the rows of images near a query, to rank them by another measure."""
+        self._catch_up()
+        index = self._follower.index
+        few = index.few_rows()
+        if few is not None:
+            return few.ids, few.rows
+        if k is not None:
+            near = index.nearest(rows, k=k)
+        else:
+            near = index.within(rows, radius=radius or 0)
+        return self._store.rows_of([found.image_id for found in near])
 
     def groups(
         self, *, radius: float, turn: TurnRows | None = None

@@ -1,5 +1,6 @@
 """The options of a search among vectors."""
 
+from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 from pydantic import Field
@@ -35,10 +36,14 @@ class VectorOptions(SearchOptions):
         """Return a query with only the chosen orientations."""
         if self.orientations == "all" or not query.orientations:
             return query
-        names = _KEPT[self.orientations]
-        kept = [n for n, name in enumerate(query.orientations) if name in names]
-        return Query(
-            query.rows[kept],
-            tuple(query.orientations[n] for n in kept),
-            query.quality,
-        )
+        kept, names = _kept(query.orientations, self.orientations)
+        return Query(query.rows[kept], names, query.quality)
+
+
+@lru_cache(maxsize=64)  # a few: as many as an image has backgrounds, times the choices
+def _kept(
+    names: tuple[str, ...], versions: Orientations
+) -> tuple[list[int], tuple[str, ...]]:
+    """Return which rows of a query count, by number and by name."""
+    kept = [n for n, name in enumerate(names) if name in _KEPT[versions]]
+    return kept, tuple(names[n] for n in kept)

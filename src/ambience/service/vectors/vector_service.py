@@ -93,20 +93,36 @@ class VectorService(Service[Collection]):
         without: ImageId | None = None,
     ) -> Answer:
         query = options.kept(query)
-        sample = self._sample if options.background else None
         if query.quality < self._min_quality:
             return Answer(
                 note="the image is nearly flat: there is too little in it to compare"
             )
-        if request.k is not None:
-            k = request.k + (without is not None)
-            near = self._collection.nearest(query.rows, k=k)
-        else:
-            near = self._collection.within(query.rows, radius=request.radius or 0)
+        near = self._near(query, request, options, others=int(without is not None))
+        sample = self._sample if self._tells_background(options) else None
         return request.answer(
             [_match(found, query) for found in near if found.image_id != without],
             background=None if sample is None else sample.compared(query),
         )
+
+    def _near(
+        self, query: Query, request: SearchRequest, options: Any, *, others: int
+    ) -> list[Neighbor]:
+        """Return what is near a query, nearest first.
+
+        Args:
+            query: With what.
+            request: How many or how far.
+            options: Of the service's class.
+            others: How many more, as they may be left out.
+        """
+        del options  # for services that have more of them
+        if request.k is not None:
+            return self._collection.nearest(query.rows, k=request.k + others)
+        return self._collection.within(query.rows, radius=request.radius or 0)
+
+    def _tells_background(self, options: Any) -> bool:
+        """Whether the answer says how near any images are."""
+        return bool(options.background)
 
 
 def one_feature(

@@ -104,9 +104,26 @@ def shares_of(rows: Rows) -> NDArray[np.float64]:
 
     The error of a share is at most 0.002 % of the image.
     """
-    squares = np.square(rows.astype(np.float64))
-    shares: NDArray[np.float64] = squares / squares.sum(axis=1, keepdims=True)
+    shares = rows.astype(np.float64)
+    shares *= shares
+    shares /= shares.sum(axis=1, keepdims=True)
     return shares
+
+
+def l1_distances(query: Rows, rows: Rows) -> NDArray[np.float64]:
+    """Return the L1 distances of the shares whose roots these are, 0 to 2.
+
+    Args:
+        query: Shape ``(1, 512)``.
+        rows: Shape ``(n, 512)``.
+
+    Returns:
+        Shape ``(n,)``.
+    """
+    apart = shares_of(rows)
+    apart -= shares_of(query)
+    distances: NDArray[np.float64] = np.abs(apart, out=apart).sum(axis=1)
+    return distances
 
 
 def variety(shares: Rows) -> float:

@@ -1,17 +1,16 @@
 """Declares the color service."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
-from ambience.core.features import Extractor, ImageId, Query
-from ambience.core.matches import Answer, Match
+from ambience.core.features import Extractor, Query
 from ambience.core.settings import ServiceSettings
-from ambience.engine.neighbors import stacked
+from ambience.engine import Neighbor
+from ambience.engine.neighbors import nearest_images
 from ambience.fusion import Evidence
 from ambience.service import (
     SearchRequest,
@@ -25,7 +24,7 @@ from ambience.services.color.evidence import HELLINGER, L1
 from ambience.services.color.extract import (
     HellingerExtractor,
     L1Extractor,
-    shares_of,
+    l1_distances,
 )
 
 # The entropy of four colors with equal shares. Of 100 photographs, 99 have at least 2.2
@@ -65,33 +64,30 @@ class ColorService(VectorService):
 
     options = ColorOptions
 
-    def _answer(
-        self,
-        query: Query,
-        request: SearchRequest,
-        options: Any,
-        without: ImageId | None = None,
-    ) -> Answer:
-        if options.metric in {None, self._collection.spec.metric}:
-            return super()._answer(query, request, options, without)
-        if request.radius is None:
-            # Nearly all of the nearest by L1 are among these.
-            wide = replace(request, k=max(_LEAST, _MORE * (request.k or 0)))
+    def _near(
+        self, query: Query, request: SearchRequest, options: Any, *, others: int
+    ) -> list[Neighbor]:
+        if not self._is_by_l1(options):
+            return super()._near(query, request, options, others=others)
+        k = None if request.k is None else request.k + others
+        if k is not None:
+            # Of the nearest by L1 nearly all are among these.
+            wide = max(_LEAST, _MORE * k)
+            owners, rows = self._collection.nearby_rows(query.rows, k=wide)
         else:
-            # Includes all, as the square of Hellinger's distance is at most half of L1.
-            wide = replace(request, radius=math.sqrt(max(0.0, request.radius) / 2))
-        near = super()._answer(query, wide, options, without)
-        # Images may have been removed since.
-        kept = self._collection.get([match.image_id for match in near.matches])
-        image_ids, rows = stacked(self._collection.spec, kept)
-        apart = np.abs(shares_of(rows) - shares_of(query.rows)).sum(axis=1)
-        matches = [
-            Match(ImageId(image_id), distance)
-            for image_id, distance in zip(
-                image_ids.tolist(), apart.tolist(), strict=True
-            )
-        ]
-        return request.answer(matches, near.note)
+            # The square of Hellinger's distance is at most half of L1: all are within.
+            radius = math.sqrt(max(0.0, request.radius or 0) / 2)
+            owners, rows = self._collection.nearby_rows(query.rows, radius=radius)
+        apart = l1_distances(query.rows, rows)
+        return nearest_images(owners, apart, np.zeros_like(owners), k=k)
+
+    def _tells_background(self, options: Any) -> bool:
+        # The images that are drawn for it are compared by Hellinger's distance.
+        return super()._tells_background(options) and not self._is_by_l1(options)
+
+    def _is_by_l1(self, options: Any) -> bool:
+        """Whether the answer is put in order by L1, unlike the collection."""
+        return options.metric not in {None, self._collection.spec.metric}
 
 
 def make_extractor(settings: ColorSettings, _: Path) -> Extractor:

@@ -125,6 +125,11 @@ class HammingIndex:
         tail = within_hamming(rows, view.rows[len(tables) :], radius=raw_radius)
         return self._nearest(view, head, (tail[0] + len(tables), *tail[1:]))
 
+    def few_rows(self) -> View | None:
+        """Return every row while the rows are compared one by one, else ``None``."""
+        state = self._state
+        return state.view if state.tables is None else None
+
     def groups(
         self, *, radius: float, turn: TurnRows | None = None, threads: int = 1
     ) -> list[list[ImageId]]:

@@ -14,6 +14,7 @@ from ambience.engine.collection import Neighbor, TurnRows
 from ambience.engine.embedded.flat_index import FlatIndex
 from ambience.engine.embedded.reranked.candidates import CODES_FILE, Candidates
 from ambience.engine.embedded.reranked.ordering import ordering_vectors
+from ambience.engine.embedded.row_buffer import View
 from ambience.engine.neighbors import compared, nearest_images
 
 RowsOf = Callable[[NDArray[np.int64]], tuple[NDArray[np.int64], Rows]]
@@ -104,6 +105,11 @@ class RerankedIndex:
             if self._share * len(found) <= len(ranked) or count >= len(index):
                 return found
             count *= 4
+
+    def few_rows(self) -> View | None:
+        """Return every row as long as all are kept."""
+        index = self._index
+        return index.few_rows() if isinstance(index, FlatIndex) else None
 
     def groups(
         self, *, radius: float, turn: TurnRows | None = None, threads: int = 1
