@@ -12,7 +12,7 @@ OWNERS = {
         "remote/transport.py remote/upstream.py gateway/proxy.py gateway/upload.py "
         "web/every_answer.py"
     ),
-    "PIL": "imaging/* imaging/edits/*",
+    "PIL": "imaging/* imaging/edits/* imaging/families/*",
     "pillow_heif": "imaging/*",
     "cv2": "services/local_features/opencv.py",
     "faiss": "engine/embedded/**/faiss_*.py",
