@@ -14,7 +14,7 @@ OWNERS = {
     ),
     "PIL": "imaging/* imaging/edits/* imaging/families/*",
     "pillow_heif": "imaging/*",
-    "cv2": "services/local_features/opencv.py",
+    "cv2": "core/opencv.py",
     "faiss": "engine/embedded/**/faiss_*.py",
     "fastapi": "web/* gateway/**/* gallery/*",
     "filelock": "catalog/* cli/* engine/embedded/store/* ingest/* service/*",

@@ -22,8 +22,8 @@ from ambience.core.features import (
     Query,
 )
 from ambience.core.keypoints import DESCRIPTOR_DIM, ROW, Keypoints, pack, unpack
+from ambience.core.opencv import opencv
 from ambience.core.orientation import Orientation
-from ambience.services.local_features.opencv import opencv
 
 STORED = 400  # keypoints; a crop of a fifth of each side keeps 16 of them
 ASKED = 1600  # a query may show the image small, among other things: with 800, one of

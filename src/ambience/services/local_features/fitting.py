@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ambience.core.geometry import Matrix, Points
-from ambience.services.local_features.opencv import opencv
+from ambience.core.opencv import opencv
 
 _FOR_AFFINE = 5  # pairs: two more than such a transform needs
 _FOR_HOMOGRAPHY = 8  # the same, twice
