@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from copies import Copies, rounds
-from copies_system import opened_system, photographs, tell
+from copies_system import opened_library, photographs, tell
 from copies_tally import Query, calibration
 from tables import print_table
 
@@ -40,8 +40,8 @@ from ambience.fusion import Calibration, Curve, fuse
 from ambience.imaging import ImageFile
 from ambience.imaging.edits import EDITS
 from ambience.library.calibration_file import declared_evidence
-from ambience.library.resources import Resources
-from ambience.library.system import System
+from ambience.library.components import Components
+from ambience.library.library import Library
 from ambience.service import SearchRequest
 from ambience.service.capabilities import SearchesImages
 
@@ -83,17 +83,17 @@ def asked(options: argparse.Namespace) -> list[Asked]:
     found = []
     for turn, part in enumerate(rounds(len(paths), options), 1):
         where = f"round {turn} of {options.folds}"
-        with opened_system(tuple(SHIPPED.evidence)) as system:
+        with opened_library(tuple(SHIPPED.evidence)) as library:
             tell(f"{where}: learning from {len(part.distractors)} photographs")
             # First only those that no copy is made of: there is nothing else to learn.
-            parts = imported(system, [paths[number] for number in part.distractors])
+            parts = imported(library, [paths[number] for number in part.distractors])
             source = CopySource(
                 parts.services, parts.catalog, parts.originals, parts.limits
             )
             learned = Learner(source).learn(SHIPPED)
             if learned is None:
                 sys.exit("nothing could be learned")
-            imported(system, [paths[number] for number in part.copied])
+            imported(library, [paths[number] for number in part.copied])
             numbers = {
                 record.image_id: paths.index(record.path)
                 for record in parts.catalog.find(parts.catalog.ids())
@@ -117,12 +117,12 @@ def asked(options: argparse.Namespace) -> list[Asked]:
     return found
 
 
-def imported(system: System, paths: Sequence[Path]) -> Resources:
+def imported(library: Library, paths: Sequence[Path]) -> Components:
     """Import photographs; return what searches them."""
-    report = system.importer.run(paths)
+    report = library.add_folder(*paths)
     if report.failed or report.unavailable:
         sys.exit("not everything could be imported")
-    return system.parts
+    return library.components
 
 
 def numbered(answer: Answer, numbers: Mapping[int, int]) -> Answer:

@@ -4,11 +4,11 @@
 
 Each photograph is once a stranger and once indexed: the folder is shuffled and dealt
 into folds (two, if not told otherwise); in each round one fold stays out, the others
-are imported into a fresh system in a temporary folder, copies are made of the next fold
-by every edit of `ambience.imaging.edits`, and with each copy, and with each stranger as
-it is, ``/api/reverse_search``'s own code searches. ``--sample`` makes copies of so many
-photographs only, with as many strangers; the others are distractors. Files equal byte
-for byte count once.
+are imported into a fresh library in a temporary folder, copies are made of the next
+fold by every edit of `ambience.imaging.edits`, and with each copy, and with each
+stranger as it is, ``/api/reverse_search``'s own code searches. ``--sample`` makes
+copies of so many photographs only, with as many strangers; the others are distractors.
+Files equal byte for byte count once.
 
 Copies are sent as PNG, "identical" as the file itself. A copy is found when its
 original is the first among the images that are claimed to be copies with a score of at
@@ -49,7 +49,7 @@ from zlib import crc32
 import numpy as np
 from copies_families import FAMILY_NAMES, measure_families, print_families
 from copies_peers import PEERS, Peer
-from copies_system import TOGETHER, Ours, opened_system, photographs, pixels_of, tell
+from copies_system import TOGETHER, Ours, opened_library, photographs, pixels_of, tell
 from copies_tally import Claim, Query, Tally, calibration
 from numpy.typing import NDArray
 from PIL import Image as Pillow
@@ -167,9 +167,9 @@ def measure(
     copies = Copies(paths, edits, seed=options.seed)
     for turn, part in enumerate(rounds(len(paths), options), 1):
         where = f"round {turn} of {options.folds}"
-        with opened_system(options.services) as system:
+        with opened_library(options.services) as library:
             tell(f"{where}: importing {len(part.indexed)} photographs")
-            ours = Ours(system, paths, part.indexed)
+            ours = Ours(library, paths, part.indexed)
             peers: dict[str, Peer] = {}
             for name in options.peers:
                 tell(f"{where}: indexing for {name}")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from copies_system import Imported, K, opened_system, photographs, pixels_of, tell
+from copies_system import Imported, K, opened_library, photographs, pixels_of, tell
 from copies_tally import calibration
 from numpy.typing import NDArray
 from PIL import Image as Pillow
@@ -20,11 +20,10 @@ from tables import print_table
 
 from ambience.core.features import ImageId
 from ambience.core.matches import FusedMatch, Relation
-from ambience.imaging import ImageFile
 from ambience.imaging.edits import EDITS
 from ambience.imaging.families import EACH, FAMILIES, PHOTOGRAPHS, Family, Item
 from ambience.imaging.families import relation as true_relation
-from ambience.library.system import System
+from ambience.library.library import Library
 from ambience.search.questions import ByImage
 
 INDEXED = (0, 3)  # of each group; the others are searched with as strangers
@@ -178,7 +177,7 @@ def measure_families(
     tallies = {family.name: FamilyTally() for family in families}
     with (
         tempfile.TemporaryDirectory() as folder,
-        opened_system(options.services) as system,
+        opened_library(options.services) as library,
     ):
         files: dict[Path, Drawn] = {}
         for one in drawn:
@@ -187,8 +186,8 @@ def measure_families(
                 file.write_bytes(png(one.item.pixels))
                 files[file] = one
         tell(f"importing {len(files)} images of families, {len(others)} others")
-        imported = Imported(system, [*files, *others])
-        searches = Searches(system, imported, files)
+        imported = Imported(library, [*files, *others])
+        searches = Searches(library, imported, files)
         for turn, one in enumerate(drawn, 1):
             for edit, data in queries(one):
                 searches.search(data, one, edit, tallies[one.family.name])
@@ -198,26 +197,25 @@ def measure_families(
 
 
 class Searches:
-    """Searches in a system, and knows what would be right to say.
+    """Searches in a library, and knows what would be right to say.
 
     Args:
-        system: Everything is imported.
+        library: Everything is imported.
         imported: Knows the files.
         files: Which of them show what of a family.
     """
 
     def __init__(
-        self, system: System, imported: Imported, files: Mapping[Path, Drawn]
+        self, library: Library, imported: Imported, files: Mapping[Path, Drawn]
     ) -> None:
-        self._parts = system.parts
+        self._parts = library.components
         self._imported = imported
         self._files = files
 
     def search(self, data: bytes, query: Drawn, edit: str, tally: FamilyTally) -> None:
         """Search once, and count what is answered."""
-        image = ImageFile(data, limits=self._parts.limits)
         start = time.perf_counter()
-        answer = self._parts.searcher.search(ByImage(image), k=K)
+        answer = self._parts.searcher.search(ByImage(data), k=K)
         tally.took_ms.append(1000 * (time.perf_counter() - start))
         if answer.unavailable:
             sys.exit(f"a service did not answer: {answer.unavailable}")

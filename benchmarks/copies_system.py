@@ -1,4 +1,4 @@
-"""A real system to search in, and the photographs that benchmarks put there."""
+"""A real library to search in, and the photographs that benchmarks put there."""
 
 import hashlib
 import sys
@@ -16,8 +16,8 @@ from ambience.core.features import ImageId
 from ambience.core.matches import FusedMatch
 from ambience.core.settings import load_settings
 from ambience.fusion import fuse
-from ambience.imaging import EXTENSIONS, ImageFile, full_pixels
-from ambience.library.system import System
+from ambience.imaging import EXTENSIONS, full_pixels
+from ambience.library.library import Library
 from ambience.search.questions import ByImage
 
 TOGETHER = "together"
@@ -44,20 +44,20 @@ def pixels_of(path: Path) -> NDArray[np.uint8]:
 
 
 class Imported:
-    """The files that were imported into a system, by the ids they got.
+    """The files that were imported into a library, by the ids they got.
 
     Args:
-        system: Opened on an empty folder.
+        library: Opened on an empty folder.
         paths: What to import.
     """
 
-    def __init__(self, system: System, paths: Sequence[Path]) -> None:
-        report = system.importer.run(paths)
+    def __init__(self, library: Library, paths: Sequence[Path]) -> None:
+        report = library.add_folder(*paths)
         if report.failed or report.unavailable:
             reasons = [f"{failure.path}: {failure.reason}" for failure in report.failed]
             reasons += [f"{name}: {why}" for name, why in report.unavailable.items()]
             sys.exit("not everything could be imported: " + "; ".join(reasons))
-        catalog = system.parts.catalog
+        catalog = library.components.catalog
         self._paths = {
             record.image_id: record.path
             for record in catalog.find(catalog.ids())
@@ -70,26 +70,25 @@ class Imported:
 
 
 class Ours:
-    """A real system with photographs in it.
+    """A real library with photographs in it.
 
     Args:
-        system: Opened on an empty folder.
+        library: Opened on an empty folder.
         paths: All photographs.
         indexed: Which of them to import, by number.
     """
 
     def __init__(
-        self, system: System, paths: Sequence[Path], indexed: Sequence[int]
+        self, library: Library, paths: Sequence[Path], indexed: Sequence[int]
     ) -> None:
-        self._imported = Imported(system, [paths[number] for number in indexed])
+        self._imported = Imported(library, [paths[number] for number in indexed])
         self._numbers = {paths[number]: number for number in indexed}
-        self._parts = system.parts
+        self._parts = library.components
 
     def search(self, data: bytes) -> dict[str, tuple[list[Claim], float]]:
         """Return what is claimed and how many ms it took, by way to search."""
-        image = ImageFile(data, limits=self._parts.limits)
         start = time.perf_counter()
-        found = self._parts.searcher.search(ByImage(image), k=K)
+        found = self._parts.searcher.search(ByImage(data), k=K)
         took_ms = 1000 * (time.perf_counter() - start)
         if found.unavailable:
             sys.exit(f"a service did not answer: {found.unavailable}")
@@ -126,12 +125,12 @@ def transform(match: FusedMatch) -> NDArray[np.float64] | None:
 
 
 @contextmanager
-def opened_system(services: Sequence[str]) -> Iterator[System]:
-    """Open a system on an empty folder, and throw it away."""
+def opened_library(services: Sequence[str]) -> Iterator[Library]:
+    """Open a library on an empty folder, and throw it away."""
     with tempfile.TemporaryDirectory() as name:
         settings = load_settings(data=Path(name, "data"), enabled=tuple(services))
-        with System.open(settings) as system:
-            yield system
+        with Library.of(settings) as library:
+            yield library
 
 
 def tell(line: str, *, end: str = "\n") -> None:

@@ -8,16 +8,16 @@ minutes.
 
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from ambience.calibrating.edited_copies import CopySource
 from ambience.calibrating.learning import Learner
 from ambience.cli.samples import sample_photographs
 from ambience.core.settings import load_settings
-from ambience.fusion import Calibration, Curve, Learned, Usual
+from ambience.fusion import Calibration, Curve, Usual
 from ambience.library.calibration_file import declared_evidence
-from ambience.library.system import System
-from ambience.services.color.evidence import HELLINGER
+from ambience.library.library import Library
 from tests.drawing import drawn_image, encode
 
 IMAGES = 64  # all of them are copied
@@ -26,18 +26,15 @@ TWICE = "motorcycle_right"  # the same scene as the left one
 # What is known before anything was tried: hashes of unrelated images have a standard
 # deviation of 12.4 bits, so 3 to 5 in the tail; geometry states its odds. Of a service
 # that is not named here, it is what it declares.
-BEFORE = Learned(
-    curves={
-        "phash": Curve(seen=0.5, middle=230, width=5),
-        "local_features": Curve(seen=0.9, middle=10, width=1),
-        "color": Curve(seen=0.5, middle=-2, width=0.5),
-    },
-    usual={"color": Usual(mean=0.7, deviation=0.2)},
-    evidence_versions={"color": HELLINGER.version},
-)
+CURVES = {
+    "phash": Curve(seen=0.5, middle=230, width=5),
+    "local_features": Curve(seen=0.9, middle=10, width=1),
+    "color": Curve(seen=0.5, middle=-2, width=0.5),
+}
+USUAL = {"color": Usual(mean=0.7, deviation=0.2)}
 
 
-def library(folder: Path) -> list[Path]:
+def photographs(folder: Path) -> list[Path]:
     """Return the files of the library; drawings are written into a folder."""
     files = [path for path in sample_photographs() if path.stem != TWICE]
     for seed in range(IMAGES - len(files)):
@@ -51,16 +48,23 @@ def main() -> None:
     """Fit and print."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        System.open(load_settings(data=Path(folder, "data"))) as system,
+        Library.of(load_settings(data=Path(folder, "data"))) as library,
     ):
-        system.importer.run(library(Path(folder)))
-        parts = system.parts
+        library.add_folder(*photographs(Path(folder)))
+        parts = library.components
         source = CopySource(
             parts.services, parts.catalog, parts.originals, parts.limits
         )
-        evidence = declared_evidence(load_settings())
+        evidence = {
+            name: replace(
+                declared,
+                curve=CURVES.get(name, declared.curve),
+                usual=USUAL.get(name, declared.usual),
+            )
+            for name, declared in declared_evidence(load_settings()).items()
+        }
         learned = Learner(source).learn(
-            Calibration(evidence, BEFORE),
+            Calibration(evidence),
             on_progress=lambda done, total: print(f"\r{done} of {total}", end=""),
         )
     if learned is None:

@@ -19,6 +19,7 @@ class FakeService:
 
     def __init__(self, name: str, *abilities: type, url: str = "") -> None:
         self.name, self.url, self.timeout_s = name, url, GUARD_S
+        self.is_slow = False
         self._abilities = abilities
 
     def status(self) -> Mapping[str, Any]:

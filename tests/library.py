@@ -1,4 +1,4 @@
-"""A whole small system in a temporary folder, for tests of its upper floors."""
+"""A small library in a temporary folder, for tests of the upper floors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,18 +8,17 @@ import numpy as np
 
 from ambience.core.settings import load_settings
 from ambience.fusion import Calibration
-from ambience.imaging import ImageFile
 from ambience.library.calibration_file import declared_evidence
-from ambience.library.system import System
+from ambience.library.library import Library
 from ambience.search.questions import ByImage
 from tests.drawing import drawn_image, encode
 
 
 @contextmanager
-def opened_system(data: Path, **settings: object) -> Iterator[System]:
-    """Open a system as the command line does, and close it again."""
-    with System.open(load_settings(data=data, **settings)) as system:
-        yield system
+def opened_library(data: Path, **settings: object) -> Iterator[Library]:
+    """Open a library as a server for others does, and close it again."""
+    with Library.of(load_settings(data=data, **settings), alone=False) as library:
+        yield library
 
 
 def as_shipped() -> Calibration:
@@ -38,10 +37,10 @@ def write_images(folder: Path, count: int, *, first: int = 0) -> list[Path]:
     return paths
 
 
-def found_ids(system: System, image: bytes, *, k: int = 5) -> list[int]:
+def found_ids(library: Library, image: bytes, *, k: int = 5) -> list[int]:
     """Return the ids that a reverse search answers, best first."""
 
-    answer = system.parts.searcher.search(ByImage(ImageFile(image)), k=k)
+    answer = library.components.searcher.search(ByImage(image), k=k)
     return [match.image_id for match in answer.matches]
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -84,6 +85,17 @@ class Server:
         with suppress(psutil.NoSuchProcess):  # it may end by itself at any moment
             self.process.kill()
         self.process.wait(STOP_S)
+
+
+def wait_for_backlog(client: httpx2.Client) -> None:
+    """Return once slow services have got everything that they can get."""
+    deadline = time.monotonic() + START_S
+    while True:
+        services = client.get("/api/backlog").raise_for_status().json()["services"]
+        if not any(one["waiting"] for one in services.values()):
+            return
+        assert time.monotonic() < deadline, services
+        time.sleep(0.05)
 
 
 def words(data: Path, *options: str) -> list[str]:

@@ -77,16 +77,15 @@ def test_help_is_printed_and_names_the_commands() -> None:
 SEARCH = """
 import sys
 from pathlib import Path
+from ambience.cli import main
 from ambience.core.settings import load_settings
-from ambience.imaging import ImageFile
-from ambience.library.system import System
-from ambience.search.questions import ByImage
+from ambience.library.library import Library
 import ambience.remote.remote_service, ambience.sync, ambience.search.reverse_search
 photo = Path(sys.argv[1])
-with System.open(load_settings(data=photo.parent / "data")) as system:
-    assert system.importer.run([photo]).added == 1
-    found = system.parts.searcher.search(ByImage(ImageFile(photo.read_bytes())), k=1)
-    assert found.matches[0].score > 0.9
+with Library.of(load_settings(data=photo.parent / "data")) as library:
+    assert library.add_folder(photo).added == 1
+    assert library.search(photo, k=1)[0].score > 0.9
+assert main(["search", str(photo), "--data", str(photo.parent / "data")]) == 0
 """
 
 

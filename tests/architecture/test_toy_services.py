@@ -12,15 +12,15 @@ from starlette.testclient import TestClient
 from ambience import registry
 from ambience.cli import main
 from ambience.core.settings import load_settings
-from ambience.gateway.app import create_gateway
 from ambience.imaging import ImageFile, Limits
-from ambience.library.system import open_services
+from ambience.library.opened_services import open_services
 from ambience.service import required
 from ambience.service.capabilities import Annotates, Annotation
 from ambience.web.app import create_app
 from tests.congruence.test_services import served
 from tests.drawing import drawn_image, encode
-from tests.library import opened_system, write_images
+from tests.gateways import gateway_app
+from tests.library import opened_library, write_images
 
 ENTRY_POINTS = Path(__file__).parent / "toy_services"
 HELD = ["toy_shades", "toy_words"]
@@ -58,14 +58,14 @@ def client(
                 stack.callback(toy.close)
             url = stack.enter_context(served(create_app(toys, limits=Limits())))
             urls = {name: {"url": url} for name in TOYS}
-        system = stack.enter_context(
-            opened_system(tmp_path / "data", enabled=enabled, services=urls)
+        library = stack.enter_context(
+            opened_library(tmp_path / "data", enabled=enabled, services=urls)
         )
-        report = system.importer.run([tmp_path / "photos"])
+        report = library.add_folder(tmp_path / "photos")
         assert (report.added, report.failed) == (COUNT, [])
-        for service in system.parts.services:
+        for service in library.components.services:
             assert service.status()["available"]
-        yield stack.enter_context(TestClient(create_gateway(system.parts)))
+        yield stack.enter_context(TestClient(gateway_app(library)))
 
 
 Run = Callable[..., dict[str, Any]]
@@ -163,8 +163,8 @@ def test_they_are_measured(client: TestClient) -> None:
 
 def test_what_one_lacks_is_found_and_repaired(run: Run) -> None:
     with (
-        opened_system(Path("data")) as system,
-        TestClient(create_gateway(system.parts)) as client,
+        opened_library(Path("data")) as library,
+        TestClient(gateway_app(library)) as client,
     ):
         (known,) = client.get("/api/toy_shades/images?limit=1").json()["image_ids"]
         assert client.delete(f"/api/toy_shades/images/{known}").status_code == 204
@@ -207,10 +207,10 @@ def test_an_annotation_is_the_same_elsewhere(
         server = stack.enter_context(ExitStack())
         url = server.enter_context(served(create_app([here], limits=Limits())))
         services = {"toy_sizes": {"url": url}}
-        system = stack.enter_context(
-            opened_system(tmp_path / "data", enabled=enabled, services=services)
+        library = stack.enter_context(
+            opened_library(tmp_path / "data", enabled=enabled, services=services)
         )
-        there = system.parts.services[-1]
+        there = library.components.services[-1]
         for service in (here, there):
             assert required(service, Annotates).annotate([image]) == expected
         assert there.status() == here.status()

@@ -148,10 +148,10 @@ def test_a_deleted_file_is_remembered_until_it_is_added_again(
     image = record(1, path=Path("/a.jpg"))
     catalog.put([image])
     catalog.delete(image, trashed=None)
-    assert catalog.was_deleted(Path("/a.jpg"), image.sha256)
-    assert not catalog.was_deleted(Path("/a.jpg"), b"other")
+    assert catalog.deleted_among({Path("/a.jpg"): image.sha256})
+    assert not catalog.deleted_among({Path("/a.jpg"): b"other"})
     catalog.put([record(5, path=Path("/a.jpg"))])
-    assert not catalog.was_deleted(Path("/a.jpg"), image.sha256)
+    assert not catalog.deleted_among({Path("/a.jpg"): image.sha256})
 
 
 def test_a_moved_file_and_a_missing_one(catalog: Catalog) -> None:
@@ -214,12 +214,13 @@ def test_only_what_is_missed_and_free_is_begun_to_be_repaired(
     ids = [ImageId(i) for i in (1, 2, 3)]
     catalog.put([record(1), record(2)], Reach(missed={"color": "away"}))
     journal.begin([JournalEntry(ids[1], Operation.PUT, "staged")])
-    begun = journal.begin_repair("color", ids)
+    begun, missing = journal.begin_repair({"color": ids})
+    assert missing == {"color": begun.ids}
     assert begun.ids == [1]
-    assert journal.begin_repair("phash", ids).ids == []
+    assert journal.begin_repair({"phash": ids})[0].ids == []
     with pytest.raises(BusyError, match="repairing image 1"):
         catalog.claim_id(ids[0], service="color")
-    missed.settle("color", ids[:1], begun=begun)
+    missed.settle({"color": ids[:1]}, begun=begun)
     assert [entry.image_id for entry in journal.ours()] == [2]
     assert journal.ours()[0].source == "staged"  # a repair does not take it over
     assert missed.waiting("color", limit=9) == [2]

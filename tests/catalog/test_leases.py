@@ -3,8 +3,8 @@
 import logging
 import shutil
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,29 +27,12 @@ from ambience.catalog.schema import journal as journal_table
 from ambience.catalog.schema import leases
 from ambience.core.errors import BusyError, TakenOverError, UnavailableError
 from ambience.core.features import ImageId
+from tests.catalog.conftest import Open
 from tests.catalog.test_catalog import record
 
 ONE, TWO = ImageId(1), ImageId(2)
 PUT = JournalEntry(ONE, Operation.PUT, "1-abc", keep=True)
 WAIT_S = 60  # so that no test hangs
-
-Open = Callable[..., Journal]
-
-
-@pytest.fixture
-def open_journal(place: Path | str, tmp_path: Path) -> Iterator[Open]:
-    """Open the journal as a process of its own does, in a data folder that is named."""
-    with ExitStack() as opened:
-
-        def open_(folder: str, **how: Any) -> Journal:
-            database = opened.enter_context(closing(Database(place)))
-            # Nothing is renewed unless a test says so.
-            how = {"lease_s": 1000.0, **how}
-            journal = Journal(database, tmp_path / folder / "locks", **how)
-            opened.callback(journal.close)
-            return journal
-
-        yield open_
 
 
 def end_leases(database: Database) -> None:
@@ -214,7 +197,7 @@ def changes(database: Database) -> list[Callable[[Any], object]]:
         lambda begun: catalog.put([record(1)], begun=begun),
         lambda begun: catalog.delete(record(1), trashed=None, begun=begun),
         lambda begun: catalog.forget([ONE], Reach(["color"]), begun),
-        lambda begun: missed.settle("color", [ONE], begun=begun),
+        lambda begun: missed.settle({"color": [ONE]}, begun=begun),
     ]
 
 

@@ -18,7 +18,7 @@ from ambience.core.errors import (
     UnavailableError,
 )
 from ambience.core.settings import load_settings
-from ambience.library.system import System
+from ambience.library.library import Library
 from tests.catalog.test_catalog import record
 from tests.postgresql import Cluster, asked
 
@@ -143,6 +143,6 @@ def test_a_whole_system_stands_on_it(
 ) -> None:
     monkeypatch.setenv("AMBIENCE_CATALOG__URL", url)
     monkeypatch.setenv("AMBIENCE_ENABLED", '["phash"]')
-    with System.open(load_settings(data=tmp_path / "data")) as system:
-        assert system.parts.catalog.ids() == []
+    with Library.of(load_settings(data=tmp_path / "data")) as library:
+        assert library.components.catalog.ids() == []
     assert not (tmp_path / "data" / "catalog.sqlite3").exists()

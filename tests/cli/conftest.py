@@ -12,7 +12,7 @@ from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
 from ambience.ingest import Arrival
 from tests.drawing import drawn_image, encode
-from tests.library import opened_system, write_images
+from tests.library import opened_library, write_images
 
 NEW = encode(drawn_image(50, (60, 80)))
 
@@ -37,8 +37,8 @@ def folder(tmp_path: Path) -> Path:
 def data(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     """A library of five files and an upload."""
     assert main(["import", str(folder)]) == 0
-    with opened_system(tmp_path / "data") as system:
-        writer = system.parts.writer
+    with opened_library(tmp_path / "data") as library:
+        writer = library.components.writer
         arrival = Arrival(
             ImageId(1000), writer.prepare(ImageFile(NEW)), upload=NEW, keep=True
         )

@@ -9,7 +9,7 @@ from ambience import registry
 from ambience.cli import main
 from ambience.core.features import ImageId
 from tests.cli.conftest import NEW, Check
-from tests.library import opened_system
+from tests.library import opened_library
 from tests.server import serving
 
 NOWHERE = "http://127.0.0.1:9"
@@ -59,9 +59,9 @@ def test_a_service_that_is_away_is_named_with_what_it_missed(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("AMBIENCE_SERVICES__COLOR__URL", NOWHERE)
-        with opened_system(data) as system:
+        with opened_library(data) as library:
             for image_id in (1, 2):
-                system.parts.writer.delete(ImageId(image_id))
+                library.components.writer.delete(ImageId(image_id))
         for words in ([], ["--repair"]):
             color = check(*words)["services"]["color"]
             assert "does not answer" in color["unavailable"]
@@ -113,7 +113,7 @@ def test_beside_others_a_damaged_store_stays_where_it_is(
     data: Path, check: Check
 ) -> None:
     (data / "services" / "phash" / "store.lmdb").write_bytes(b"nonsense" * 1000)
-    with opened_system(data):
+    with opened_library(data):
         phash = check("--repair")["services"]["phash"]
     assert "ambience rebuild phash" in phash["unavailable"]
     assert main(["rebuild", "phash"]) == 0
@@ -153,13 +153,13 @@ def test_thumbnails_are_made_again_and_lost_originals_named(
 def test_a_change_that_was_cut_short_is_counted_and_ended(
     data: Path, check: Check
 ) -> None:
-    with opened_system(data) as system:
-        database = system.database  # as a dead process
+    with opened_library(data) as library:
+        database = library.components.database  # as a dead process
         with database.transaction() as connection:
             connection.exec_driver_sql(
                 "INSERT INTO journal VALUES (1000, 'dead', 'delete', '', 0)"
             )
-        assert system.parts.writer.cut_short() == 1
+        assert library.components.writer.cut_short() == 1
     for _ in range(2):
         assert check()["cut_short"] == 1
     answer = check("--repair")

@@ -19,7 +19,7 @@ from ambience.imaging import ImageFile
 from ambience.ingest.originals import Originals
 from tests.abilities import put
 from tests.cli.conftest import NEW, Check
-from tests.library import found_ids, opened_system
+from tests.library import found_ids, opened_library
 
 UPLOAD = ImageId(1000)
 
@@ -82,10 +82,10 @@ def test_rebuilding_extracts_changed_features_again(
 def test_damaged_features_of_images_without_a_file_are_said(
     data: Path, check: Check
 ) -> None:
-    with opened_system(data) as system:
+    with opened_library(data) as library:
         shutil.rmtree(data / "originals")
-        system.parts.writer.claim("color", ImageId(2000))
-        color = next(b for b in system.parts.services if b.name == "color")
+        library.components.writer.claim("color", ImageId(2000))
+        color = next(b for b in library.components.services if b.name == "color")
         put(color, {ImageId(2000): ImageFile(NEW)})
     flip_features(data, "color")
     answer = check("--repair")
@@ -203,8 +203,8 @@ def test_a_calibration_that_can_not_be_used_is_said(data: Path, check: Check) ->
 
 def test_an_original_comes_back_from_the_trash(data: Path, check: Check) -> None:
     """As after a delete that a catalog put back to before it does not know of."""
-    with opened_system(data) as system:
-        (record,) = system.parts.catalog.find([UPLOAD])
+    with opened_library(data) as library:
+        (record,) = library.components.catalog.find([UPLOAD])
         assert record.original is not None
         Originals(data).discard(record.original)
     files = check()["files"]
@@ -216,5 +216,5 @@ def test_an_original_comes_back_from_the_trash(data: Path, check: Check) -> None
 
 def test_what_is_lost_does_not_stop_a_search(data: Path) -> None:
     flip_features(data, "phash")
-    with opened_system(data) as system:
-        assert found_ids(system, NEW)[0] == UPLOAD
+    with opened_library(data) as library:
+        assert found_ids(library, NEW)[0] == UPLOAD

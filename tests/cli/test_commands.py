@@ -15,7 +15,7 @@ from PIL import Image
 from ambience import registry
 from ambience.cli import main
 from tests.drawing import drawn_image, encode
-from tests.library import blank_page, opened_system
+from tests.library import blank_page, opened_library
 
 
 def run_json(capsys: pytest.CaptureFixture[str], *words: object) -> Any:
@@ -185,7 +185,7 @@ def test_features_that_are_absent_are_extracted(
 def test_a_rebuild_waits_until_nobody_else_has_the_folder_in_use(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with opened_system(tmp_path / "data"):
+    with opened_library(tmp_path / "data"):
         assert main(["rebuild", "phash"]) == 1
     assert "stop it first" in capsys.readouterr().err
     assert main(["rebuild", "phash"]) == 0

@@ -7,9 +7,10 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
 from ambience.cli.http_server import bound
-from ambience.cli.serve import _fetcher, _guarded
+from ambience.cli.serve import _guarded, _is_alone
 from ambience.core.errors import BadParameterError
 from ambience.core.settings import load_settings
+from ambience.library.components import fetcher_from
 
 
 def test_small_answers_are_not_held_back() -> None:
@@ -71,4 +72,5 @@ def test_images_are_fetched_for_others_only_if_that_is_set(
         host=host, allowed_hosts=allowed, search_by_url={"enabled": enabled}
     )
     with bound(host, 0) as listener:
-        assert (_fetcher(settings, listener) is not None) is fetches
+        alone = _is_alone(settings, listener)
+    assert (fetcher_from(settings, alone=alone) is not None) is fetches

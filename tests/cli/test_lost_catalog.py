@@ -15,7 +15,7 @@ from ambience.service import SearchRequest
 from tests.abilities import put, searching
 from tests.cli.conftest import NEW, Check
 from tests.drawing import drawn_image, encode
-from tests.library import found_ids, opened_system, write_images
+from tests.library import found_ids, opened_library, write_images
 
 FIRST, UPLOADS = 2000, 8
 FILES = 5  # of the user's, which the older catalog knows, and one upload
@@ -27,8 +27,8 @@ def image(number: int) -> bytes:
 
 
 def upload(data: Path, image_id: int, content: bytes) -> None:
-    with opened_system(data) as system:
-        _put(system.parts.writer, image_id, content)
+    with opened_library(data) as library:
+        _put(library.components.writer, image_id, content)
 
 
 def _put(writer: object, image_id: int, content: bytes) -> None:
@@ -40,9 +40,9 @@ def _put(writer: object, image_id: int, content: bytes) -> None:
 @pytest.fixture
 def killed(data: Path, tmp_path: Path) -> Path:
     """The library after uploads, as a process that is killed leaves it."""
-    with opened_system(data) as system:
+    with opened_library(data) as library:
         for number in range(UPLOADS):
-            _put(system.parts.writer, FIRST + number, image(number))
+            _put(library.components.writer, FIRST + number, image(number))
         shutil.copytree(data, tmp_path / "killed")
     shutil.rmtree(data)
     (tmp_path / "killed").rename(data)
@@ -86,9 +86,9 @@ def test_what_the_catalog_does_not_know_is_said_and_adopted(
     assert unknown == UPLOADS + whole or damage is cut_log
     for service in answer["services"].values():
         assert service["unknown"] == unknown + FILES * whole
-    with opened_system(killed) as system:  # who has no page is not answered
-        known = set(system.parts.catalog.ids())
-        assert set(found_ids(system, image(UPLOADS - 1), k=20)) <= known
+    with opened_library(killed) as library:  # who has no page is not answered
+        known = set(library.components.catalog.ids())
+        assert set(found_ids(library, image(UPLOADS - 1), k=20)) <= known
     assert main(["check"]) == 1
     said = capsys.readouterr().out
     assert "originals of no image" in said
@@ -103,14 +103,14 @@ def test_what_the_catalog_does_not_know_is_said_and_adopted(
         capsys.readouterr()
         answer = check("--unknown", "forget")
         assert answer["in_step"]
-    with opened_system(killed) as system:
-        assert len(system.parts.catalog) == FILES + 1 + UPLOADS
+    with opened_library(killed) as library:
+        assert len(library.components.catalog) == FILES + 1 + UPLOADS
         for number in range(UPLOADS):
-            (record,) = system.parts.catalog.find([ImageId(FIRST + number)])
-            file = system.parts.originals.file_of(record)
+            (record,) = library.components.catalog.find([ImageId(FIRST + number)])
+            file = library.components.originals.file_of(record)
             assert file is not None
             assert file.read_bytes() == image(number)
-            assert found_ids(system, image(number))[0] == FIRST + number
+            assert found_ids(library, image(number))[0] == FIRST + number
     assert check()["in_step"]
 
 
@@ -119,14 +119,16 @@ def test_an_older_catalog_gives_out_no_id_again(killed: Path, tmp_path: Path) ->
     shutil.rmtree(killed / "originals")  # the services alone know, too
     more = write_images(tmp_path / "more", 1, first=900)
     assert main(["import", str(more[0].parent)]) == 0
-    with opened_system(killed) as system:
+    with opened_library(killed) as library:
         (added,) = (
             r
-            for r in map(system.parts.catalog.get, system.parts.catalog.ids())
+            for r in map(
+                library.components.catalog.get, library.components.catalog.ids()
+            )
             if r.path == more[0]
         )
         assert added.image_id == FIRST + UPLOADS
-        phash = next(b for b in system.parts.services if b.name == "phash")
+        phash = next(b for b in library.components.services if b.name == "phash")
         answer = searching(phash).search(ImageFile(image(3)), SearchRequest(radius=0))
         assert [match.image_id for match in answer.matches] == [FIRST + 3]
 
@@ -134,8 +136,8 @@ def test_an_older_catalog_gives_out_no_id_again(killed: Path, tmp_path: Path) ->
 def test_originals_alone_keep_ids_from_being_given_out(killed: Path) -> None:
     drop(killed)
     shutil.rmtree(killed / "services")
-    with opened_system(killed) as system:
-        assert system.parts.catalog.reserve_ids(1) == [FIRST + UPLOADS]
+    with opened_library(killed) as library:
+        assert library.components.catalog.reserve_ids(1) == [FIRST + UPLOADS]
 
 
 def test_what_is_unknown_may_be_kept(killed: Path, check: Check) -> None:
@@ -143,14 +145,14 @@ def test_what_is_unknown_may_be_kept(killed: Path, check: Check) -> None:
     shutil.rmtree(killed / "originals")
     answer = check("--unknown", "keep")
     assert [one["unknown"] for one in answer["services"].values()] == [0] * 3
-    with opened_system(killed) as system:
-        assert FIRST + 3 in found_ids(system, image(3))
+    with opened_library(killed) as library:
+        assert FIRST + 3 in found_ids(library, image(3))
 
 
 def test_what_was_put_to_one_service_alone_is_known(data: Path, check: Check) -> None:
-    with opened_system(data) as system:
-        color = next(b for b in system.parts.services if b.name == "color")
-        system.parts.writer.claim("color", ImageId(7000))
+    with opened_library(data) as library:
+        color = next(b for b in library.components.services if b.name == "color")
+        library.components.writer.claim("color", ImageId(7000))
         put(color, {ImageId(7000): ImageFile(image(1))})
         assert 7000 in [
             m.image_id
@@ -159,27 +161,27 @@ def test_what_was_put_to_one_service_alone_is_known(data: Path, check: Check) ->
             .matches
         ]
     assert check()["in_step"]
-    with opened_system(data) as system:  # unknown where nobody claimed it
-        color = next(b for b in system.parts.services if b.name == "color")
+    with opened_library(data) as library:  # unknown where nobody claimed it
+        color = next(b for b in library.components.services if b.name == "color")
         put(color, {ImageId(7001): ImageFile(image(2))})
     color_said = check()["services"]["color"]
     assert (color_said["unknown"], color_said["first_unknown"]) == (1, 7001)
 
 
 def test_a_catalog_from_before_claims_answers_all_it_finds(data: Path) -> None:
-    with opened_system(data) as system:
-        with system.database.transaction() as connection:
+    with opened_library(data) as library:
+        with library.components.database.transaction() as connection:
             connection.exec_driver_sql(
                 "UPDATE counters SET value = 0 WHERE name LIKE 'claims%'"
             )
-        for service in system.parts.services:
+        for service in library.components.services:
             put(service, {ImageId(7001): ImageFile(image(2))})
-        assert found_ids(system, image(2))[0] == 7001
-        with system.database.transaction() as connection:
+        assert found_ids(library, image(2))[0] == 7001
+        with library.components.database.transaction() as connection:
             connection.exec_driver_sql(
                 "UPDATE counters SET value = 1 WHERE name LIKE 'claims%'"
             )
-        assert 7001 not in found_ids(system, image(2))
+        assert 7001 not in found_ids(library, image(2))
 
 
 def test_originals_that_can_not_be_images_again_stay_or_go_to_the_trash(
@@ -191,8 +193,8 @@ def test_originals_that_can_not_be_images_again_stay_or_go_to_the_trash(
     (originals / "3001-cut.png").write_bytes(image(1)[:100])
     (originals / "no name.png").write_bytes(image(2))
     upload(data, 3002, image(3))
-    with opened_system(data) as system:
-        system.parts.writer.delete(ImageId(3002))
+    with opened_library(data) as library:
+        library.components.writer.delete(ImageId(3002))
     (originals / "3002-deleted.png").write_bytes(image(4))
     strays = check()["strays"]
     assert (strays["originals"], strays["adopted"]) == (4, 0)

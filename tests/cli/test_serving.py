@@ -11,7 +11,8 @@ import pytest
 from ambience.cli.samples import sample_photographs
 from ambience.cli.serve import _BackgroundImport
 from ambience.ingest import Importer
-from tests.library import opened_system, write_images
+from ambience.library.library import Library
+from tests.library import opened_library, write_images
 from tests.server import serving
 
 
@@ -20,15 +21,15 @@ def test_samples_are_kept_apart_from_a_named_library(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     data = tmp_path / "data"
-    with opened_system(data) as system:
-        system.importer.run([*write_images(tmp_path / "photos", 2)])
+    with opened_library(data) as library:
+        library.add_folder(*write_images(tmp_path / "photos", 2))
     with serving(data, "--samples") as (server, client):
         assert server.said() is not None  # the import has ended
         assert client.get("/api/images").json()["total"] == len(sample_photographs())
         assert server.stop() == 0
     assert (data / "samples" / "catalog.sqlite3").is_file()
-    with opened_system(data) as system:
-        assert len(system.parts.catalog) == 2
+    with opened_library(data) as library:
+        assert len(library.components.catalog) == 2
 
 
 class FailingImporter(Importer):
@@ -41,9 +42,10 @@ class FailingImporter(Importer):
 def test_an_import_that_the_disk_ends_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with opened_system(tmp_path / "data") as system:
-        importer = FailingImporter(system.parts.writer, threads=1, data=tmp_path)
-        failing = replace(system, importer=importer)
+    with opened_library(tmp_path / "data") as library:
+        own = library.components
+        importer = FailingImporter(own.writer, threads=1, data=tmp_path)
+        failing = Library(replace(own, importer=importer))
         background = _BackgroundImport(failing, [tmp_path], as_json=True)
         background.start()
         background.stop()

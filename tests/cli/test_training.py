@@ -13,7 +13,7 @@ from ambience.cli import main
 from ambience.fusion import NOTHING_LEARNED, Curve, Learned, loaded
 from ambience.library.calibration_file import calibration_of
 from tests.drawing import drawn_image, encode
-from tests.library import opened_system
+from tests.library import opened_library
 
 
 def run_json(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
@@ -56,7 +56,7 @@ def test_a_service_that_learns_nothing_says_so(
 def test_training_waits_until_nobody_else_has_the_folder_in_use(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with opened_system(tmp_path / "data"):
+    with opened_library(tmp_path / "data"):
         assert main(["train", "local_features"]) == 1
     assert "stop it first" in capsys.readouterr().err
 
@@ -111,9 +111,9 @@ def test_scores_that_lose_nothing_are_taken_up(
     assert answer["losing"] == []
     assert set(answer["curves"]) == {"phash"}
     tried = answer["tried"]["re-encoded"]
-    assert tried["found_before"] == tried["found_after"] > 0
-    with opened_system(tmp_path / "data") as system:
-        calibration = system.parts.searcher.calibration
+    assert tried["found_shipped"] == tried["found_learned"] > 0
+    with opened_library(tmp_path / "data") as library:
+        calibration = library.components.searcher.calibration
     assert calibration.learned.images == 5
     assert calibration.curve("phash").model_dump() == answer["curves"]["phash"]
     assert [path.name for path in (tmp_path / "data").glob("calibration*")] == [
@@ -138,13 +138,13 @@ def test_scores_that_lose_copies_are_not_taken_up_unless_that_is_accepted(
     assert "`ambience train fusion --accept`" in said
     file = tmp_path / "data" / "calibration.json"
     assert not file.exists()
-    with opened_system(tmp_path / "data") as system:
-        assert system.parts.searcher.calibration.learned == NOTHING_LEARNED
+    with opened_library(tmp_path / "data") as library:
+        assert library.components.searcher.calibration.learned == NOTHING_LEARNED
     answer = run_json(capsys, "train", "fusion", "--accept")
     assert answer["trained"]
     assert "changed" in answer["losing"]
     tried = answer["tried"]["changed"]
-    assert tried["found_after"] < tried["found_before"] <= tried["copies"]
+    assert tried["found_learned"] < tried["found_shipped"] <= tried["copies"]
     assert loaded(file).accepted
 
 
@@ -163,14 +163,14 @@ def test_what_a_server_learned_by_itself_is_set_aside_and_named(
     learned["usual"] = {"color": {"mean": 1.5, "deviation": 0.3}}
     for number in range(2):
         (data / "calibration.json").write_text(json.dumps(learned))
-        with opened_system(data, enabled=("phash",)) as system:
-            assert system.parts.searcher.calibration.learned == NOTHING_LEARNED
+        with opened_library(data, enabled=("phash",)) as library:
+            assert library.components.searcher.calibration.learned == NOTHING_LEARNED
         assert len(caplog.records) == number + 1
     assert "ambience train fusion" in caplog.text
     kept = sorted(path.name for path in data.glob("calibration.json*"))
     assert kept == ["calibration.json.set-aside", "calibration.json.set-aside-2"]
     assert json.loads((data / kept[0]).read_text()) == learned
-    with opened_system(data, enabled=("phash",)):
+    with opened_library(data, enabled=("phash",)):
         pass
     assert len(caplog.records) == 2  # said once
 
@@ -204,6 +204,6 @@ def test_a_calibration_that_cannot_be_used_is_named_and_the_shipped_one_used(
 ) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "calibration.json").write_text("{")
-    with opened_system(tmp_path / "data") as system:
-        assert system.parts.searcher.calibration.learned == NOTHING_LEARNED
+    with opened_library(tmp_path / "data") as library:
+        assert library.components.searcher.calibration.learned == NOTHING_LEARNED
     assert "run `ambience train fusion`" in caplog.text

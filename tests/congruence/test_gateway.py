@@ -10,14 +10,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from ambience.core.settings import load_settings
-from ambience.gateway.app import create_gateway
-from ambience.gateway.legacy.schemas import FileNames
 from ambience.imaging import Limits
-from ambience.library.system import open_services
+from ambience.library.opened_services import open_services
 from ambience.web.app import create_app
 from tests.congruence.test_services import served
 from tests.drawing import drawn_image, encode
-from tests.library import opened_system, write_images
+from tests.gateways import gateway_app
+from tests.library import opened_library, write_images
 
 IMAGE = encode(drawn_image(1, (60, 80)))
 OTHER = encode(drawn_image(2, (60, 80)))
@@ -30,10 +29,8 @@ def gateway(data: Path, urls: Mapping[str, str]) -> Iterator[TestClient]:
     """Give a client of a gateway whose services run at some addresses."""
     services = {name: {"url": url} for name, url in urls.items()}
     with (
-        opened_system(data, services=services, limits={"max_file_mib": 2}) as system,
-        TestClient(
-            create_gateway(system.parts, legacy=FileNames(system.parts.catalog))
-        ) as client,
+        opened_library(data, services=services, limits={"max_file_mib": 2}) as library,
+        TestClient(gateway_app(library, legacy_routes=True)) as client,
     ):
         yield client
 
@@ -196,9 +193,9 @@ def test_an_import_is_never_given_an_id_that_was_chosen(
     assert answer.status_code == 204
     folder = tmp_path / "photos"
     write_images(folder, 1)
-    with opened_system(tmp_path / "data", enabled=["color"]) as system:
-        system.importer.run([folder])
-        (image,) = system.parts.catalog.newest(limit=5)
+    with opened_library(tmp_path / "data", enabled=["color"]) as library:
+        library.add_folder(folder)
+        (image,) = library.components.catalog.newest(limit=5)
         assert image.image_id > 41
 
 

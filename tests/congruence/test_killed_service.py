@@ -14,9 +14,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from ambience import registry
-from ambience.gateway.app import create_gateway
 from tests.drawing import drawn_image, encode
-from tests.library import opened_system
+from tests.gateways import gateway_app
+from tests.library import opened_library
 from tests.server import START_S, Server, started
 
 SCENE = drawn_image(70, (300, 400))
@@ -69,8 +69,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A gateway with its services in this process."""
     data = tmp_path_factory.mktemp("here") / "data"
     with (
-        opened_system(data) as system,
-        TestClient(create_gateway(system.parts)) as client,
+        opened_library(data) as library,
+        TestClient(gateway_app(library)) as client,
     ):
         filled(client)
         yield client

@@ -19,7 +19,7 @@ import pytest
 from tests.drawing import drawn_image, encode
 from tests.faults.nursery import Nursery
 from tests.library import write_images
-from tests.server import MAIN, START_S, serving, started
+from tests.server import MAIN, START_S, serving, started, wait_for_backlog
 
 COUNT = 30
 SERVICES = ["phash", "color"]
@@ -53,6 +53,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_images(folder / "photos", COUNT)
     with serving(folder / "data", "--import", str(folder / "photos")) as (server, http):
         assert server.said() is not None
+        wait_for_backlog(http)
         http.put("/api/images/999", files={"image": image(999)}).raise_for_status()
         assert server.stop() == 0
     return folder / "data"

@@ -21,7 +21,7 @@ from ambience.service import ServiceSpec
 from tests.drawing import drawn_image, encode
 from tests.faults.nursery import Nursery
 from tests.postgresql import asked
-from tests.server import START_S, Server
+from tests.server import START_S, Server, wait_for_backlog
 
 ROUNDS = int(os.environ.get("KILLS", "50"))  # KILLS=200 is the long form
 SEED = 20
@@ -163,10 +163,16 @@ class Clients:
                 client.delete(path).raise_for_status()
         else:
             content = self._contents.new()
-            keep = rng.choice(["true", "false"])
+            keep = rng.choice([True, False])
+            wait = (
+                rng.choice([True, False]) or not keep
+            )  # or it could not be read later
             with self._model.changing(image_id, content):
                 client.put(
-                    path, files={"image": content}, data={"keep": keep}
+                    path,
+                    params={"wait": wait},
+                    files={"image": content},
+                    data={"keep": keep},
                 ).raise_for_status()
         self.acknowledged += 1
 
@@ -337,6 +343,8 @@ def test_nothing_acknowledged_is_lost_by_kills(
             options = ("--import", str(library.folder)) if importing else ()
             with nursery.started(data, *options) as server:
                 with server.wait_until_ready().client() as client:
+                    if not importing:
+                        wait_for_backlog(client)
                     house = House(data, catalog, contents, client)
                     check_acknowledged(house, model, library)
                     if not importing:
@@ -355,6 +363,7 @@ def test_nothing_acknowledged_is_lost_by_kills(
             assert report["import"]["failed"] == []
             library.imported = library.files()
             with server.client() as client:
+                wait_for_backlog(client)
                 house = House(data, catalog, contents, client)
                 check_acknowledged(house, model, library)
                 check_nothing_is_half_done(house, contents)

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from ambience.gateway.app import create_gateway
-from ambience.gateway.legacy.schemas import FileNames
-from ambience.library.system import System
-from tests.library import opened_system, write_images
+from ambience.library.library import Library
+from tests.gateways import gateway_app
+from tests.library import opened_library, write_images
 
 
 @pytest.fixture
@@ -19,23 +18,22 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def system(tmp_path: Path, folder: Path) -> Iterator[System]:
-    with opened_system(tmp_path / "data", limits={"max_file_mib": 1}) as system:
-        system.importer.run([folder])
-        yield system
+def library(tmp_path: Path, folder: Path) -> Iterator[Library]:
+    with opened_library(tmp_path / "data", limits={"max_file_mib": 1}) as library:
+        library.add_folder(folder)
+        yield library
 
 
 @pytest.fixture
-def client(system: System) -> Iterator[TestClient]:
-    with TestClient(create_gateway(system.parts)) as client:
+def client(library: Library) -> Iterator[TestClient]:
+    with TestClient(gateway_app(library)) as client:
         yield client
 
 
 @pytest.fixture
-def legacy(system: System) -> Iterator[TestClient]:
+def legacy(library: Library) -> Iterator[TestClient]:
     """A gateway that the original's clients find their routes at."""
-    names = FileNames(system.parts.catalog)
-    with TestClient(create_gateway(system.parts, legacy=names)) as client:
+    with TestClient(gateway_app(library, legacy_routes=True)) as client:
         yield client
 
 
@@ -43,7 +41,8 @@ def legacy(system: System) -> Iterator[TestClient]:
 def away(tmp_path: Path) -> Iterator[TestClient]:
     """A gateway whose color runs where nobody answers."""
     services = {"color": {"url": "http://127.0.0.1:9"}}
-    with opened_system(tmp_path / "away", services=services) as system:
-        names = FileNames(system.parts.catalog)
-        with TestClient(create_gateway(system.parts, legacy=names)) as client:
-            yield client
+    with (
+        opened_library(tmp_path / "away", services=services) as library,
+        TestClient(gateway_app(library, legacy_routes=True)) as client,
+    ):
+        yield client

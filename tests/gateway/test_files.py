@@ -14,9 +14,9 @@ from ambience.core.errors import NotFoundError
 from ambience.core.features import ImageId
 from ambience.ingest import image_files as gateway_files
 from ambience.ingest.image_files import ImageFiles
-from ambience.library.system import System
+from ambience.library.library import Library
 from tests.drawing import drawn_image, encode
-from tests.library import opened_system
+from tests.library import opened_library
 
 NEW = encode(drawn_image(50, (60, 80)))
 TIFF = encode(drawn_image(51, (60, 80)), "TIFF")
@@ -25,10 +25,10 @@ OURS = 1000
 
 
 @pytest.fixture
-def system(tmp_path: Path, folder: Path) -> Iterator[System]:
-    with opened_system(tmp_path / "data", enabled=("phash",)) as system:
-        system.importer.run([folder])
-        yield system
+def library(tmp_path: Path, folder: Path) -> Iterator[Library]:
+    with opened_library(tmp_path / "data", enabled=("phash",)) as library:
+        library.add_folder(folder)
+        yield library
 
 
 @pytest.fixture
@@ -37,9 +37,11 @@ def users_file(client: TestClient, folder: Path) -> Path:
 
 
 @pytest.fixture
-def our_copy(client: TestClient, system: System) -> Path:
+def our_copy(client: TestClient, library: Library) -> Path:
     assert client.put(f"/api/images/{OURS}", files={"image": NEW}).is_success
-    path = system.parts.originals.file_of(system.parts.catalog.get(ImageId(OURS)))
+    path = library.components.originals.file_of(
+        library.components.catalog.get(ImageId(OURS))
+    )
     assert path is not None
     return path
 
@@ -147,11 +149,11 @@ def test_no_page_from_elsewhere_may_show_a_picture(
 
 @pytest.mark.parametrize("left", [b"", b"RIFF", b"no picture at all, but some bytes"])
 def test_a_thumbnail_that_is_none_is_made_again(
-    client: TestClient, system: System, left: bytes
+    client: TestClient, library: Library, left: bytes
 ) -> None:
     good = client.get(f"/api/images/{USERS}/thumbnail").content
-    sha256 = system.parts.catalog.get(ImageId(USERS)).sha256
-    path = system.parts.originals.thumbnail_path(sha256)
+    sha256 = library.components.catalog.get(ImageId(USERS)).sha256
+    path = library.components.originals.thumbnail_path(sha256)
     for bad in (left, good[:-20]):
         path.write_bytes(bad)
         assert client.get(f"/api/images/{USERS}/thumbnail").content == good
@@ -160,12 +162,12 @@ def test_a_thumbnail_that_is_none_is_made_again(
 
 def test_a_thumbnail_that_can_not_be_kept_is_shown(
     client: TestClient,
-    system: System,
+    library: Library,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     good = client.get(f"/api/images/{USERS}/thumbnail").content
-    sha256 = system.parts.catalog.get(ImageId(USERS)).sha256
-    path = system.parts.originals.thumbnail_path(sha256)
+    sha256 = library.components.catalog.get(ImageId(USERS)).sha256
+    path = library.components.originals.thumbnail_path(sha256)
     path.unlink()
     path.mkdir()  # nothing can be written there
     assert client.get(f"/api/images/{USERS}/thumbnail").content == good
@@ -244,7 +246,7 @@ def test_what_a_client_has_is_not_sent_again(client: TestClient, what: str) -> N
 
 
 def test_a_file_is_sent_under_its_own_name(
-    client: TestClient, system: System, tmp_path: Path
+    client: TestClient, library: Library, tmp_path: Path
 ) -> None:
     for name, sent in (
         ("plain.png", 'inline; filename="plain.png"'),
@@ -253,14 +255,14 @@ def test_a_file_is_sent_under_its_own_name(
     ):
         path = tmp_path / name
         path.write_bytes(encode(drawn_image(len(sent), (60, 80))))
-        system.importer.run([path])
-        (known,) = system.parts.catalog.files_in(path).values()
+        library.add_folder(path)
+        (known,) = library.components.catalog.files_in(path).values()
         answer = client.get(f"/api/images/{known.image_id}/file")
         assert answer.headers["content-disposition"] == sent
 
 
 def test_a_file_is_hashed_once_until_it_changes(
-    system: System, monkeypatch: pytest.MonkeyPatch
+    library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed: list[bytes] = []
     sha256 = hashlib.sha256
@@ -278,7 +280,7 @@ def test_a_file_is_hashed_once_until_it_changes(
 
     monkeypatch.setattr(hashlib, "sha256", Counting)
     monkeypatch.setattr(gateway_files, "_AT_REST_NS", -1)
-    parts = system.parts
+    parts = library.components
     record = parts.catalog.get(ImageId(USERS))
     files = ImageFiles(parts.originals, limits=parts.limits)
     for _ in range(3):
@@ -291,9 +293,9 @@ def test_a_file_is_hashed_once_until_it_changes(
     assert len(hashed) == 2
 
 
-def test_a_file_that_was_just_written_is_hashed_again(system: System) -> None:
+def test_a_file_that_was_just_written_is_hashed_again(library: Library) -> None:
     """Its dates may not show the next change."""
-    parts = system.parts
+    parts = library.components
     record = parts.catalog.get(ImageId(USERS))
     files = ImageFiles(parts.originals, limits=parts.limits)
     assert record.path is not None

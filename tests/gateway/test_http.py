@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from ambience.gateway.app import create_gateway
-from ambience.gateway.legacy.schemas import FileNames
-from ambience.library.system import System
+from ambience.library.library import Library
 from tests.drawing import drawn_image, encode
-from tests.library import opened_system, write_images
+from tests.gateways import gateway_app
+from tests.library import opened_library, write_images
 
 NEW = encode(drawn_image(50, (60, 80)))
 PAGES = [
@@ -45,25 +44,24 @@ OTHERS = [
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     """A small library, for all tests here: none changes it."""
     folder = tmp_path_factory.mktemp("library")
     write_images(folder / "photos", 3)
-    with opened_system(folder / "data", limits={"max_file_mib": 1}) as system:
-        system.importer.run([folder / "photos"])
-        yield system
+    with opened_library(folder / "data", limits={"max_file_mib": 1}) as library:
+        library.add_folder(folder / "photos")
+        yield library
 
 
 @pytest.fixture(scope="module")
-def client(system: System) -> Iterator[TestClient]:
-    with TestClient(create_gateway(system.parts)) as client:
+def client(library: Library) -> Iterator[TestClient]:
+    with TestClient(gateway_app(library)) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def legacy(system: System) -> Iterator[TestClient]:
-    names = FileNames(system.parts.catalog)
-    with TestClient(create_gateway(system.parts, legacy=names)) as client:
+def legacy(library: Library) -> Iterator[TestClient]:
+    with TestClient(gateway_app(library, legacy_routes=True)) as client:
         yield client
 
 
@@ -221,12 +219,12 @@ def test_times_have_the_offset_of_the_server(
 
 
 @pytest.mark.parametrize("year", ["0001", "1800", "9999"])
-def test_a_time_of_any_year_is_one_of_rfc_3339(system: System, year: str) -> None:
+def test_a_time_of_any_year_is_one_of_rfc_3339(library: Library, year: str) -> None:
     from dataclasses import replace
 
     from ambience.gateway.routes.schemas import image_answer
 
-    (record,) = system.parts.catalog.newest(limit=1)
+    (record,) = library.components.catalog.newest(limit=1)
     for day in ("01-01T00:00:00", "12-31T23:59:59"):
         taken = replace(record, shown_at=datetime.fromisoformat(f"{year}-{day}"))
         shown = image_answer(taken).model_dump(mode="json")["shown_at"]

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from ambience import registry
 from ambience.core.features import ImageId
-from ambience.library.system import System
+from ambience.library.library import Library
 from tests.drawing import drawn_image, encode
 
 NEW = encode(drawn_image(50, (60, 80)))
@@ -32,14 +32,14 @@ def test_an_image_that_was_put_is_there_and_found(client: TestClient) -> None:
 
 
 def test_an_id_put_to_one_service_is_not_given_to_an_import(
-    client: TestClient, system: System, folder: Path
+    client: TestClient, library: Library, folder: Path
 ) -> None:
-    (taken,) = system.parts.catalog.reserve_ids(1)
+    (taken,) = library.components.catalog.reserve_ids(1)
     image_id = taken + 1
     assert client.put(f"/api/phash/images/{image_id}", files={"image": NEW}).is_success
     (folder / "new.png").write_bytes(encode(drawn_image(51, (60, 80))))
-    system.importer.run([folder])
-    assert image_id not in system.parts.catalog.ids()
+    library.add_folder(folder)
+    assert image_id not in library.components.catalog.ids()
     answer = client.post("/api/phash/search", files={"image": NEW}, data={"k": 1})
     assert answer.json()["matches"][0]["image_id"] == image_id
 
@@ -101,9 +101,9 @@ def test_a_thumbnail_is_webp_and_need_not_be_sent_twice(client: TestClient) -> N
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_a_lost_thumbnail_is_made_again(client: TestClient, system: System) -> None:
-    record = system.parts.catalog.get(ImageId(1))
-    system.parts.originals.remove_thumbnail(record.sha256)
+def test_a_lost_thumbnail_is_made_again(client: TestClient, library: Library) -> None:
+    record = library.components.catalog.get(ImageId(1))
+    library.components.originals.remove_thumbnail(record.sha256)
     assert client.get("/api/images/1/thumbnail").status_code == 200
 
 

@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from ambience import registry
-from ambience.library.system import System
+from ambience.library.library import Library
 from tests.drawing import drawn_image, encode
 
 TAKEN = "Image with the same id is already in the db"
@@ -264,10 +264,10 @@ def test_of_several_with_one_id_at_once_one_is_taken(legacy: TestClient) -> None
 
 
 def test_a_calculated_id_is_not_given_to_an_import(
-    legacy: TestClient, system: System
+    legacy: TestClient, library: Library
 ) -> None:
     calculate(legacy, "phash_features", 1000, SCENE)
-    assert system.parts.catalog.reserve_ids(1) == [1001]
+    assert library.components.catalog.reserve_ids(1) == [1001]
 
 
 @pytest.mark.parametrize("service", registry.BUILTIN)

@@ -7,11 +7,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from ambience import registry
-from ambience.gateway.app import create_gateway
 from ambience.gateway.legacy.matches import unified_list
-from ambience.gateway.legacy.schemas import FileNames
-from ambience.library.system import System
-from ambience.web.admission import Admission
+from ambience.library.library import Library
 from tests.gateway.test_legacy import (
     CROP,
     MIRRORED,
@@ -25,6 +22,7 @@ from tests.gateway.test_legacy import (
     features,
     reverse,
 )
+from tests.gateways import gateway_app
 
 ORDER = ("color", "phash", "local_features")  # local_features it left out
 FAILED = "Request failed with status code 500"
@@ -179,11 +177,10 @@ ELSEWHERE = {"Origin": "https://example.org", "Sec-Fetch-Site": "cross-site"}
 
 
 @pytest.fixture
-def known(system: System) -> Iterator[TestClient]:
+def known(library: Library) -> Iterator[TestClient]:
     """The same, for one page elsewhere."""
-    names = FileNames(system.parts.catalog)
-    admission = Admission(allowed_origins=[ELSEWHERE["Origin"]])
-    app = create_gateway(system.parts, legacy=names, admission=admission)
+    allowed = (ELSEWHERE["Origin"],)
+    app = gateway_app(library, legacy_routes=True, allowed_origins=allowed)
     with TestClient(app) as client:
         yield client
 

@@ -12,17 +12,17 @@ from starlette.testclient import TestClient
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
 from ambience.core.options import SearchOptions
-from ambience.gateway.app import create_gateway
 from ambience.gateway.legacy.front import add_legacy
 from ambience.gateway.legacy.schemas import FileNames
 from ambience.gateway.legacy.service_routes import legacy_service_routes
 from ambience.imaging import ImageFile, Limits
-from ambience.library.system import System
+from ambience.library.library import Library
 from ambience.service import SearchRequest
 from ambience.service.capabilities import HoldsImages, SearchesImages, SearchesText
 from ambience.web.uploads import UploadBudget
 from tests.abilities import FakeService
 from tests.drawing import drawn_image, encode
+from tests.gateways import gateway_app
 from tests.library import write_images
 from tests.server import serving
 
@@ -32,10 +32,11 @@ STRANGER = encode(drawn_image(77, (60, 80)))
 
 
 @pytest.fixture
-def named(system: System) -> Iterator[TestClient]:
+def named(library: Library) -> Iterator[TestClient]:
     """A gateway whose answers name files."""
-    names = FileNames(system.parts.catalog, shown=True)
-    with TestClient(create_gateway(system.parts, legacy=names)) as client:
+    with TestClient(
+        gateway_app(library, legacy_routes=True, legacy_file_names=True)
+    ) as client:
         yield client
 
 
@@ -46,11 +47,9 @@ def similar(client: TestClient, path: str, **form: Any) -> Any:
     return answer.json()
 
 
-def test_answers_name_files_when_asked(named: TestClient, system: System) -> None:
+def test_answers_name_files_when_asked(named: TestClient, library: Library) -> None:
     path = "/phash_get_similar_images_by_image_buffer"
-    with TestClient(
-        create_gateway(system.parts, legacy=FileNames(system.parts.catalog))
-    ) as nameless:
+    with TestClient(gateway_app(library, legacy_routes=True)) as nameless:
         found = similar(nameless, path, k=6)
     assert found == [
         {"image_id": match["image_id"], "distance": match["distance"]}
@@ -68,9 +67,9 @@ def test_answers_name_files_when_asked(named: TestClient, system: System) -> Non
 
 
 def test_an_image_is_deleted_by_the_name_of_its_file(
-    named: TestClient, system: System, tmp_path: Path
+    named: TestClient, library: Library, tmp_path: Path
 ) -> None:
-    (image_id,) = system.parts.catalog.with_name("3.png")
+    (image_id,) = library.components.catalog.with_name("3.png")
     answer = named.post("/delete_phash_features", json={"file_name": "3.png"})
     assert answer.status_code == 200
     assert named.get(f"/api/phash/images/{image_id}/similar?k=1").status_code == 404
@@ -81,7 +80,7 @@ def test_an_image_is_deleted_by_the_name_of_its_file(
         answer = named.post("/delete_phash_features", json={"file_name": name})
         assert (answer.status_code, answer.content) == (200, b""), name
     other = write_images(tmp_path / "other", 1, first=60)[0]
-    system.importer.run([other.rename(other.with_name("4.png"))])
+    library.add_folder(other.rename(other.with_name("4.png")))
     answer = named.post("/delete_phash_features", json={"file_name": "4.png"})
     assert answer.status_code == 500
     assert answer.json() == {"detail": "Can't delete phash features"}
@@ -118,10 +117,10 @@ class ImageText(FakeService):
         return Answer((Match(ImageId(3), 0.75),))
 
 
-def test_a_service_added_later_has_its_routes(system: System) -> None:
+def test_a_service_added_later_has_its_routes(library: Library) -> None:
     service, app = ImageText(), FastAPI()
     app.state.uploads = UploadBudget(2**20, wait_s=1)
-    names = FileNames(system.parts.catalog)
+    names = FileNames(library.components.catalog)
     add_legacy(app, legacy_service_routes([service], limits=Limits(), names=names))
     client = TestClient(app)
     assert set(client.get("/openapi.json").json()["paths"]) == {

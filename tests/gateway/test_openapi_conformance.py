@@ -23,10 +23,9 @@ from schemathesis.generation import GenerationMode
 from schemathesis.schemas import BaseSchema
 
 from ambience import gallery
-from ambience.gateway.app import create_gateway
-from ambience.gateway.legacy.schemas import FileNames
 from tests.drawing import drawn_image, encode
-from tests.library import opened_system, write_images
+from tests.gateways import gateway_app
+from tests.library import opened_library, write_images
 
 IMAGE = encode(drawn_image(1, (60, 80)))
 # The original says 500 to what is wrong, and passes over what it does not know.
@@ -42,11 +41,9 @@ EXAMPLES = 3  # of each route, besides some 1,500 that it makes of bounds and ty
 def app(tmp_path: Path) -> Iterator[FastAPI]:
     """All there is, over a small library."""
     write_images(tmp_path / "photos", 4)
-    with opened_system(tmp_path / "data", limits={"max_file_mib": 1}) as system:
-        system.importer.run([tmp_path / "photos"])
-        app = create_gateway(
-            system.parts, legacy=FileNames(system.parts.catalog, shown=True)
-        )
+    with opened_library(tmp_path / "data", limits={"max_file_mib": 1}) as library:
+        library.add_folder(tmp_path / "photos")
+        app = gateway_app(library, legacy_routes=True, legacy_file_names=True)
         app.include_router(gallery.pages(lambda: None))
         yield app
 

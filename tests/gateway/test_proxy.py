@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from ambience.gateway.app import create_gateway
 from tests.congruence.test_services import served
-from tests.library import opened_system
+from tests.gateways import gateway_app
+from tests.library import opened_library
 from tests.scripted import GUARD_S, Got, answer, read_head, read_request, scripted
 
 Serve = Callable[[socket.socket], None]
@@ -31,10 +31,10 @@ def gateway_before(
     with scripted(serve) as url:
         services = {"phash": {"url": url + path, "timeout_s": timeout_s}}
         with (
-            opened_system(
+            opened_library(
                 data, services=services, enabled=["phash"], limits={"max_file_mib": 64}
-            ) as system,
-            served(create_gateway(system.parts)) as ours,
+            ) as library,
+            served(gateway_app(library)) as ours,
             httpx2.Client(base_url=ours, timeout=GUARD_S, trust_env=False) as client,
         ):
             yield client
@@ -176,8 +176,8 @@ def test_an_account_in_the_address_is_for_the_service_only(tmp_path: Path) -> No
     with scripted(saying(answer(b"<h1>no</h1>", kind="text/html"), got=got)) as url:
         services = {"phash": {"url": url.replace("//", "//me:secret@")}}
         with (
-            opened_system(tmp_path, services=services, enabled=["phash"]) as system,
-            served(create_gateway(system.parts)) as ours,
+            opened_library(tmp_path, services=services, enabled=["phash"]) as library,
+            served(gateway_app(library)) as ours,
         ):
             said = httpx2.get(f"{ours}{SIMILAR}")
     assert got[0].header("authorization") == "Basic bWU6c2VjcmV0"

@@ -10,14 +10,14 @@ from starlette.testclient import TestClient
 
 from ambience import registry
 from ambience.core.features import ImageId
-from ambience.gateway.app import create_gateway
 from ambience.ingest.fetching.fetcher import Fetcher
-from ambience.library.system import System
+from ambience.library.library import Library
 from ambience.search.questions import ById
 from ambience.search.reverse_search import ReverseSearcher
 from ambience.service.unavailable_service import UnavailableService
 from tests.drawing import drawn_image, encode
 from tests.gateway.searching import asked, ids, refused
+from tests.gateways import gateway_app
 from tests.ingest.fetching.web_server import answer, web_server
 from tests.library import as_shipped
 
@@ -146,15 +146,15 @@ def test_an_image_that_every_service_missed_finds_equal_files(
 
 
 def test_while_all_services_are_away_an_unknown_image_is_not_found(
-    system: System,
+    library: Library,
 ) -> None:
     away = UnavailableService("phash", "run `ambience rebuild phash`")
-    parts = system.parts
+    parts = library.components
     searcher = ReverseSearcher(
         [away], parts.catalog, parts.originals, calibration=as_shipped()
     )
-    replaced = replace(parts, searcher=searcher)
-    with TestClient(create_gateway(replaced)) as client:
+    replaced = Library(replace(parts, searcher=searcher))
+    with TestClient(gateway_app(replaced)) as client:
         assert refused(client, image_id=77) == (
             404,
             "nobody here knows image 77; phash: run `ambience rebuild phash`",
@@ -164,11 +164,11 @@ def test_while_all_services_are_away_an_unknown_image_is_not_found(
 
 
 def test_nothing_is_decoded_to_search_with_a_known_image(
-    system: System, folder: Path
+    library: Library, folder: Path
 ) -> None:
     for path in folder.iterdir():
         path.write_bytes(b"no longer an image")
-    found = system.parts.searcher.search(ById(ImageId(1)), k=5)
+    found = library.components.searcher.search(ById(ImageId(1)), k=5)
     assert set(found.services) == set(registry.BUILTIN)
 
 
@@ -198,7 +198,7 @@ def test_without_a_fetcher_the_setting_is_named(client: TestClient) -> None:
 
 
 @pytest.fixture
-def fetching(system: System, folder: Path) -> Iterator[tuple[TestClient, str]]:
+def fetching(library: Library, folder: Path) -> Iterator[tuple[TestClient, str]]:
     """A gateway that fetches from a server on this machine, and its address."""
     answers = {
         "/3.png": answer((folder / "3.png").read_bytes()),
@@ -208,13 +208,13 @@ def fetching(system: System, folder: Path) -> Iterator[tuple[TestClient, str]]:
     }
     with web_server(answers) as server:
         fetcher = Fetcher(
-            limits=system.parts.limits,
+            limits=library.components.limits,
             timeout_s=30,
             allowed=lambda address: str(address) == "127.0.0.1",
             ports={server.port},
         )
-        parts = replace(system.parts, fetcher=fetcher)
-        with TestClient(create_gateway(parts)) as client:
+        fetching = Library(replace(library.components, fetcher=fetcher))
+        with TestClient(gateway_app(fetching)) as client:
             yield client, f"http://127.0.0.1:{server.port}"
 
 

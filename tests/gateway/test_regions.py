@@ -10,7 +10,7 @@ from ambience.core.features import ImageId
 from ambience.core.geometry import mapped, outline, shift
 from ambience.core.region import Region
 from ambience.imaging import ImageFile
-from ambience.library.system import System
+from ambience.library.library import Library
 from ambience.search.image_parts import ImagePart
 from ambience.service import SearchRequest
 from tests.abilities import put, searching
@@ -60,8 +60,8 @@ def test_places_are_in_pixels_of_the_whole_image(client: TestClient) -> None:
     }
 
 
-def test_points_are_in_pixels_of_the_whole_image(system: System) -> None:
-    (local,) = [b for b in system.parts.services if b.name == "local_features"]
+def test_points_are_in_pixels_of_the_whole_image(library: Library) -> None:
+    (local,) = [b for b in library.components.services if b.name == "local_features"]
     image = ImageFile(encode(SCENE))
     put(local, {ImageId(1000): image})
     part = ImagePart.cut(image, Region(*BOX), of=None)

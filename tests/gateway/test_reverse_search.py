@@ -11,8 +11,7 @@ from starlette.testclient import TestClient
 
 from ambience import registry
 from ambience.core.features import ImageId
-from ambience.imaging import ImageFile
-from ambience.library.system import System
+from ambience.library.library import Library
 from ambience.search.questions import ByImage
 from ambience.search.reverse_search import ReverseSearcher
 from ambience.service.unavailable_service import UnavailableService
@@ -180,30 +179,30 @@ def test_an_unknown_service_is_named(client: TestClient) -> None:
 
 
 def test_a_service_that_is_away_is_named_and_the_rest_answers(
-    system: System, folder: Path
+    library: Library, folder: Path
 ) -> None:
-    phash, *_ = system.parts.services
+    phash, *_ = library.components.services
     away = UnavailableService("color", "run `ambience rebuild color`")
     searcher = ReverseSearcher(
         [phash, away],
-        system.parts.catalog,
-        system.parts.originals,
+        library.components.catalog,
+        library.components.originals,
         calibration=as_shipped(),
     )
-    found = searcher.search(ByImage(ImageFile((folder / "3.png").read_bytes())), k=5)
+    found = searcher.search(ByImage((folder / "3.png").read_bytes()), k=5)
     searcher.close()
     assert found.unavailable == {"color": "run `ambience rebuild color`"}
     assert found.matches
 
 
 def test_an_original_that_changed_meanwhile_proves_nothing(
-    client: TestClient, system: System, folder: Path
+    client: TestClient, library: Library, folder: Path
 ) -> None:
     same = edited(folder, lambda p: p, "WEBP", lossless=True)
     (folder / "3.png").write_bytes(b"something else")
     found = search(client, same)["matches"][0]
     assert found["relation"] == "re_encoded"
-    assert not system.parts.catalog.get(ImageId(found["image_id"])).missing
+    assert not library.components.catalog.get(ImageId(found["image_id"])).missing
 
 
 def test_an_empty_library_answers_an_empty_list(client: TestClient) -> None:

@@ -13,9 +13,8 @@ from ambience.core.errors import BadParameterError, UnavailableError
 from ambience.core.features import Feature, ImageId
 from ambience.core.matches import Answer, Match
 from ambience.core.settings import ServiceSettings
-from ambience.gateway.app import create_gateway
 from ambience.imaging import ImageFile, Limits
-from ambience.library.system import System
+from ambience.library.library import Library
 from ambience.remote.remote_service import connect
 from ambience.search.questions import ByWords
 from ambience.search.reverse_search import ReverseSearcher
@@ -34,6 +33,7 @@ from ambience.web.app import create_app
 from tests.abilities import put
 from tests.congruence.test_services import served
 from tests.drawing import drawn_image, encode
+from tests.gateways import gateway_app
 from tests.library import as_shipped
 
 IMAGE = encode(drawn_image(1, (60, 80)))
@@ -111,15 +111,15 @@ def named(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyService
 
 
 @pytest.fixture
-def client(system: System, named: AnyService) -> Iterator[TestClient]:
+def client(library: Library, named: AnyService) -> Iterator[TestClient]:
     """A gateway with one service that reads words, and others that don't."""
-    parts = system.parts
+    parts = library.components
     services = [*parts.services, named]
     searcher = ReverseSearcher(
         services, parts.catalog, parts.originals, calibration=as_shipped()
     )
-    both = replace(parts, services=services, searcher=searcher)
-    with TestClient(create_gateway(both)) as client:
+    both = Library(replace(parts, services=services, searcher=searcher))
+    with TestClient(gateway_app(both)) as client:
         yield client
     searcher.close()
 
@@ -165,7 +165,7 @@ def test_the_route_of_such_a_service_takes_either(client: TestClient) -> None:
 
 
 def test_services_that_compare_images_refuse_words(
-    client: TestClient, system: System
+    client: TestClient, library: Library
 ) -> None:
     answer = client.post("/api/color/search", data={"text": "blue", "k": "1"})
     assert answer.status_code == 422
@@ -173,7 +173,7 @@ def test_services_that_compare_images_refuse_words(
         "not understood here: text; this takes image, k, radius, orientations, "
         "background, metric"
     )
-    for service in system.parts.services:
+    for service in library.components.services:
         with pytest.raises(
             BadParameterError, match=f"{service.name} does not search by words: send"
         ):
@@ -181,11 +181,11 @@ def test_services_that_compare_images_refuse_words(
 
 
 def test_where_nobody_reads_words_that_is_said(
-    client: TestClient, system: System
+    client: TestClient, library: Library
 ) -> None:
     sentence = "no service here searches by words: "
     with pytest.raises(BadParameterError, match=sentence):
-        system.parts.searcher.search(ByWords("blue"), k=5)
+        library.components.searcher.search(ByWords("blue"), k=5)
     answer = client.post(
         "/api/reverse_search", data={"text": "blue", "services": "phash"}
     )
@@ -202,8 +202,8 @@ def test_words_have_no_duplicates(client: TestClient) -> None:
     assert answer.json()["detail"].startswith("words have no duplicates")
 
 
-def test_a_service_of_words_that_is_away_is_listed(system: System) -> None:
-    parts = system.parts
+def test_a_service_of_words_that_is_away_is_listed(library: Library) -> None:
+    parts = library.components
     away = UnavailableService(
         "named_colors", "no model", abilities=NAMED_COLORS.abilities
     )

@@ -56,13 +56,13 @@ def told() -> Iterator[Telling]:
 
 
 def read(files: Sequence[bytes], sinks: Sinks) -> list[ImageFile]:
-    return [ImageFile(data, sides=sinks.sides) for data in files]
+    return [ImageFile(data, sides=sinks.sides()) for data in files]
 
 
 def test_each_service_gets_all_images_at_once_in_its_own_size(told: Telling) -> None:
     usual, small, elsewhere = Sizes(WORKING_SIDE), Sizes(40), Sizes(None)
     sinks = told(usual, small, elsewhere)
-    assert sinks.sides == {WORKING_SIDE, 40}
+    assert sinks.sides() == {WORKING_SIDE, 40}
     prepared = prepare(read(FILES, sinks), sinks)
     assert usual.batches == small.batches == elsewhere.batches == [len(FILES)]
     for data, one in zip(FILES, prepared, strict=True):

@@ -13,7 +13,7 @@ from ambience.imaging import ImageFile, Limits
 from ambience.ingest import Arrival, FileCheck, FileReport, Originals
 from ambience.sync import Strays
 from tests.ingest.test_writer import NEW, OLD, SEVEN, House
-from tests.library import opened_system, write_images
+from tests.library import opened_library, write_images
 
 ROUNDS = 60
 WAIT_S = 180
@@ -76,9 +76,11 @@ def test_a_file_that_nobody_lets_us_look_at_is_not_called_missing(
 ) -> None:
     folder = unprivileged / "photos"
     write_images(folder, 2)
-    with opened_system(unprivileged / "data", enabled=("phash",)) as system:
-        system.importer.run([folder])
-        check = FileCheck(system.parts.catalog, system.parts.originals, limits=Limits())
+    with opened_library(unprivileged / "data", enabled=("phash",)) as library:
+        library.add_folder(folder)
+        check = FileCheck(
+            library.components.catalog, library.components.originals, limits=Limits()
+        )
         folder.chmod(0)
         try:
             report = check.run(repair=True)
@@ -94,10 +96,12 @@ def test_a_link_to_nothing_is_missing(tmp_path: Path) -> None:
     link = tmp_path / "photos" / "link.png"
     link.parent.mkdir()
     link.symlink_to(path)
-    with opened_system(tmp_path / "data", enabled=("phash",)) as system:
-        system.importer.run([link.parent])
+    with opened_library(tmp_path / "data", enabled=("phash",)) as library:
+        library.add_folder(link.parent)
         path.unlink()
-        check = FileCheck(system.parts.catalog, system.parts.originals, limits=Limits())
+        check = FileCheck(
+            library.components.catalog, library.components.originals, limits=Limits()
+        )
         assert check.run(repair=False).missing == 1
 
 

@@ -45,7 +45,7 @@ def hanging(house: House) -> Iterator[HangingSink]:
 def make_up(house: House, sink: FakeSink) -> None:
     """Give a service what it missed, once the write that hung has ended."""
     deadline = time.monotonic() + GUARD_S
-    while house.repairer.make_up(sink).ended:
+    while house.repairer.make_up([sink])["color"].ended:
         assert time.monotonic() < deadline
 
 
@@ -88,7 +88,7 @@ def test_a_late_write_does_not_overwrite_a_newer_one(
     house.put(OLD)
     hanging.hangs = True
     house.put(NEW)
-    made = house.repairer.make_up(hanging)
+    made = house.repairer.make_up([hanging])["color"]
     assert made.ended == "color is not done with an earlier change"
     assert "left out" in house.put(NEWEST)["color"]  # and costs no time
     assert hanging.held == {SEVEN: ImageFile(OLD).sha256}

@@ -18,7 +18,7 @@ from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, Limits
 from ambience.ingest import Arrival, Originals, Writer
 from ambience.service.capabilities import HoldsImages
-from ambience.sync import Comparison, Repairer
+from ambience.sync import Backlog, Comparison, Repairer
 from tests.abilities import FakeService
 from tests.drawing import drawn_image, encode
 
@@ -95,6 +95,7 @@ class House:
             image_locks=self.writer.image_locks,
             limits=Limits(),
         )
+        self.backlog = Backlog(self.sinks, self.missed, self.repairer, threads=1)
 
     def close(self) -> None:
         self.writer.close()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from ambience import Library
+from ambience.catalog.catalog import Position
 from ambience.core.errors import (
     AmbienceError,
     BadInputError,
@@ -67,6 +68,26 @@ def test_a_folder_is_added_and_what_is_known_is_skipped(
     assert sorted(one.path.name for one in library if one.path) == [
         f"{number}.png" for number in range(COUNT)
     ]
+
+
+def test_a_folder_need_not_be_waited_for(tmp_path: Path) -> None:
+    folder = tmp_path / "large"
+    folder.mkdir()
+    pixels = drawn_image(70, (480, 640))
+    (folder / "large.png").write_bytes(encode(pixels))
+    crop = pixels[60:400, 100:520]
+    with Library.open(tmp_path / "data") as library:
+        report = library.add_folder(folder, wait=False)
+        assert report.waiting == {"local_features": 1}
+        assert found(library.search(pixels)) == [("same_pixels", "large.png")]
+        assert found(library.search(crop)) == []
+        seen: list[tuple[int, int]] = []
+        report = library.add_folder(
+            folder, on_follow=lambda one: seen.append((one.done, one.total))
+        )
+        assert (report.skipped, report.followed) == (1, {"local_features": 1})
+        assert seen == [(0, 1), (1, 1)]
+        assert found(library.search(crop)) == [("crop", "large.png")]
 
 
 def queries(folder: Path) -> dict[str, object]:
@@ -278,6 +299,54 @@ def test_a_match_that_is_in_no_catalog_is_shown_without_a_picture() -> None:
     assert "image 7" in html
     assert "color: down" in html
     assert result[0].path is None
+
+
+def test_an_image_is_put_under_a_chosen_id_and_replaced(library: Library) -> None:
+    assert library.put(1000, drawn(30)) == {}
+    assert [m.image_id for m in library.search(drawn(30), copies_only=True)] == [1000]
+    assert library.put(1000, encode(drawn(31)), keep=False) == {}
+    assert list(library.search(drawn(30), copies_only=True)) == []
+    assert [m.image_id for m in library.search(drawn(31), copies_only=True)] == [1000]
+    assert library.image(1000).record.original is None
+    with pytest.raises(BadParameterError, match="an id is between 0 and"):
+        library.put(-1, drawn(30))
+    with pytest.raises(BadInputError, match="not an image"):
+        library.put(1001, b"no image")
+    assert 1001 not in library
+
+
+def test_images_are_listed_newest_first_in_pages(library: Library) -> None:
+    first = library.newest(limit=COUNT - 1)
+    end = first[-1].record
+    rest = library.newest(limit=2, after=Position(end.shown_at, end.image_id))
+    listed = [one.record.shown_at for one in [*first, *rest]]
+    assert len(rest) == 1
+    assert listed == sorted(listed, reverse=True)
+
+
+def test_plain_groups_name_what_shown_ones_do(library: Library) -> None:
+    copy = library.add(encode(drawn(1), "JPEG", quality=70))
+    steps: list[str] = []
+    (plain,) = library.duplicate_groups(
+        parts=True, on_progress=lambda step, _: steps.append(step)
+    )
+    (shown,) = library.duplicates(parts=True)
+    assert plain.keeper.image_id == shown.keeper.image_id
+    assert [one.image.image_id for one in plain.others] == [copy.image_id]
+    assert steps == ["comparing"] * (COUNT + 1)
+
+
+def test_a_lost_thumbnail_is_made_again_while_there_is_a_file(
+    library: Library,
+) -> None:
+    image = next(iter(library))
+    kept = image.thumbnail()
+    library.components.originals.remove_thumbnail(image.record.sha256)
+    assert image.thumbnail() == kept
+    library.components.originals.remove_thumbnail(image.record.sha256)
+    assert image.path is not None
+    image.path.unlink()
+    assert image.thumbnail() is None
 
 
 def test_thumbnails_outlive_the_library(library: Library) -> None:

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from ambience.core.matches import FusedMatch, Relation
-from ambience.imaging import ImageFile, full_pixels
-from ambience.library.system import System
+from ambience.imaging import full_pixels
+from ambience.library.library import Library
 from ambience.search.questions import ByImage
 from tests.drawing import drawn_image, encode
-from tests.library import opened_system
+from tests.library import opened_library
 
 STRANGERS = 60
 
@@ -77,24 +77,24 @@ FEW_COLORS = {
 
 
 @pytest.fixture(scope="module")
-def system(
+def library(
     tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Path]
-) -> Iterator[System]:
-    with opened_system(tmp_path_factory.mktemp("data")) as system:
-        report = system.importer.run(list(photos.values()))
+) -> Iterator[Library]:
+    with opened_library(tmp_path_factory.mktemp("data")) as library:
+        report = library.components.importer.run(list(photos.values()))
         assert report.added == len(photos)
-        yield system
+        yield library
 
 
-def copies(system: System, data: bytes) -> list[FusedMatch]:
-    query = ByImage(ImageFile(data))
-    found = system.parts.searcher.search(query, k=20, copies_only=True)
+def copies(library: Library, data: bytes) -> list[FusedMatch]:
+    query = ByImage(data)
+    found = library.components.searcher.search(query, k=20, copies_only=True)
     return list(found.matches)
 
 
 @pytest.mark.parametrize("edit", EDITS)
 def test_every_copy_is_found_first_and_named_rightly(
-    system: System, photos: dict[str, Path], edit: str
+    library: Library, photos: dict[str, Path], edit: str
 ) -> None:
     change, relation = EDITS[edit]
     for path in photos.values():
@@ -103,29 +103,29 @@ def test_every_copy_is_found_first_and_named_rightly(
         copy = change(original)
         # A gray photograph has the same pixels once it is made gray.
         same = np.array_equal(np.asarray(copy), np.asarray(original))
-        (match,) = copies(system, encode(np.asarray(copy)))
-        assert system.parts.catalog.get(match.image_id).path == path
+        (match,) = copies(library, encode(np.asarray(copy)))
+        assert library.components.catalog.get(match.image_id).path == path
         expected = Relation.SAME_PIXELS if same else relation
         assert match.relation is expected, path.name
         assert match.score > 0.9
 
 
 def test_the_file_itself_is_the_only_copy_of_it(
-    system: System, photos: dict[str, Path]
+    library: Library, photos: dict[str, Path]
 ) -> None:
     for path in photos.values():
-        (match,) = copies(system, path.read_bytes())
+        (match,) = copies(library, path.read_bytes())
         assert match.relation is Relation.SAME_FILE
-        assert system.parts.catalog.get(match.image_id).path == path
+        assert library.components.catalog.get(match.image_id).path == path
 
 
-def test_no_stranger_is_a_copy_of_anything(system: System) -> None:
+def test_no_stranger_is_a_copy_of_anything(library: Library) -> None:
     for seed in range(STRANGERS):
-        assert copies(system, encode(drawn_image(seed))) == []
+        assert copies(library, encode(drawn_image(seed))) == []
 
 
 def test_colors_find_the_photograph_after_a_crop(
-    system: System, photos: dict[str, Path]
+    library: Library, photos: dict[str, Path]
 ) -> None:
     for name, path in photos.items():
         with Image.open(path) as image:
@@ -133,14 +133,14 @@ def test_colors_find_the_photograph_after_a_crop(
             box = (width // 20, height // 20, width * 19 // 20, height * 19 // 20)
             crop = image.convert("RGB").crop(box)
         data = encode(np.asarray(crop))
-        answer = system.parts.searcher.search(
-            ByImage(ImageFile(data)), k=1, services=["color"]
+        answer = library.components.searcher.search(
+            ByImage(data), k=1, services=["color"]
         ).services["color"]
         if name in FEW_COLORS:
             assert "nearly flat" in answer.answer.note
             continue
         found = answer.answer.matches[0].image_id
-        assert system.parts.catalog.get(found).path == path
+        assert library.components.catalog.get(found).path == path
 
 
 def test_relations_that_say_copy_are_the_stronger_ones() -> None:

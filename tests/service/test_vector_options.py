@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from ambience.gateway.app import create_gateway
 from tests.drawing import drawn_image, encode
-from tests.library import opened_system
+from tests.gateways import gateway_app
+from tests.library import opened_library
 
 SCENE = drawn_image(70, (300, 400))
 VERSIONS = {
@@ -21,8 +21,8 @@ VERSIONS = {
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[TestClient]:
     with (
-        opened_system(tmp_path, enabled=["phash", "color"]) as system,
-        TestClient(create_gateway(system.parts)) as client,
+        opened_library(tmp_path, enabled=["phash", "color"]) as library,
+        TestClient(gateway_app(library)) as client,
     ):
         client.put("/api/images/1", files={"image": encode(SCENE)})
         yield client

@@ -22,7 +22,7 @@ def caught_up(house: House) -> CatchUp:
         services=house.sinks,
         missed=house.missed,
         comparison=house.comparison,
-        repairer=house.repairer,
+        backlog=house.backlog,
         every_s=0.01,
     )
 

@@ -16,6 +16,7 @@ from ambience.core.matches import Answer, Match
 from ambience.imaging import Limits, decodes
 from ambience.imaging.decoder_pool import DecoderPool
 from ambience.service import MAX_K, AnyService
+from ambience.service.backlog_state import BacklogState
 from ambience.service.unavailable_service import UnavailableService
 from ambience.web import app as web_app
 from ambience.web.app import create_app
@@ -99,11 +100,18 @@ def test_it_says_when_no_image_can_be_decoded(
 def test_numbers_tell_what_services_missed_where_that_is_known(
     phash: AnyService,
 ) -> None:
-    asked = create_app([phash], limits=Limits(), missed=lambda: {"phash": 3})
+    state = BacklogState(waiting=4, missed=3, stuck=1, rate=2.5)
+    asked = create_app([phash], limits=Limits(), backlog=lambda: {"phash": state})
     alone = create_app([phash], limits=Limits())
     with TestClient(asked) as client:
         numbers = client.get("/metrics").text
-        assert 'ambience_service_missed{service="phash"} 3.0' in numbers
+        for name, value in {
+            "service_missed": 3.0,
+            "backlog_images": 4.0,
+            "backlog_stuck_images": 1.0,
+            "backlog_images_per_second": 2.5,
+        }.items():
+            assert f'ambience_{name}{{service="phash"}} {value}' in numbers
     with TestClient(alone) as client:
         assert "missed" not in client.get("/metrics").text
 

@@ -1,4 +1,4 @@
-"""Tries a calibration on copies that it was not learned from, beside the one in use."""
+"""Tries a calibration on copies it was not learned from, beside the shipped one."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,33 +19,36 @@ class Tally:
 
     Attributes:
         copies: How many images they show, each time one is shown.
-        found_before: How many of those were found with the calibration in use.
-        found_after: And with the other one.
-        false_before: Other images claimed as copies with the calibration in use.
-        false_after: And with the other one.
+        found_shipped: How many of those were found with the shipped calibration.
+        found_learned: And with the learned one.
+        false_shipped: Other images claimed as copies with the shipped calibration.
+        false_learned: And with the learned one.
     """
 
     copies: int = 0
-    found_before: int = 0
-    found_after: int = 0
-    false_before: int = 0
-    false_after: int = 0
+    found_shipped: int = 0
+    found_learned: int = 0
+    false_shipped: int = 0
+    false_learned: int = 0
 
     @property
     def loses(self) -> bool:
         """Whether fewer copies are found, or more strangers claimed."""
         return (
-            self.found_after < self.found_before or self.false_after > self.false_before
+            self.found_learned < self.found_shipped
+            or self.false_learned > self.false_shipped
         )
 
-    def take(self, copy: EditedCopy, before: set[ImageId], after: set[ImageId]) -> None:
+    def take(
+        self, copy: EditedCopy, shipped: set[ImageId], learned: set[ImageId]
+    ) -> None:
         """Count what was claimed of one copy with each calibration."""
         shown, alike = {drawn.image_id for drawn in copy.shown}, copy.alike
         self.copies += len(shown)
-        self.found_before += len(before & shown)
-        self.found_after += len(after & shown)
-        self.false_before += len(before - alike)
-        self.false_after += len(after - alike)
+        self.found_shipped += len(shipped & shown)
+        self.found_learned += len(learned & shown)
+        self.false_shipped += len(shipped - alike)
+        self.false_learned += len(learned - alike)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +57,7 @@ class Trial:
 
     The copies are of other images than those that the learner takes, or, in libraries
     too small for both, other copies of the same. An image that the library holds as a
-    copy of what is shown, by the calibration in use, is neither found nor false.
+    copy of what is shown, by the shipped calibration, is neither found nor false.
 
     Attributes:
         source: The library.
@@ -68,26 +71,25 @@ class Trial:
 
     def run(
         self,
-        before: Calibration,
-        after: Calibration,
+        learned: Calibration,
         *,
         on_progress: Callable[[int, int], Any] = lambda *_: None,
     ) -> Mapping[str, Tally]:
         """Return what both find, by family of edits.
 
         Args:
-            before: The calibration in use.
-            after: The other one.
+            learned: What was learned, which goes before what is shipped.
             on_progress: Told how many of how many copies were searched with.
         """
+        shipped = learned.as_shipped
         order = self.source.order()[::-1]  # the learner begins at the other end
-        sample = list(self.source.drawn(order, self.sample, before))
+        sample = list(self.source.drawn(order, self.sample, shipped))
         tallies: dict[str, Tally] = {}
         copies = edited_copies(sample, self.edits, seed=_SEED)
         for done, copy in enumerate(copies, 1):
-            answers = self.source.answers(copy.query, k=_K, of=before.evidence)
+            answers = self.source.answers(copy.query, k=_K, of=shipped.evidence)
             tallies.setdefault(copy.family, Tally()).take(
-                copy, _claimed(answers, before), _claimed(answers, after)
+                copy, _claimed(answers, shipped), _claimed(answers, learned)
             )
             on_progress(done, len(sample) * self.edits)
         return tallies

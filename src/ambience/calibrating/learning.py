@@ -21,7 +21,10 @@ class Learner:
     A sample of its images is edited in the ways of `ambience.imaging.edits`, and every
     service is asked for each copy. What it says of the image itself is said of copies;
     what it says of the others, of strangers, but for those that the library holds as
-    copies of that image already, by what was known before.
+    copies of that image already.
+
+    Each fit begins with what is shipped, which also says what the library holds as
+    copies: what an earlier fit got wrong does not stay.
 
     Attributes:
         source: The library.
@@ -42,21 +45,22 @@ class Learner:
         """Return what the library teaches as it is now.
 
         Args:
-            before: What was known; where there is nothing to learn from, it stays, and
-                so does what was learned of services that are not there now.
+            before: The calibration in use. What was learned of services that are not
+                there now is kept.
             on_progress: Told how many of how many copies were searched with.
 
         Returns:
             ``None`` if no image has a file that can be read.
         """
         source, order = self.source, self.source.order()
-        sample = list(source.drawn(order, self.sample, before))
+        shipped = before.as_shipped
+        sample = list(source.drawn(order, self.sample, shipped))
         held = {
             service.name: service.status().get("count", 0)
             for service in source.services
         }
         tried = {
-            name: _Notes(name, before, held.get(name, 0)) for name in before.evidence
+            name: _Notes(name, shipped, held.get(name, 0)) for name in shipped.evidence
         }
         for done, copy in enumerate(edited_copies(sample, self.edits), 1):
             for name, answer in source.answers(copy.query, k=MAX_K, of=tried).items():
@@ -87,14 +91,14 @@ class _Notes:
 
     Args:
         name: The service's.
-        before: What was known.
+        shipped: What every library begins with.
         images: That the service has.
     """
 
-    def __init__(self, name: str, before: Calibration, images: int) -> None:
-        self._scale = before.evidence[name].scale
-        self._curve = before.curve(name)
-        self._usual = before.usual(name)
+    def __init__(self, name: str, shipped: Calibration, images: int) -> None:
+        self._scale = shipped.evidence[name].scale
+        self._curve = shipped.curve(name)
+        self._usual = shipped.usual(name)
         self._images = images
         self._tried = Tried()
         self._backgrounds: list[Background] = []

@@ -3,7 +3,7 @@
 from ambience.catalog.catalog import Catalog
 from ambience.catalog.claims import Claims
 from ambience.catalog.journal import Begun, Journal, JournalEntry, Operation
-from ambience.catalog.missed import Missed, Reach
+from ambience.catalog.missed import Missed, Reach, Tally
 from ambience.catalog.positions import Positions
 from ambience.catalog.records import ImageRecord, KnownFile
 
@@ -19,4 +19,5 @@ __all__ = [
     "Operation",
     "Positions",
     "Reach",
+    "Tally",
 ]

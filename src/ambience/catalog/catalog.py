@@ -1,13 +1,13 @@
 """The table of images: one row each, found by id, path, content or date."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
-from sqlalchemy import bindparam, delete, func, or_, select, tuple_, update
+from sqlalchemy import bindparam, delete, func, or_, select, tuple_, union, update
 
 from ambience.catalog import ids as ids_
 from ambience.catalog import journal, missed
@@ -17,15 +17,12 @@ from ambience.catalog.many import IDS, parts, upsert
 from ambience.catalog.missed import Reach
 from ambience.catalog.records import ImageRecord, KnownFile, record, values
 from ambience.catalog.schema import claims, images, trash
+from ambience.catalog.schema import missed as missed_table
 from ambience.core.errors import BusyError, NotFoundError
 from ambience.core.features import ImageId
 
 _BY_ID = select(images).where(images.c.image_id.in_(IDS))
-_BY_SHA256 = (
-    select(images)
-    .where(images.c.sha256 == bindparam("sha256"))
-    .order_by(images.c.image_id)
-)
+_BY_SHA256 = select(images).where(images.c.sha256.in_(IDS)).order_by(images.c.image_id)
 _NEWEST = (
     select(images)
     .order_by(images.c.shown_at.desc(), images.c.image_id.desc())
@@ -43,8 +40,14 @@ _IDS_AFTER = (
 _CHANGEABLE = tuple(c.name for c in images.columns if not c.primary_key)
 # A file added again is no longer deleted.
 _UNDELETE = delete(trash).where(trash.c.path.in_(IDS), trash.c.trashed.is_(None))
+_DELETED = select(trash.c.path, trash.c.sha256).where(trash.c.path.in_(IDS))
 # What was put to one service alone is now everybody's.
 _UNCLAIM = delete(claims).where(claims.c.image_id.in_(IDS))
+_WITH_FEATURES = union(
+    select(images.c.image_id).where(images.c.image_id.in_(IDS)),
+    select(claims.c.image_id).where(claims.c.image_id.in_(IDS)),
+    select(missed_table.c.image_id).where(missed_table.c.image_id.in_(IDS)),
+)
 _COUNT = select(func.count()).select_from(images)
 
 _NOBODY = Reach()
@@ -94,8 +97,21 @@ class Catalog:
 
     def with_sha256(self, sha256: bytes) -> list[ImageRecord]:
         """Return the images whose file has this content, by id."""
-        rows = self._database.rows(_BY_SHA256, {"sha256": sha256})
-        return [record(row) for row in rows]
+        return self.with_contents([sha256]).get(sha256, [])
+
+    def with_contents(
+        self, contents: Iterable[bytes]
+    ) -> dict[bytes, list[ImageRecord]]:
+        """Return the images whose files have some contents, by SHA-256 and by id.
+
+        A content that no image has is left out.
+        """
+        found: dict[bytes, list[ImageRecord]] = {}
+        for part in parts(list(dict.fromkeys(contents))):
+            for row in self._database.rows(_BY_SHA256, {"ids": part}):
+                image = record(row)
+                found.setdefault(image.sha256, []).append(image)
+        return found
 
     def with_name(self, name: str) -> list[ImageId]:
         """Return the images whose file has this name, in any folder, by id."""
@@ -155,12 +171,18 @@ class Catalog:
             for path, i, size, modified, missing in rows
         }
 
-    def was_deleted(self, path: Path, sha256: bytes) -> bool:
-        """Whether the user removed this very file from ambience before."""
-        query = select(trash.c.image_id).where(
-            trash.c.path == os.fsencode(path), trash.c.sha256 == sha256
-        )
-        return bool(self._database.rows(query.limit(1)))
+    def deleted_among(self, files: Mapping[Path, bytes]) -> set[Path]:
+        """Return those of these files that the user removed from ambience before.
+
+        Args:
+            files: The SHA-256 of each, by its path.
+        """
+        return {
+            path
+            for part in parts([os.fsencode(path) for path in files])
+            for name, sha256 in self._database.rows(_DELETED, {"ids": part})
+            if files[path := Path(os.fsdecode(name))] == sha256
+        }
 
     def reserve_ids(self, count: int) -> list[ImageId]:
         """Return ids that no image has, had, or ever gets otherwise."""
@@ -205,6 +227,14 @@ class Catalog:
     def changing(self, ids: Sequence[ImageId]) -> set[ImageId]:
         """Return those of these images whose change is under way, or was cut short."""
         return set(self._database.read(lambda reader: journal.changing(reader, ids)))
+
+    def with_features(self, ids: Sequence[ImageId]) -> set[ImageId]:
+        """Return those of these images of which services may have something."""
+        return {
+            ImageId(image_id)
+            for part in parts(ids)
+            for (image_id,) in self._database.rows(_WITH_FEATURES, {"ids": part})
+        }
 
     def is_in_trash(self, image_id: ImageId) -> bool:
         """Whether an image of this id was deleted."""

@@ -1,6 +1,6 @@
 """Changes under way, so that one cut short is finished or undone at the next start."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -84,12 +84,16 @@ _ENTRIES = select(
     *(journal.c.image_id, journal.c.operation, journal.c.source, journal.c.keep),
     journal.c.owner,
 ).order_by(journal.c.image_id)
-_MISSING = (
+_THOSE_MISSED = (
     select(missed.c.image_id)
     .where(missed.c.service == bindparam("service"), missed.c.image_id.in_(IDS))
-    .where(missed.c.image_id.not_in(select(journal.c.image_id)))
     .order_by(missed.c.image_id)
 )
+_MISSING = _THOSE_MISSED.where(missed.c.image_id.not_in(select(journal.c.image_id)))
+_UNTAKEN = _THOSE_MISSED.where(
+    missed.c.stuck == 0, missed.c.worker.in_(bindparam("free", expanding=True))
+)
+_WORKERS = select(missed.c.worker).where(missed.c.worker != "")
 
 
 class Journal:
@@ -174,24 +178,67 @@ class Journal:
             )
         return Begun(owner, wanted)
 
-    def begin_repair(self, service: str, ids: Sequence[ImageId]) -> Begun:
-        """Write down which images a service is about to get, or to forget.
+    def take_work(
+        self, wanted: Mapping[str, Sequence[ImageId]]
+    ) -> dict[str, list[ImageId]]:
+        """Take work that waits, so that no other process does the same meanwhile.
+
+        It is ours until it is settled or given back, or our lease ends. Nobody is kept
+        from changing the images.
+
+        Args:
+            wanted: By service, images that it has still to get.
 
         Returns:
-            Those that it still misses, and that nobody is changing.
+            Those of them that still wait, and that no other process has taken.
         """
-        if not ids:
-            return Begun("", [])
+        taken: dict[str, list[ImageId]] = {}
+        if not any(wanted.values()):
+            return taken
         with self._lease.transaction() as connection:
             owner = self._lease.owner
-            free = _found(connection, _MISSING, ids, service=service)
+            free = ["", owner, *self._gone()]
+            for service, ids in wanted.items():
+                taken[service] = _found(
+                    connection, _UNTAKEN, ids, service=service, free=free
+                )
+                _give(connection, service, taken[service], owner)
+        return taken
+
+    def give_back(self, taken: Mapping[str, Sequence[ImageId]]) -> None:
+        """Let others have work that was taken and not done."""
+        if any(taken.values()):
+            with self._database.transaction() as connection:
+                for service, ids in taken.items():
+                    _give(connection, service, ids, "", of=self._lease.owner)
+
+    def begin_repair(
+        self, wanted: Mapping[str, Sequence[ImageId]]
+    ) -> tuple[Begun, dict[str, list[ImageId]]]:
+        """Write down which images services are about to get, or to forget.
+
+        Args:
+            wanted: By service, those.
+
+        Returns:
+            What was begun, and of that, by service, what it still misses. Images that
+            somebody is changing are in neither.
+        """
+        missing: dict[str, list[ImageId]] = {service: [] for service in wanted}
+        if not any(wanted.values()):
+            return Begun("", []), missing
+        with self._lease.transaction() as connection:
+            owner = self._lease.owner
+            for service, ids in wanted.items():
+                missing[service] = _found(connection, _MISSING, ids, service=service)
+            free = sorted({i for ids in missing.values() for i in ids})
             if free:
                 now = {"owner": owner, "operation": Operation.REPAIR}
                 connection.execute(
                     insert(journal),
                     [{"image_id": i, "source": "", "keep": 0, **now} for i in free],
                 )
-        return Begun(owner, free)
+        return Begun(owner, free), missing
 
     def is_empty(self) -> bool:
         """Whether no change at all is under way, in any process."""
@@ -228,6 +275,9 @@ class Journal:
                 theirs = journal.c.owner.in_(gone)
                 found = _entries(connection.execute(_ENTRIES.where(theirs)))
                 connection.execute(update(journal).where(theirs).values(owner=owner))
+                connection.execute(
+                    update(missed).where(missed.c.worker.in_(gone)).values(worker="")
+                )
                 connection.execute(delete(leases).where(leases.c.owner.in_(gone)))
             found = [replace(entry, owner=owner) for entry in found]
         for name in self._files.others():
@@ -252,7 +302,9 @@ class Journal:
 
     def _gone(self) -> list[str]:
         """Return the leases, other than ours, under which nobody works any more."""
-        working = select(journal.c.owner).union(select(leases.c.owner)).subquery()
+        working = (
+            select(journal.c.owner).union(select(leases.c.owner), _WORKERS).subquery()
+        )
         rows = self._database.rows(
             select(
                 *(working.c.owner, leases.c.file, leases.c.machine, leases.c.lock),
@@ -284,6 +336,32 @@ def _found(
         for part in parts(ids)
         for (image_id,) in connection.execute(query, {"ids": part, **more})
     ]
+
+
+def _give(
+    connection: Connection,
+    service: str,
+    ids: Sequence[ImageId],
+    worker: str,
+    *,
+    of: str | None = None,
+) -> None:
+    """Say who is at work on images for a service.
+
+    Args:
+        connection: Where.
+        service: For whom.
+        ids: Of the images.
+        worker: Who; empty: nobody.
+        of: Only where this one is so far.
+    """
+    its = missed.c.service == service
+    if of is not None:
+        its &= missed.c.worker == of
+    for part in parts(ids):
+        connection.execute(
+            update(missed).where(its, missed.c.image_id.in_(part)).values(worker=worker)
+        )
 
 
 def _entries(rows: Iterable[AnyRow]) -> list[JournalEntry]:

@@ -17,12 +17,13 @@ from sqlalchemy import (
     delete,
     exists,
     insert,
+    or_,
     update,
 )
 
 from ambience.catalog.database import Database
 from ambience.catalog.lock_files import LockFiles
-from ambience.catalog.schema import journal, leases
+from ambience.catalog.schema import journal, leases, missed
 from ambience.core.errors import AmbienceError, TakenOverError
 from ambience.core.stoppable_thread import StoppableThread
 
@@ -39,7 +40,11 @@ _log = logging.getLogger(__name__)
 
 _OWNER: BindParameter[str] = bindparam("lease")
 _OURS = leases.c.owner == _OWNER
-_HAS_WORK = exists().where(journal.c.owner == _OWNER)
+_HAS_WORK = or_(
+    exists().where(journal.c.owner == _OWNER),
+    # Said twice, so that the index is used that has nothing but work taken.
+    exists().where(missed.c.worker != "", missed.c.worker == _OWNER),
+)
 
 
 class Lease:

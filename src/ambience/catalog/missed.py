@@ -1,9 +1,10 @@
-"""What each service missed while it was down, until that is made up for."""
+"""What each service has still to get: what it missed, and what was put off."""
 
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy import (
     BindParameter,
@@ -34,15 +35,21 @@ _PAGE = (
     .order_by(missed.c.image_id)
     .limit(bindparam("limit"))
 )
-_COUNTS = (
-    select(missed.c.service, func.count())
+_IS_WAITING = (missed.c.put_off == 1) & (missed.c.stuck == 0)
+_TALLIES = (
+    select(
+        missed.c.service,
+        func.count(),
+        func.sum(missed.c.stuck),
+        func.sum(missed.c.put_off * (1 - missed.c.stuck)),
+    )
     .group_by(missed.c.service)
     .order_by(missed.c.service)
 )
 _OUTDATED = (
     select(func.count())
     .select_from(missed.join(images, images.c.image_id == missed.c.image_id))
-    .where(_OF_SERVICE)
+    .where(_OF_SERVICE, ~_IS_WAITING)
 )
 _FIRST = func.min(missed.c.image_id)
 _REASONS = (
@@ -70,11 +77,20 @@ _LEFT_OVER = (
     )
 )
 _AMONG = select(missed.c.image_id).where(_OF_SERVICE, missed.c.image_id.in_(IDS))
+_WAITING_FOR = (
+    select(missed.c.image_id, missed.c.service)
+    .where(missed.c.image_id.in_(IDS), missed.c.stuck == 0)
+    .order_by(missed.c.image_id, missed.c.service)
+)
 _CLEAR = delete(missed).where(
     missed.c.service.in_(bindparam("services", expanding=True)),
     missed.c.image_id.in_(IDS),
 )
 _KNOWN = select(images.c.image_id).where(images.c.image_id.in_(IDS))
+
+
+PUT_OFF: Final = "it is slow, and gets its images one after another"
+"""Why a service has still to get an image that was put off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +100,27 @@ class Reach:
     Attributes:
         reached: Services that know of it.
         missed: By service, why it does not.
+        put_off: Services that get it later, as they are slow.
     """
 
     reached: Sequence[str] = ()
     missed: Mapping[str, str] = field(default_factory=dict)
+    put_off: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many images a service has still to get.
+
+    Attributes:
+        total: All in all.
+        stuck: Of these, those that were tried in vain: see `MissedChange`.
+        put_off: Of the others, those that it did not miss, but gets later on purpose.
+    """
+
+    total: int = 0
+    stuck: int = 0
+    put_off: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +131,8 @@ class MissedChange:
         image_id: Which.
         reason: Why the service could not follow.
         since: When it first could not, UTC.
-        stuck: Whether it was tried again, and the image itself is in the way: its
-            file is not there, or can't be used.
+        stuck: Whether it was tried, and the image itself is in the way: its file is
+            not there, or can't be used.
     """
 
     image_id: ImageId
@@ -111,7 +144,9 @@ class MissedChange:
 class Missed:
     """Knows for each service which images it has to be told of; one transaction a call.
 
-    An entry means: make what the service has of this image agree with the catalog.
+    An entry means: make what the service has of this image agree with the catalog. It
+    is there because the service could not follow, or because its work was put off;
+    see `Journal.take_work` for who is at it.
 
     Args:
         database: Holds the entries, beside the images, so that both change together.
@@ -122,11 +157,18 @@ class Missed:
 
     def counts(self) -> dict[str, int]:
         """Return how many images each service has to be told of; 0 is left out."""
-        rows = self._database.rows(_COUNTS)
-        return {service: int(count) for service, count in rows}
+        return {service: tally.total for service, tally in self.tallies().items()}
+
+    def tallies(self) -> dict[str, Tally]:
+        """Return the same, told apart; services that have everything are left out."""
+        rows = self._database.rows(_TALLIES)
+        return {service: Tally(*map(int, counts)) for service, *counts in rows}
 
     def outdated(self, service: str) -> int:
-        """Return of how many images in the catalog a service has missed the latest."""
+        """Return of how many images in the catalog a service has missed the latest.
+
+        Without those that were put off: it has nothing of them.
+        """
         return int(self._database.rows(_OUTDATED, {"service": service})[0][0])
 
     def waiting(
@@ -149,10 +191,30 @@ class Missed:
             for image_id, reason, since, stuck in rows
         ]
 
-    def reasons(self, service: str) -> dict[str, tuple[int, ImageId]]:
-        """Return why a service misses images: how many, and the first of them."""
-        rows = self._database.rows(_REASONS, {"service": service})
+    def reasons(
+        self, service: str, *, stuck: bool = False
+    ) -> dict[str, tuple[int, ImageId]]:
+        """Return why a service misses images: how many, and the first of them.
+
+        Args:
+            service: Which.
+            stuck: Whether only those count that are stuck; else all but those that
+                were put off.
+        """
+        query = _REASONS.where(missed.c.stuck == 1 if stuck else ~_IS_WAITING)
+        rows = self._database.rows(query, {"service": service})
         return {reason: (int(n), ImageId(first)) for reason, n, first in rows}
+
+    def services_of(self, ids: Sequence[ImageId]) -> dict[ImageId, list[str]]:
+        """Return by image which services have still to get it; none is left out.
+
+        Where one is stuck, it is not waited for.
+        """
+        found: dict[ImageId, list[str]] = {}
+        for part in parts(ids):
+            for image_id, service in self._database.rows(_WAITING_FOR, {"ids": part}):
+                found.setdefault(ImageId(image_id), []).append(service)
+        return found
 
     def absent(self, ids: Sequence[ImageId]) -> list[ImageId]:
         """Return those that are in the catalog, and that nobody is changing."""
@@ -164,7 +226,11 @@ class Missed:
 
     def among(self, service: str, ids: Sequence[ImageId]) -> list[ImageId]:
         """Return those that a service is known to have missed."""
-        return self._those(_AMONG, ids, service=service)
+        return self._those(_AMONG.where(~_IS_WAITING), ids, service=service)
+
+    def put_off_among(self, service: str, ids: Sequence[ImageId]) -> list[ImageId]:
+        """Return those that a service gets later on purpose."""
+        return self._those(_AMONG.where(_IS_WAITING), ids, service=service)
 
     def note_absent(self, service: str, ids: Sequence[ImageId], reason: str) -> None:
         """Note that a service has nothing of images, of those that are `absent`."""
@@ -176,15 +242,20 @@ class Missed:
         with self._database.transaction() as connection:
             self._note(connection, service, self.left_over(ids), reason)
 
-    def settle(self, service: str, ids: Sequence[ImageId], *, begun: Begun) -> None:
+    def settle(self, done: Mapping[str, Sequence[ImageId]], *, begun: Begun) -> None:
         """Strike out what was made up for, and all that was begun for it.
+
+        Args:
+            done: By service, the images that it has now, or has forgotten.
+            begun: What the journal says of it.
 
         Raises:
             TakenOverError: If others have taken it over.
         """
         if begun.ids:
             with self._database.transaction() as connection:
-                _clear(connection, [service], ids)
+                for service, ids in done.items():
+                    _clear(connection, [service], ids)
                 journal_.end(connection, begun)
 
     def stick(self, service: str, image: ImageRecord, reason: str) -> None:
@@ -200,7 +271,7 @@ class Missed:
             missed.c.service == service, missed.c.image_id == image.image_id, as_it_is
         )
         with self._database.transaction() as connection:
-            connection.execute(stuck.values(stuck=1, reason=reason))
+            connection.execute(stuck.values(stuck=1, reason=reason, worker=""))
 
     def retry(self, service: str) -> None:
         """Let be tried again what was stuck, where there is a file to try."""
@@ -246,11 +317,13 @@ class Missed:
 def note(connection: Connection, ids: Sequence[ImageId], reach: Reach) -> None:
     """Note who missed a change and who has not, in the transaction that makes it."""
     _clear(connection, reach.reached, ids)
-    if reach.missed and ids:
-        connection.execute(
-            upsert(connection.dialect.name, missed, ("reason",), stuck=0),
-            _entries(reach.missed, ids),
+    due = _entries(reach.missed, ids)
+    due += _entries(dict.fromkeys(reach.put_off, PUT_OFF), ids, put_off=1)
+    if due:
+        put = upsert(
+            connection.dialect.name, missed, ("reason", "put_off"), stuck=0, worker=""
         )
+        connection.execute(put, due)
 
 
 def claim(connection: Connection, image_id: ImageId, service: str) -> None:
@@ -281,12 +354,12 @@ def _clear(
 
 
 def _entries(
-    reasons: Mapping[str, str], ids: Sequence[ImageId]
+    reasons: Mapping[str, str], ids: Sequence[ImageId], *, put_off: int = 0
 ) -> list[dict[str, object]]:
-    """Return rows that say why each service missed each image."""
-    since = datetime.now(UTC).isoformat()
+    """Return rows that say why each service has still to get each image."""
+    both = {"since": datetime.now(UTC).isoformat(), "put_off": put_off}
     return [
-        {"service": service, "image_id": i, "reason": reason, "since": since}
+        {"service": service, "image_id": i, "reason": reason, **both}
         for service, reason in reasons.items()
         for i in ids
     ]

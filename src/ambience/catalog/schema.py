@@ -15,7 +15,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSIONS: Final = ("0001",)
+VERSIONS: Final = ("0001", "0002")
 """The revisions in ``migrations``, oldest first; the last is what `metadata` says."""
 
 # SQLite numbers rows by a column of exactly this type, and its strict tables know it.
@@ -102,12 +102,22 @@ missed = Table(
     Column("since", _TEXT, nullable=False),
     # Whether it was tried, and the image can't be had.
     Column("stuck", _NUMBER, nullable=False, server_default=text("0")),
+    # Whether it was left for later on purpose: nothing went wrong.
+    Column("put_off", _NUMBER, nullable=False, server_default=text("0")),
+    # The lease under which somebody is at it; empty: nobody is.
+    Column("worker", _TEXT, nullable=False, server_default=text("''")),
     Index(
         "missed_waiting",
         "service",
         "image_id",
         sqlite_where=text("stuck = 0"),
         postgresql_where=text("stuck = 0"),
+    ),
+    Index(
+        "missed_at_work",
+        "worker",
+        sqlite_where=text("worker <> ''"),
+        postgresql_where=text("worker <> ''"),
     ),
     sqlite_strict=True,
     sqlite_with_rowid=False,

@@ -2,8 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from ambience.cli.options import settings_from
@@ -11,19 +10,17 @@ from ambience.cli.output import (
     AnswerConsole,
     failures_json,
     print_json,
-    progress_bar,
+    step_bars,
 )
 from ambience.cli.tables import people_size, print_entries
 from ambience.cli.terminal_text import shown
 from ambience.core.errors import BadParameterError
 from ambience.core.matches import score_text
 from ambience.core.settings import Settings
-from ambience.ingest.importer import Progress
 from ambience.library.from_settings import data_path, limits_from
 from ambience.search.duplicate_groups import Duplicate, DuplicateGroup
 from ambience.search.folder_duplicates import (
     FolderDuplicates,
-    OnProgress,
     folder_duplicates,
 )
 from ambience.search.listed_image import ListedImage
@@ -48,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _run_folders(options: argparse.Namespace, settings: Settings) -> int:
     data = data_path(settings)
-    with _progress(quiet=options.json) as on_progress:
+    with step_bars(quiet=options.json) as on_progress:
         found = folder_duplicates(
             options.folders,
             radius=options.radius,
@@ -81,39 +78,18 @@ def _exit_code(found: FolderDuplicates) -> int:
 def _library_groups(
     options: argparse.Namespace, settings: Settings
 ) -> Sequence[DuplicateGroup]:
-    from ambience.library.system import System
-    from ambience.search.duplicates import library_duplicates
+    from ambience.library.library import Library
 
     with (
-        System.open(settings, to_write=False) as system,
-        _progress(quiet=options.json) as on_progress,
+        Library.of(settings) as library,
+        step_bars(quiet=options.json) as on_progress,
     ):
-        return library_duplicates(
-            system.parts.services,
-            system.parts.catalog,
-            system.parts.originals,
+        return library.duplicate_groups(
             radius=options.radius,
             turned=options.turned,
             parts=options.parts,
-            calibration=system.parts.searcher.calibration,
-            limits=system.parts.limits,
             on_progress=on_progress,
         )
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[OnProgress]:
-    """Show each step as it is under way."""
-    with ExitStack() as shown_now:
-        steps: dict[str, Any] = {}
-
-        def on_progress(step: str, progress: Progress) -> None:
-            if step not in steps:
-                shown_now.close()  # the step before is done
-                steps[step] = shown_now.enter_context(progress_bar(step, quiet=quiet))
-            steps[step](progress)
-
-        yield on_progress
 
 
 def _json(group: DuplicateGroup, *, in_library: bool) -> dict[str, Any]:

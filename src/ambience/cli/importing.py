@@ -6,7 +6,7 @@ import threading
 from types import FrameType
 
 from ambience.cli.options import settings_from
-from ambience.cli.output import print_json, progress_bar, report_json, report_lines
+from ambience.cli.output import print_json, progress_bars, report_json, report_lines
 from ambience.ingest import Report
 from ambience.library.library import Library
 
@@ -19,10 +19,14 @@ def run(options: argparse.Namespace) -> int:
         before = signal.signal(signal.SIGINT, _stopper(stop))
         signal.signal(signal.SIGTERM, _stopper(stop))
         try:
-            with progress_bar("importing", quiet=options.json) as on_progress:
+            with progress_bars("importing", "slow services", quiet=options.json) as (
+                on_progress,
+                on_follow,
+            ):
                 report = library.add_folder(
                     *options.paths,
                     on_progress=on_progress,
+                    on_follow=on_follow,
                     stop=stop,
                     again=options.again,
                 )

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     ProgressColumn,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -20,7 +21,7 @@ from rich.progress import Task as BarTask
 from rich.text import Text
 
 from ambience.cli.terminal_text import shown
-from ambience.ingest.importer import Failure, Progress, Report
+from ambience.ingest.import_report import Failure, Progress, Report
 
 _PLAIN_EVERY = 1000  # files between two lines where there is no terminal to draw on
 
@@ -61,24 +62,57 @@ class _Rate(ProgressColumn):
 @contextmanager
 def progress_bar(what: str, *, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     """Show how far some work is, on standard error; give what to tell it to."""
+    with progress_bars(what, quiet=quiet) as (on_progress,):
+        yield on_progress
+
+
+@contextmanager
+def progress_bars(
+    *works: str, quiet: bool
+) -> Iterator[Sequence[Callable[[Progress], None]]]:
+    """Show how far works are that follow each other; see `progress_bar`.
+
+    Args:
+        *works: What they are called; each after the first is shown once it begins.
+        quiet: Whether nothing is shown.
+    """
     console = Console(stderr=True)
     if quiet:
-        yield lambda _: None
+        yield [lambda _: None for _ in works]
     elif console.is_terminal:
         with Bar(
-            TextColumn(what),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             _Rate(),
             TimeRemainingColumn(),
             console=console,
         ) as bar:
-            task = bar.add_task(what, total=None)
-            yield lambda progress: bar.update(
-                task, total=progress.total, completed=progress.done
-            )
+            yield [
+                partial(_draw, bar, bar.add_task(work, total=None, visible=not number))
+                for number, work in enumerate(works)
+            ]
     else:
-        yield partial(_say_now_and_then, what)
+        yield [partial(_say_now_and_then, work) for work in works]
+
+
+def _draw(bar: Bar, task: TaskID, progress: Progress) -> None:
+    bar.update(task, total=progress.total, completed=progress.done, visible=True)
+
+
+@contextmanager
+def step_bars(*, quiet: bool) -> Iterator[Callable[[str, Progress], None]]:
+    """Show each step of some work as it is under way; give what to tell it to."""
+    with ExitStack() as shown_now:
+        steps: dict[str, Callable[[Progress], None]] = {}
+
+        def on_progress(step: str, progress: Progress) -> None:
+            if step not in steps:
+                shown_now.close()  # the step before is done
+                steps[step] = shown_now.enter_context(progress_bar(step, quiet=quiet))
+            steps[step](progress)
+
+        yield on_progress
 
 
 def _say_now_and_then(what: str, progress: Progress) -> None:
@@ -110,9 +144,25 @@ def report_lines(report: Report) -> list[str]:
         shown(f"  {name} could not take part: {reason}")
         for name, reason in report.unavailable.items()
     ]
+    lines += [
+        f"  {name} has got {_images(count)}" for name, count in report.followed.items()
+    ]
+    lines += [
+        f"  {_images(count)} still to go to {name}: a server on this folder goes on "
+        "with that, or the next import"
+        for name, count in report.waiting.items()
+    ]
+    lines += [
+        f"  {_images(count)} that {name} can't get: `ambience check` says why"
+        for name, count in report.stuck.items()
+    ]
     if report.stopped:
         lines.append("stopped before the end: run it again to go on")
     return lines
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'' if count == 1 else 's'}"
 
 
 def report_json(report: Report) -> dict[str, Any]:
@@ -128,6 +178,9 @@ def report_json(report: Report) -> dict[str, Any]:
         "unreadable": failures_json(report.unreadable),
         "unavailable": report.unavailable,
         "stopped": report.stopped,
+        "followed": report.followed,
+        "waiting": report.waiting,
+        "stuck": report.stuck,
     }
 
 

@@ -10,7 +10,6 @@ from ambience.core.errors import BadParameterError
 from ambience.core.matches import score_text
 from ambience.core.region import Region
 from ambience.fusion import MIN_SCORE
-from ambience.gateway.routes.schemas import reverse_search_answer
 from ambience.library.answers import LibraryMatch, SearchResult
 from ambience.library.library import Library
 
@@ -31,6 +30,9 @@ def run(options: argparse.Namespace) -> int:
             min_score=min_score,
         )
         if options.json:
+            # As the gateway answers: its web framework is loaded for that only.
+            from ambience.gateway.routes.schemas import reverse_search_answer
+
             print_json(reverse_search_answer(result.found).model_dump(mode="json"))
         else:
             _print(result, known=len(library))

@@ -24,23 +24,16 @@ from ambience.cli.terminal_text import shown
 from ambience.core.errors import AmbienceError, BadParameterError
 from ambience.core.settings import Settings
 from ambience.core.stoppable_thread import StoppableThread
-from ambience.gateway.app import create_gateway
+from ambience.gateway.app import create_gateway, legacy_names
 from ambience.gateway.legacy.front import add_legacy
-from ambience.gateway.legacy.schemas import FileNames
 from ambience.gateway.legacy.service_routes import legacy_service_routes
 from ambience.imaging import decoding_ends, shared_pool
 from ambience.ingest import Progress
-from ambience.ingest.fetching.fetcher import Fetcher
 from ambience.ingest.folders import absolute
+from ambience.library.data_folder import data_folder, in_use, is_readonly
 from ambience.library.from_settings import limits_from
-from ambience.library.system import (
-    System,
-    data_folder,
-    fetcher_from,
-    in_use,
-    is_readonly,
-    open_services,
-)
+from ambience.library.library import Library
+from ambience.library.opened_services import open_services
 from ambience.web.admission import admission_from
 from ambience.web.app import create_app
 from ambience.web.hosts import KnownHosts
@@ -85,7 +78,7 @@ def _serve_services(options: argparse.Namespace, settings: Settings) -> int:
         try:
             admission = admission_from(settings)
             app = create_app(services, limits=limits, admission=admission)
-            names = _legacy(settings, Catalog(database))
+            names = legacy_names(settings, Catalog(database))
             if names is not None:
                 routes = legacy_service_routes(services, limits=limits, names=names)
                 add_legacy(app, routes)
@@ -109,29 +102,26 @@ def _serve_everything(
     _warn_if_readonly(data)
     with (
         bound(settings.host, settings.port) as listener,
-        System.open(
-            settings, fetcher=_fetcher(settings, listener), to_write=False
-        ) as system,
+        Library.of(settings, alone=_is_alone(settings, listener)) as library,
     ):
-        legacy = _legacy(settings, system.parts.catalog)
-        admission = admission_from(settings)
-        app = create_gateway(system.parts, legacy=legacy, admission=admission)
-        background = _BackgroundImport(system, folders, as_json=options.json)
+        app = create_gateway(library, settings)
+        catch_up = library.components.catch_up
+        background = _BackgroundImport(library, folders, as_json=options.json)
         app.include_router(gallery.pages(background.progress))
         try:
 
             def on_ready() -> None:
                 say_ready(listener, as_json=options.json)
                 background.start()
-                if not system.readonly:
-                    system.catch_up.start()
+                if not library.components.readonly:
+                    catch_up.start()
 
             guarded = _guarded(app, settings, listener)
             serve(guarded, listener, on_ready, limits=settings.server)
         finally:
             with decoding_ends(within_s=DECODE_S):
                 background.stop()
-                system.catch_up.stop()
+                catch_up.stop()
     return 0
 
 
@@ -144,20 +134,13 @@ def _warn_if_readonly(data: Path) -> None:
         )
 
 
-def _legacy(settings: Settings, catalog: Catalog) -> FileNames | None:
-    """Return how the original's routes name images, ``None`` if they are not served."""
-    if not settings.legacy_routes:
-        return None
-    return FileNames(catalog, shown=settings.legacy_file_names)
-
-
 class _BackgroundImport:
     """Imports folders while the server already answers."""
 
     def __init__(
-        self, system: System, folders: Sequence[Path], *, as_json: bool
+        self, library: Library, folders: Sequence[Path], *, as_json: bool
     ) -> None:
-        self._system = system
+        self._library = library
         self._folders = folders
         self._as_json = as_json
         self._background = StoppableThread("import", self._run)
@@ -184,8 +167,8 @@ class _BackgroundImport:
                     self._progress = progress
                     show(progress)
 
-                report = self._system.importer.run(
-                    self._folders, on_progress=on_progress, stop=stop
+                report = self._library.add_folder(
+                    *self._folders, on_progress=on_progress, stop=stop, wait=False
                 )
         except (AmbienceError, OSError) as error:
             print(f"ambience: the import ended early: {shown(error)}", file=sys.stderr)
@@ -196,11 +179,10 @@ class _BackgroundImport:
             print("\n".join(report_lines(report)), file=sys.stderr)
 
 
-def _fetcher(settings: Settings, listener: socket.socket) -> Fetcher | None:
-    """Return what fetches images: for others than this machine only if that is set."""
+def _is_alone(settings: Settings, listener: socket.socket) -> bool:
+    """Tell whether only this machine can ask for something."""
     # Another name is allowed where a proxy on this machine hands on what others ask.
-    alone = _is_loopback(listener) and not settings.allowed_hosts
-    return fetcher_from(settings, alone=alone)
+    return _is_loopback(listener) and not settings.allowed_hosts
 
 
 def _is_loopback(listener: socket.socket) -> bool:

@@ -1,25 +1,17 @@
 """``ambience train``: fits a service's index, or all scores, to what there is now."""
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict
 
 from rich.table import Table
 
-from ambience import registry
-from ambience.calibrating.calibration_trial import Tally, Trial
-from ambience.calibrating.edited_copies import CopySource
-from ambience.calibrating.learning import Learner
+from ambience.calibrating.calibration_trial import Tally
 from ambience.cli.options import settings_from
-from ambience.cli.output import AnswerConsole, print_json, progress_bar
+from ambience.cli.output import AnswerConsole, print_json, step_bars
 from ambience.core.errors import BadParameterError
 from ambience.core.settings import Settings
-from ambience.ingest import Progress
-from ambience.library.calibration_file import CALIBRATION_FILE
-from ambience.library.system import System, data_folder, in_use
-from ambience.service import required
-from ambience.service.capabilities import Trainable
+from ambience.library.training import TrainedFusion, train_fusion, train_index
 
 FUSION = "fusion"  # no service: what their words are worth together
 
@@ -35,68 +27,36 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _train_index(options: argparse.Namespace, settings: Settings) -> int:
-    data = data_folder(settings)
-    declared = registry.load(options.service)
-    own = declared.check(settings.services.get(declared.name, {}))
-    with in_use(settings, data, alone=True):
-        service = declared.open_here(own, data)
-        try:
-            trained = required(service, Trainable).train()
-            index = service.status()["index"]
-        finally:
-            service.close()
+    name = options.service
+    index = train_index(settings, name)
     if options.json:
-        print_json({"trained": trained, "index": index["kind"], "rows": index["rows"]})
-    elif trained:
-        print(
-            f"the index of {declared.name} is now {index['kind']} "
-            f"and holds {index['rows']} rows"
-        )
+        said = {"trained": index.trained, "index": index.kind, "rows": index.rows}
+        print_json(said)
+    elif index.trained:
+        print(f"the index of {name} is now {index.kind} and holds {index.rows} rows")
     else:
-        print(f"{declared.name} holds nothing to train with: import images first")
+        print(f"{name} holds nothing to train with: import images first")
     return 0
 
 
 def _train_fusion(options: argparse.Namespace, settings: Settings) -> int:
-    with System.open(settings) as system:
-        parts = system.parts
-        source = CopySource(
-            parts.services, parts.catalog, parts.originals, parts.limits
-        )
-        before = parts.searcher.calibration
-        with _progress("learning", options) as on_progress:
-            learned = Learner(source).learn(before, on_progress=on_progress)
-        if learned is None:
-            return _say_nothing_learned(options)
-        after = replace(before, learned=learned)
-        with _progress("trying", options) as on_progress:
-            tallies = Trial(source).run(before, after, on_progress=on_progress)
-        losing = [family for family, tally in tallies.items() if tally.loses]
-        used = options.accept or not losing
-        if used:
-            accepted = learned.model_copy(update={"accepted": True})
-            accepted.save(data_folder(settings) / CALIBRATION_FILE)
+    with step_bars(quiet=options.json) as on_progress:
+        done = train_fusion(settings, accept=options.accept, on_progress=on_progress)
+    if done is None:
+        return _say_nothing_learned(options)
     if options.json:
         print_json(
             {
-                "trained": used,
-                "losing": losing,
-                "tried": {family: asdict(tally) for family, tally in tallies.items()},
-                "curves": learned.model_dump(mode="json")["curves"],
+                "trained": done.used,
+                "losing": done.losing,
+                "tried": {name: asdict(tally) for name, tally in done.tallies.items()},
+                "curves": done.learned.model_dump(mode="json")["curves"],
             }
         )
     else:
-        _print(tallies)
-        print(_verdict(learned.images, losing, used=used))
-    return 0 if used else 1
-
-
-@contextmanager
-def _progress(
-    what: str, options: argparse.Namespace
-) -> Iterator[Callable[[int, int], None]]:
-    with progress_bar(what, quiet=options.json) as show:
-        yield lambda done, total: show(Progress(done, total))
+        _print(done.tallies)
+        print(_verdict(done))
+    return 0 if done.used else 1
 
 
 def _say_nothing_learned(options: argparse.Namespace) -> int:
@@ -109,22 +69,29 @@ def _say_nothing_learned(options: argparse.Namespace) -> int:
 
 def _print(tallies: Mapping[str, Tally]) -> None:
     table = Table("edited copies", box=None)
-    for column in ("tried", "found before", "after", "false before", "after"):
+    for column in (
+        "tried",
+        "found as shipped",
+        "learned",
+        "false as shipped",
+        "learned",
+    ):
         table.add_column(column, justify="right")
     for family, tally in tallies.items():
         numbers = (
-            *(tally.copies, tally.found_before, tally.found_after),
-            *(tally.false_before, tally.false_after),
+            *(tally.copies, tally.found_shipped, tally.found_learned),
+            *(tally.false_shipped, tally.false_learned),
         )
         table.add_row(family, *map(str, numbers))
     AnswerConsole(highlight=False, soft_wrap=True).print(table)
 
 
-def _verdict(images: int, losing: Sequence[str], *, used: bool) -> str:
-    if not used:
+def _verdict(done: TrainedFusion) -> str:
+    images, losing = done.learned.images, ", ".join(done.losing)
+    if not done.used:
         return (
             f"nothing is changed: what {images} images taught finds fewer copies, or "
-            f"claims more that are none ({', '.join(losing)}). To use it all the same, "
+            f"claims more that are none ({losing}). To use it all the same, "
             "run `ambience train fusion --accept`"
         )
     return (

@@ -1,7 +1,7 @@
 """What services' distances are worth as evidence: as shipped, or learned and kept."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -65,6 +65,11 @@ class Calibration:
 
     evidence: Mapping[str, Evidence]
     learned: Learned = NOTHING_LEARNED
+
+    @property
+    def as_shipped(self) -> "Calibration":
+        """The one that every library begins with."""
+        return replace(self, learned=NOTHING_LEARNED)
 
     def curve(self, name: str) -> Curve:
         """Return the curve of a service."""

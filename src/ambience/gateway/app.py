@@ -6,37 +6,35 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
+from ambience.catalog import Catalog
+from ambience.core.settings import Settings
 from ambience.gateway.legacy.front import add_legacy
 from ambience.gateway.legacy.image_routes import legacy_image_routes
 from ambience.gateway.legacy.schemas import FileNames
 from ambience.gateway.legacy.service_routes import legacy_service_routes
 from ambience.gateway.proxy import Proxy
+from ambience.gateway.routes.backlog_routes import backlog_routes
 from ambience.gateway.routes.file_routes import file_routes
 from ambience.gateway.routes.image_routes import image_routes
 from ambience.gateway.routes.search_routes import search_routes
-from ambience.library.resources import Resources
+from ambience.library.library import Library
 from ambience.service import AnyService
-from ambience.web.admission import DEFAULT_ADMISSION, Admission
+from ambience.web.admission import admission_from
 from ambience.web.app import create_app
 from ambience.web.forms import FormRoute
 
 
-def create_gateway(
-    parts: Resources,
-    *,
-    legacy: FileNames | None = None,
-    admission: Admission = DEFAULT_ADMISSION,
-) -> FastAPI:
+def create_gateway(library: Library, settings: Settings) -> FastAPI:
     """Return the application that serves the gateway.
 
     Args:
-        parts: What it is made of.
-        legacy: How the original's routes name images; without, they are not served.
-        admission: What clients may do.
+        library: What it serves; open as long as it is served.
+        settings: Say what clients may do, and whether the original's routes are there.
     """
-    claim = parts.writer.claim
+    services, limits = library.components.services, library.components.limits
+    claim = library.components.writer.claim
     proxies = {
-        service.name: Proxy(service, claim) for service in parts.services if service.url
+        service.name: Proxy(service, claim) for service in services if service.url
     }
 
     def route_class(service: AnyService) -> type[APIRoute]:
@@ -50,25 +48,30 @@ def create_gateway(
             await proxy.aclose()
 
     app = create_app(
-        parts.services,
-        limits=parts.limits,
+        services,
+        limits=limits,
         claim=claim,
-        missed=parts.missed,
+        backlog=library.components.backlog.states,
         route_class=route_class,
-        admission=admission,
+        admission=admission_from(settings),
     )
     app.include_router(APIRouter(lifespan=closing))
-    app.include_router(image_routes(parts))
-    app.include_router(file_routes(parts))
-    app.include_router(search_routes(parts))
-    if legacy is not None:
+    app.include_router(image_routes(library))
+    app.include_router(file_routes(library))
+    app.include_router(search_routes(library))
+    app.include_router(backlog_routes(library))
+    names = legacy_names(settings, library.components.catalog)
+    if names is not None:
         of_services = legacy_service_routes(
-            parts.services,
-            limits=parts.limits,
-            claim=claim,
-            names=legacy,
-            at_gateway=True,
+            services, limits=limits, claim=claim, names=names, at_gateway=True
         )
-        at_once = legacy_image_routes(parts, names=legacy)
+        at_once = legacy_image_routes(library.components, names=names)
         add_legacy(app, [*at_once, *of_services], for_pages=True)
     return app
+
+
+def legacy_names(settings: Settings, catalog: Catalog) -> FileNames | None:
+    """Return how the original's routes name images, ``None`` if they are not served."""
+    if not settings.legacy_routes:
+        return None
+    return FileNames(catalog, shown=settings.legacy_file_names)

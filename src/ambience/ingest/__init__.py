@@ -3,7 +3,8 @@
 from ambience.ingest.files import FileCheck, FileReport
 from ambience.ingest.folders import FoundFile, walk
 from ambience.ingest.image_locks import ImageLocks
-from ambience.ingest.importer import Failure, Importer, Progress, Report
+from ambience.ingest.import_report import Failure, Progress, Report
+from ambience.ingest.importer import Importer
 from ambience.ingest.incoming import Arrival
 from ambience.ingest.originals import Originals
 from ambience.ingest.writer import Writer

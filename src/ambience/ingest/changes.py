@@ -41,20 +41,46 @@ class Changes:
         self.sinks = sinks
         self._journal = journal
 
-    def prepare(self, image: ImageFile) -> Prepared:
+    def prepare(self, image: ImageFile, *, wait: bool = True) -> Prepared:
         """Decode a file once and take from it all that is needed; from any thread.
+
+        Args:
+            image: The file.
+            wait: See `prepare_all`.
 
         Raises:
             BadInputError: If it can't be decoded.
         """
-        (prepared,) = prepare([image], self.sinks)
+        (prepared,) = self.prepare_all([image], wait=wait)
         if isinstance(prepared, AmbienceError):
             raise prepared
         return prepared
 
-    def read(self, data: bytes) -> ImageFile:
-        """Return a file to prepare: one decode makes every size that is needed."""
-        return ImageFile(data, limits=self.limits, sides=self.sinks.sides)
+    def prepare_all(
+        self, images: Sequence[ImageFile], *, wait: bool = True
+    ) -> list[Prepared | AmbienceError]:
+        """Prepare files; see `ambience.ingest.incoming.prepare`.
+
+        Args:
+            images: The files.
+            wait: Whether slow services get what they need now; else they get it later,
+                from the files.
+        """
+        return prepare(images, self.sinks, put_off=self._put_off(wait=wait))
+
+    def read(
+        self, data: bytes, *, limits: Limits | None = None, wait: bool = True
+    ) -> ImageFile:
+        """Return a file to prepare: one decode makes every size that is needed.
+
+        Args:
+            data: The whole file.
+            limits: What it may cost; None: what any image may.
+            wait: As for `prepare_all`.
+        """
+        limits = limits or self.limits
+        sides = self.sinks.sides(put_off=self._put_off(wait=wait))
+        return ImageFile(data, limits=limits, sides=sides)
 
     def put(
         self,
@@ -83,7 +109,13 @@ class Changes:
                 arrival.prepared.sha256, arrival.prepared.thumbnail
             )
         self._journal.check(begun)  # before services are told what others may undo
-        away = self.sinks.put({a.image_id: a.prepared.extracted for a in arrivals})
+        put_off = frozenset[str]().union(*(a.prepared.put_off for a in arrivals))
+        extracted = {a.image_id: a.prepared.extracted for a in arrivals}
+        away = self.sinks.put(
+            extracted,
+            put_off=put_off,
+            before=self.catalog.with_features([*extracted]) if put_off else (),
+        )
         records = [
             self.record(a, sources[a.image_id], known.get(a.image_id)) for a in arrivals
         ]
@@ -97,7 +129,7 @@ class Changes:
         for replaced in known.values():
             if replaced.sha256 not in made:
                 self._drop_thumbnail(replaced)
-        self.catalog.put(records, self.sinks.reach(away), begun)
+        self.catalog.put(records, self.sinks.reach(away, put_off=put_off), begun)
         for record in records:
             if record.original is None:
                 self.originals.drop(record.image_id, sources[record.image_id])
@@ -157,6 +189,9 @@ class Changes:
         if not records:
             self.catalog.forget([image_id], reach, begun)
         return known or bool(records), away.keys()
+
+    def _put_off(self, *, wait: bool) -> frozenset[str]:
+        return frozenset() if wait else self.sinks.slow
 
     def _drop_thumbnail(self, image: ImageRecord) -> None:
         """Remove the thumbnail of an image's content, if no other image has that.

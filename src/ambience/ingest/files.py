@@ -14,7 +14,7 @@ from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, Limits, thumbnail
 from ambience.ingest.bounded_map import bounded_map
 from ambience.ingest.folders import says_gone
-from ambience.ingest.importer import Progress
+from ambience.ingest.import_report import Progress
 from ambience.ingest.originals import Originals
 from ambience.ingest.regular_files import open_regular, read_regular
 

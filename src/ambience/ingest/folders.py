@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 from ambience.core.errors import BadParameterError
 from ambience.imaging import EXTENSIONS
@@ -193,7 +193,15 @@ def _found(path: Path, status: os.stat_result) -> FoundFile:
     return FoundFile(path, status.st_size, modified_ns)
 
 
-def dealt(files: Sequence[FoundFile], *, threads: int) -> Iterator[list[FoundFile]]:
+class _Sized(Protocol):
+    @property
+    def byte_count(self) -> int: ...
+
+
+SizedT = TypeVar("SizedT", bound=_Sized)
+
+
+def dealt(files: Sequence[SizedT], *, threads: int) -> Iterator[list[SizedT]]:
     """Deal files, in order, into parts that a thread works on together.
 
     Args:
@@ -201,7 +209,7 @@ def dealt(files: Sequence[FoundFile], *, threads: int) -> Iterator[list[FoundFil
         threads: How many there are: a few files are shared between all.
     """
     most = min(_TOGETHER, -(-len(files) // threads))
-    part: list[FoundFile] = []
+    part: list[SizedT] = []
     for file in files:
         size = sum(one.byte_count for one in part) + file.byte_count
         if part and (len(part) >= most or size > _TOGETHER_BYTES):

@@ -31,9 +31,18 @@ class ImageLocks:
         try:
             yield
         finally:
-            with self._condition:
-                self._at_work.difference_update(ids)
-                self._condition.notify_all()
+            self._leave(ids)
+
+    @contextmanager
+    def if_free(self, ids: Sequence[ImageId]) -> Iterator[list[ImageId]]:
+        """Give those images that nobody else changes; nobody will meanwhile."""
+        with self._condition:
+            free = [image_id for image_id in ids if image_id not in self._at_work]
+            self._at_work.update(free)
+        try:
+            yield free
+        finally:
+            self._leave(free)
 
     @contextmanager
     def at_service(self, name: str, ids: Sequence[ImageId]) -> Iterator[None]:
@@ -58,3 +67,8 @@ class ImageLocks:
         finally:
             with self._condition:
                 self._written[name].difference_update(ids)
+
+    def _leave(self, ids: Sequence[ImageId]) -> None:
+        with self._condition:
+            self._at_work.difference_update(ids)
+            self._condition.notify_all()

@@ -4,9 +4,9 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 from ambience.catalog import ImageRecord, KnownFile
 from ambience.core.errors import AmbienceError, BusyError
@@ -14,82 +14,13 @@ from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
 from ambience.ingest.bounded_map import bounded_map
 from ambience.ingest.folders import FoundFile, absolute, dealt, is_gone, walk
+from ambience.ingest.import_report import Failure, Progress, Report
 from ambience.ingest.incoming import Arrival, Prepared
 from ambience.ingest.regular_files import read_regular
 from ambience.ingest.writer import Writer
 
 _BATCH = 64  # images a transaction: its cost is shared, and little is lost by a stop
 _BATCH_S = 1.0  # and how long the first of them waits at most
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A file that could not be imported.
-
-    Attributes:
-        path: Which.
-        reason: Why, in a sentence.
-    """
-
-    path: Path
-    reason: str
-
-    @classmethod
-    def of(cls, path: Path, error: Exception) -> Self:
-        """Return the failure that an error makes of a file."""
-        if isinstance(error, OSError):
-            return cls(path, f"can't be read: {error.strerror or error}")
-        return cls(path, str(error))
-
-
-@dataclass(slots=True)
-class Report:
-    """What an import did, in numbers of files.
-
-    Attributes:
-        added: New images.
-        changed: Images whose file has new content.
-        skipped: Files that were known and have not changed.
-        moved: Images whose file was found at another path.
-        deleted: Files left out because the user deleted their image before.
-        gone: Images whose file is gone since the last import.
-        failed: Files that could not be imported.
-        unreadable: Folders and files that could not be looked at: what they hold was
-            not imported, and is not marked as gone.
-        unavailable: By service name, why it could not take part.
-        stopped: Whether the import was stopped before its end.
-    """
-
-    added: int = 0
-    changed: int = 0
-    skipped: int = 0
-    moved: int = 0
-    deleted: int = 0
-    gone: set[ImageId] = field(default_factory=set)
-    failed: list[Failure] = field(default_factory=list)
-    unreadable: list[Failure] = field(default_factory=list)
-    unavailable: dict[str, str] = field(default_factory=dict)
-    stopped: bool = False
-
-    @property
-    def missing(self) -> int:
-        """How many images' files are gone since the last import."""
-        return len(self.gone)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far some work on files is.
-
-    Attributes:
-        done: Files dealt with.
-        total: Files found.
-        report: The numbers so far, of an import.
-    """
-
-    done: int
-    total: int
-    report: Report = field(default_factory=Report)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,6 +56,7 @@ class Importer:
         on_progress: Callable[[Progress], None] = lambda _: None,
         stop: threading.Event | None = None,
         again: bool = False,
+        wait: bool = True,
     ) -> Report:
         """Import files and folders. The files are only ever read.
 
@@ -133,6 +65,8 @@ class Importer:
             on_progress: Told after every file.
             stop: Set it to end early; what was reported as done is done.
             again: Also take files whose image the user deleted before.
+            wait: Whether slow services get each image before it counts as done; else
+                they get it later, and it is found by the other services at once.
 
         Raises:
             BadParameterError: If a path does not exist.
@@ -155,11 +89,11 @@ class Importer:
         fresh = [file for file in found if not self._is_unchanged(file, known)]
         report.skipped = len(found) - len(fresh)
         emptied = self._mark_missing(roots, found, known, report)
-        batch = _Batch(self._writer, report)
+        batch = _Batch(self._writer, report, wait=wait)
         done = len(found) - len(fresh)
 
         def look_at(files: Sequence[FoundFile]) -> list[_Outcome]:
-            return self._look_at(files, known, again=again)
+            return self._look_at(files, known, again=again, wait=wait)
 
         parts = dealt(fresh, threads=self._threads)
         for _, future in bounded_map(look_at, parts, threads=self._threads, stop=stop):
@@ -241,39 +175,41 @@ class Importer:
         )
 
     def _look_at(
-        self, files: Sequence[FoundFile], known: dict[Path, KnownFile], *, again: bool
+        self,
+        files: Sequence[FoundFile],
+        known: dict[Path, KnownFile],
+        *,
+        again: bool,
+        wait: bool,
     ) -> list[_Outcome]:
         """Find out about files, and prepare together those that are to be written."""
-        looks: list[_Outcome | ImageFile] = []
-        for file in files:
-            try:
-                looks.append(self._look(file, known.get(file.path), again=again))
-            except (AmbienceError, OSError) as error:
-                looks.append(_Outcome(file, error))
-        images = [look for look in looks if isinstance(look, ImageFile)]
-        prepared = iter(self._writer.prepare_all(images))
-        return [
-            look if isinstance(look, _Outcome) else _Outcome(file, next(prepared))
-            for file, look in zip(files, looks, strict=True)
-        ]
-
-    def _look(
-        self, file: FoundFile, known: KnownFile | None, *, again: bool
-    ) -> _Outcome | ImageFile:
-        """Return what is known of a file, or its image if that is to be written."""
-        self._writer.limits.check_bytes(file.byte_count)
-        image = self._read(file)
-        same = self._catalog.with_sha256(image.sha256)
-        if known is not None:
-            if any(record.image_id == known.image_id for record in same):
-                return _Outcome(file, same_as=known.image_id)
-        else:
-            if not again and self._catalog.was_deleted(file.path, image.sha256):
-                return _Outcome(file, deleted=True)
-            for record in same:
-                if record.path is not None and is_gone(record.path):
-                    return _Outcome(file, moved=record)
-        return image
+        read = {file: self._read_if_possible(file, wait=wait) for file in files}
+        sha256 = {
+            file.path: image.sha256
+            for file, image in read.items()
+            if isinstance(image, ImageFile)
+        }
+        same = self._catalog.with_contents(sha256.values())
+        new = {path: of for path, of in sha256.items() if path not in known}
+        deleted = set() if again else self._catalog.deleted_among(new)
+        outcomes: dict[FoundFile, _Outcome] = {}
+        due: dict[FoundFile, ImageFile] = {}
+        for file, image in read.items():
+            if not isinstance(image, ImageFile):
+                outcomes[file] = _Outcome(file, image)
+            elif file.path in deleted:
+                outcomes[file] = _Outcome(file, deleted=True)
+            else:
+                records = same.get(image.sha256, [])
+                outcome = _of_known(file, known.get(file.path), records)
+                if outcome is None:
+                    due[file] = image
+                else:
+                    outcomes[file] = outcome
+        prepared = self._writer.prepare_all(list(due.values()), wait=wait)
+        for file, one in zip(due, prepared, strict=True):
+            outcomes[file] = _Outcome(file, one)
+        return [outcomes[file] for file in files]
 
     def _settle(
         self,
@@ -308,10 +244,16 @@ class Importer:
             report.moved += 1
             report.gone.discard(before.image_id)
         else:
-            batch.append(file, self._writer.prepare(self._read(file)), None)
+            batch.append_file(file)
 
-    def _read(self, file: FoundFile) -> ImageFile:
-        return self._writer.read(read_regular(file.path, limits=self._writer.limits))
+    def _read_if_possible(
+        self, file: FoundFile, *, wait: bool
+    ) -> ImageFile | AmbienceError | OSError:
+        """Return what a file holds, or why it can't be read."""
+        try:
+            return _read(self._writer, file, wait=wait)
+        except (AmbienceError, OSError) as error:
+            return error
 
 
 _Waiting: TypeAlias = tuple[FoundFile, Prepared, ImageId | None]
@@ -320,9 +262,10 @@ _Waiting: TypeAlias = tuple[FoundFile, Prepared, ImageId | None]
 class _Batch:
     """Images that are decoded and wait to be written together."""
 
-    def __init__(self, writer: Writer, report: Report) -> None:
+    def __init__(self, writer: Writer, report: Report, *, wait: bool) -> None:
         self._writer = writer
         self._report = report
+        self._wait = wait
         self._waiting: list[_Waiting] = []
         self._since = time.monotonic()
 
@@ -332,6 +275,11 @@ class _Batch:
         if not self._waiting:
             self._since = time.monotonic()
         self._waiting.append((file, prepared, known))
+
+    def append_file(self, file: FoundFile) -> None:
+        """Append a file that is not decoded yet, as a new image."""
+        image = _read(self._writer, file, wait=self._wait)
+        self.append(file, self._writer.prepare(image, wait=self._wait), None)
 
     def write_if_due(self) -> None:
         if len(self._waiting) >= _BATCH or time.monotonic() - self._since > _BATCH_S:
@@ -393,3 +341,29 @@ def _is_same(known: KnownFile, file: FoundFile) -> bool:
         file.modified_ns,
         False,
     )
+
+
+def _of_known(
+    file: FoundFile, known: KnownFile | None, same: Sequence[ImageRecord]
+) -> _Outcome | None:
+    """Return what a file is to the images of its content; ``None``: a new content.
+
+    Args:
+        file: The file.
+        known: What the catalog has of its path.
+        same: The images that have its content.
+    """
+    if known is not None:
+        if any(record.image_id == known.image_id for record in same):
+            return _Outcome(file, same_as=known.image_id)
+        return None
+    for record in same:
+        if record.path is not None and is_gone(record.path):
+            return _Outcome(file, moved=record)
+    return None
+
+
+def _read(writer: Writer, file: FoundFile, *, wait: bool) -> ImageFile:
+    """Return what a file holds; see `Changes.read`."""
+    writer.limits.check_bytes(file.byte_count)
+    return writer.read(read_regular(file.path, limits=writer.limits), wait=wait)

@@ -20,6 +20,7 @@ class Prepared:
         info: What its header says.
         thumbnail: An encoded one.
         extracted: By service name, what `HoldsImages.extract` returned.
+        put_off: The names of services that get what they need later, from the file.
     """
 
     sha256: bytes
@@ -27,6 +28,7 @@ class Prepared:
     info: ImageInfo
     thumbnail: bytes
     extracted: Mapping[str, object]
+    put_off: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,25 +55,32 @@ class Arrival:
 
 
 def prepare(
-    images: Sequence[ImageFile], sinks: Sinks
+    images: Sequence[ImageFile], sinks: Sinks, *, put_off: frozenset[str] = frozenset()
 ) -> list[Prepared | AmbienceError]:
     """Decode files, each once, and take from them all that is needed; from any thread.
+
+    Args:
+        images: The files.
+        sinks: The services.
+        put_off: Those of them that get what they need later.
 
     Returns:
         Of each, in order, what is needed, or why it can't be had; one that can't be
         decoded costs the others nothing.
     """
     try:
-        return [*_prepared(images, sinks)]
+        return [*_prepared(images, sinks, put_off)]
     except AmbienceError as error:
         if len(images) == 1:
             return [error]
-    return [one for image in images for one in prepare([image], sinks)]
+    return [one for image in images for one in prepare([image], sinks, put_off=put_off)]
 
 
-def _prepared(images: Sequence[ImageFile], sinks: Sinks) -> list[Prepared]:
+def _prepared(
+    images: Sequence[ImageFile], sinks: Sinks, put_off: frozenset[str]
+) -> list[Prepared]:
     decoded = [image.image for image in images]  # all first: nothing is done twice
-    extracted = sinks.extract(images)
+    extracted = sinks.extract(images, put_off=put_off)
     return [
         Prepared(
             sha256=image.sha256,
@@ -79,6 +88,7 @@ def _prepared(images: Sequence[ImageFile], sinks: Sinks) -> list[Prepared]:
             info=image.info,
             thumbnail=thumbnail(pixels),
             extracted=of,
+            put_off=put_off,
         )
         for image, pixels, of in zip(images, decoded, extracted, strict=True)
     ]

@@ -1,6 +1,6 @@
 """Tells every service of a change, and says which of them could not follow."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -15,7 +15,7 @@ from ambience.core.errors import (
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
 from ambience.ingest.image_locks import ImageLocks
-from ambience.service import AnyService
+from ambience.service import AnyService, working_sides
 from ambience.service.capabilities import HoldsImages
 from ambience.service.fan_out import FanOut
 
@@ -58,35 +58,62 @@ class Sinks:
         self._fan_out.close()
 
     @property
-    def sides(self) -> frozenset[int]:
-        """The longest sides of the images that the services want, in pixels."""
-        sides = (held.working_side for held in self._held().values())
-        return frozenset(side for side in sides if side is not None)
+    def slow(self) -> frozenset[str]:
+        """The names of the services whose work may follow later."""
+        held = self._held()
+        return frozenset(one.name for one in self._services if one.is_slow) & {*held}
 
-    def extract(self, images: Sequence[ImageFile]) -> list[dict[str, object]]:
-        """Return what each service needs to know of each image, by its name."""
-        extracted = {name: held.extract(images) for name, held in self._held().items()}
+    def sides(self, *, put_off: Collection[str] = ()) -> frozenset[int]:
+        """Return the longest sides of the images that services want, in pixels.
+
+        Args:
+            put_off: Services that get theirs later.
+        """
+        return working_sides(one for one in self._services if one.name not in put_off)
+
+    def extract(
+        self, images: Sequence[ImageFile], *, put_off: Collection[str] = ()
+    ) -> list[dict[str, object]]:
+        """Return what each service needs to know of each image, by its name.
+
+        Args:
+            images: Those.
+            put_off: Services that get theirs later.
+        """
+        extracted = {
+            name: held.extract(images) for name, held in self._held(but=put_off).items()
+        }
         return [
             {name: of[number] for name, of in extracted.items()}
             for number in range(len(images))
         ]
 
     def put(
-        self, extracted: Mapping[ImageId, Mapping[str, object]]
+        self,
+        extracted: Mapping[ImageId, Mapping[str, object]],
+        *,
+        put_off: Collection[str] = (),
+        before: Collection[ImageId] = (),
     ) -> dict[str, AmbienceError]:
         """Give images to every service; return why some could not take them.
 
         Args:
             extracted: By image, what `extract` returned.
+            put_off: Services that get theirs later. They forget what they have: it is
+                better to find nothing than what an image was before.
+            before: Those of the images that they may have something of.
         """
+        known = sorted(before)
 
         def put(name: str, held: HoldsImages) -> list[ImageId]:
+            if name in put_off:
+                return held.remove(known)
             if not all(name in of for of in extracted.values()):
                 raise UnavailableError(f"{name} could not hold images a moment ago")
             held.put({image_id: of[name] for image_id, of in extracted.items()})
             return []
 
-        _, away = self._tell(put, list(extracted))
+        _, away = self._tell(put, list(extracted), but=() if known else put_off)
         return away
 
     def remove(self, ids: Sequence[ImageId]) -> tuple[bool, dict[str, AmbienceError]]:
@@ -98,29 +125,40 @@ class Sinks:
         known, away = self._tell(lambda _, held: held.remove(ids), ids)
         return any(known.values()), away
 
-    def reach(self, away: Mapping[str, AmbienceError]) -> Reach:
-        """Return how far a change got, given who could not follow."""
+    def reach(
+        self, away: Mapping[str, AmbienceError], *, put_off: Collection[str] = ()
+    ) -> Reach:
+        """Return how far a change got, given who could not follow, and who will."""
+        left = [name for name in self._held() if name not in away]
         return Reach(
-            [name for name in self._held() if name not in away],
+            [name for name in left if name not in put_off],
             {name: str(error) for name, error in away.items()},
+            [name for name in left if name in put_off],
         )
 
     def nobody(self, reason: str) -> Reach:
         """Return that no service may be taken to know a change, and why."""
         return Reach(missed=dict.fromkeys(self._held(), reason))
 
-    def _held(self) -> dict[str, HoldsImages]:
-        """Return the services that hold images now, as that."""
+    def _held(self, *, but: Collection[str] = ()) -> dict[str, HoldsImages]:
+        """Return the services that hold images now, as that, without some of them."""
         return {
             service.name: held
             for service in self._services
-            if (held := service.ability(HoldsImages)) is not None
+            if service.name not in but
+            and (held := service.ability(HoldsImages)) is not None
         }
 
     def _tell(
-        self, tell: _Tell, ids: Sequence[ImageId]
+        self, tell: _Tell, ids: Sequence[ImageId], *, but: Collection[str] = ()
     ) -> tuple[dict[str, list[ImageId]], dict[str, AmbienceError]]:
-        """Tell every service; return what each knew, and why others did not follow."""
+        """Tell every service; return what each knew, and why others did not follow.
+
+        Args:
+            tell: How.
+            ids: What of: the images that are being changed.
+            but: Services that are not told.
+        """
 
         def in_order(name: str, held: HoldsImages) -> list[ImageId]:
             with self._image_locks.at_service(name, ids):
@@ -129,7 +167,7 @@ class Sinks:
         heard = self._fan_out.ask(
             {
                 name: partial(in_order, name, held)
-                for name, held in self._held().items()
+                for name, held in self._held(but=but).items()
             },
             bearable=(Exception,),  # all have ended, or had their time, before one ...
         )

@@ -7,6 +7,7 @@ from typing import TypeVar
 from ambience.catalog import Catalog, Journal, JournalEntry, Operation
 from ambience.core.errors import (
     AmbienceError,
+    BadParameterError,
     BusyError,
     NotFoundError,
     TakenOverError,
@@ -15,7 +16,7 @@ from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, Limits
 from ambience.ingest.changes import Changes
 from ambience.ingest.image_locks import ImageLocks
-from ambience.ingest.incoming import Arrival, Prepared, prepare
+from ambience.ingest.incoming import Arrival, Prepared
 from ambience.ingest.originals import Originals
 from ambience.ingest.recovery import Recovery
 from ambience.ingest.sinks import Sinks
@@ -68,28 +69,35 @@ class Writer:
         """End the threads that tell services."""
         self._changes.sinks.close()
 
-    def prepare(self, image: ImageFile) -> Prepared:
+    def prepare(self, image: ImageFile, *, wait: bool = True) -> Prepared:
         """See `Changes.prepare`; from any thread."""
-        return self._changes.prepare(image)
+        return self._changes.prepare(image, wait=wait)
 
     def prepare_all(
-        self, images: Sequence[ImageFile]
+        self, images: Sequence[ImageFile], *, wait: bool = True
     ) -> list[Prepared | AmbienceError]:
-        """See `ambience.ingest.incoming.prepare`."""
-        return prepare(images, self._changes.sinks)
+        """See `Changes.prepare_all`; from any thread."""
+        return self._changes.prepare_all(images, wait=wait)
 
-    def read(self, data: bytes) -> ImageFile:
+    def read(
+        self, data: bytes, *, limits: Limits | None = None, wait: bool = True
+    ) -> ImageFile:
         """See `Changes.read`."""
-        return self._changes.read(data)
+        return self._changes.read(data, limits=limits, wait=wait)
 
     def put(self, arrivals: Sequence[Arrival]) -> dict[str, str]:
         """Add or replace images; when it returns, they are there to stay.
+
+        What was put off for slow services is listed in the same transaction that makes
+        the images known, so it is done sooner or later.
 
         Returns:
             By service name, why a service could not take part, and what becomes of
             that; empty if all did.
 
         Raises:
+            BadParameterError: If work was put off that can't be done later, as the
+                file is not kept.
             BusyError: If another process is changing one of them, or has just given
                 away a key that was reserved.
         """
@@ -146,6 +154,11 @@ class Writer:
 
     def _put(self, arrivals: Sequence[Arrival]) -> dict[str, str]:
         self._journal.check_writable()  # before anything is staged
+        if any(a.prepared.put_off and not (a.path or a.keep) for a in arrivals):
+            raise BadParameterError(
+                "slow services can't get the image later, as its file is not kept: "
+                "leave out wait=false, or keep the file"
+            )
         ids = [arrival.image_id for arrival in arrivals]
         with self.image_locks(ids):
             known = {record.image_id: record for record in self.catalog.find(ids)}

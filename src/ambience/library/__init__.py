@@ -1,1 +1,1 @@
-"""Everything that a data folder needs to run, built from its settings."""
+"""A library of images as one object, which commands, gateway and scripts stand on."""

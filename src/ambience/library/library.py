@@ -3,35 +3,41 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from ambience.catalog import ImageRecord
+from ambience.catalog.catalog import Position
 from ambience.core.errors import BadInputError, BadParameterError, NotFoundError
 from ambience.core.features import ImageId
 from ambience.core.matches import FusedMatch
 from ambience.core.region import Region
 from ambience.core.settings import Settings, load_settings
 from ambience.fusion import MIN_SCORE
-from ambience.imaging import ImageFile
 from ambience.ingest import Arrival, Progress, Report
 from ambience.ingest.folders import absolute
+from ambience.ingest.incoming import Prepared
 from ambience.library.answers import (
     DuplicateImages,
     LibraryImage,
     LibraryMatch,
     SearchResult,
 )
-from ambience.library.questions import image_file, question
-from ambience.library.system import System, fetcher_from
+from ambience.library.components import Components
+from ambience.library.questions import checked_id, image_data, question
+from ambience.search.duplicate_groups import DuplicateGroup
 from ambience.search.duplicates import library_duplicates
+from ambience.search.questions import Question
+from ambience.search.reverse_search import ReverseSearch
 from ambience.service import MAX_K
 
 _log = logging.getLogger(__name__)
 
 _PAGE = 1000  # images read from the catalog at once
 _NEAR_BITS = 64  # of 576: what the hash takes for the same picture
+_WAITING = "waiting"  # what is said of a service that gets an image later
+_K = 20  # matches: a page of them
 
 
 class Library:
@@ -44,10 +50,13 @@ class Library:
             library.add_folder("~/Pictures")
             for match in library.search("crop.jpg"):
                 print(match.relation, match.score, match.path)
+
+    Args:
+        components: What it consists of, opened; closed with it.
     """
 
-    def __init__(self, system: System) -> None:
-        self.system = system
+    def __init__(self, components: Components) -> None:
+        self.components = components
 
     @classmethod
     def open(
@@ -68,19 +77,29 @@ class Library:
         return cls.of(load_settings(data=data, **settings))
 
     @classmethod
-    def of(cls, settings: Settings, *, to_write: bool = False) -> Self:
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        alone: bool = True,
+        mend: bool = True,
+        to_write: bool = False,
+    ) -> Self:
         """Open the library that settings name.
 
         Args:
             settings: The configuration.
+            alone: Whether only this machine can ask for something; else images are
+                fetched from the internet only where the settings say so.
+            mend: Whether to mend what a crash left half done, if that can be written.
             to_write: Whether it must be possible to change something.
         """
-        fetcher = fetcher_from(settings, alone=True)
-        return cls(System.open(settings, fetcher=fetcher, to_write=to_write))
+        opened = Components.open(settings, alone=alone, mend=mend, to_write=to_write)
+        return cls(opened)
 
     def close(self) -> None:
         """Write what is to be written, and release everything."""
-        self.system.close()
+        self.components.close()
 
     def __enter__(self) -> Self:
         return self
@@ -89,18 +108,18 @@ class Library:
         self.close()
 
     def __len__(self) -> int:
-        return len(self.system.parts.catalog)
+        return len(self.components.catalog)
 
     def __iter__(self) -> Iterator[LibraryImage]:
         after: ImageId | None = None
-        catalog = self.system.parts.catalog
+        catalog = self.components.catalog
         while ids := catalog.ids(after=after, limit=_PAGE):
             yield from map(self._image, catalog.find(ids))
             after = ids[-1]
 
     def __contains__(self, image_id: object) -> bool:
         return isinstance(image_id, int) and bool(
-            self.system.parts.catalog.find([ImageId(image_id)])
+            self.components.catalog.find([ImageId(image_id)])
         )
 
     def image(self, image_id: int) -> LibraryImage:
@@ -109,7 +128,19 @@ class Library:
         Raises:
             NotFoundError: If there is none with this id.
         """
-        return self._image(self.system.parts.catalog.get(ImageId(image_id)))
+        return self._image(self.components.catalog.get(ImageId(image_id)))
+
+    def newest(
+        self, *, limit: int, after: Position | None = None
+    ) -> list[LibraryImage]:
+        """Return images, newest first by when they were taken.
+
+        Args:
+            limit: How many at most.
+            after: Where the page before ended; None: from the first.
+        """
+        found = self.components.catalog.newest(limit=limit, after=after)
+        return list(map(self._image, found))
 
     def add(self, image: object) -> LibraryImage:
         """Add one image; when it returns, the image is there to stay and is found.
@@ -126,40 +157,83 @@ class Library:
         """
         if isinstance(image, str | os.PathLike) and Path(image).is_file():
             return self._add_file(Path(image))
-        parts = self.system.parts
-        file = image_file(image, limits=parts.limits, fetcher=parts.fetcher)
-        return self._image(self._add_upload(file))
+        upload, prepared = self._prepared(image)
+        (image_id,) = self.components.catalog.reserve_ids(1)
+        arrival = Arrival(image_id, prepared, upload=upload, keep=True, is_new=True)
+        for name, reason in self.components.writer.put([arrival]).items():
+            _log.warning("%s could not take image %s: %s", name, image_id, reason)
+        return self.image(image_id)
+
+    def put(
+        self, image_id: int, image: object, *, keep: bool = True, wait: bool = True
+    ) -> Mapping[str, str]:
+        """Add an image under an id of your choice, or replace the one that has it.
+
+        When it returns, the image is there to stay and is found.
+
+        Args:
+            image_id: Its key.
+            image: See `add`; a path is read, and not remembered.
+            keep: Whether to keep its file too, so that it can be shown.
+            wait: See `add_folder`; false needs ``keep``.
+
+        Returns:
+            By the name of a service that has not got it: "waiting" if it was not waited
+            for; else why it could not take part, and what becomes of that.
+
+        Raises:
+            BadInputError: If it can't be decoded, or is larger than the limits allow.
+            BusyError: If another process is changing it.
+        """
+        key = checked_id(image_id)
+        upload, prepared = self._prepared(image, wait=wait)
+        arrival = Arrival(key, prepared, upload=upload, keep=keep)
+        away = self.components.writer.put([arrival])
+        return dict.fromkeys(prepared.put_off, _WAITING) | away
 
     def add_folder(
         self,
         *folders: str | os.PathLike[str],
         on_progress: Callable[[Progress], None] = lambda _: None,
+        on_follow: Callable[[Progress], None] = lambda _: None,
         stop: threading.Event | None = None,
         again: bool = False,
+        wait: bool = True,
     ) -> Report:
         """Add all images of folders and their folders; the files are only ever read.
 
         What was added before is skipped, so it can be stopped and go on at any time.
+        First all files are taken in, each of which is then found by the quick services
+        (as the same picture); after that, slow services get them (and find parts).
 
         Args:
             *folders: Folders, or single files.
             on_progress: Told after every file.
+            on_follow: Told after every image that a slow service has got.
             stop: Set it to end early; what was reported as done is done.
             again: Also take files whose image was removed before.
+            wait: Whether to return only when slow services have got everything that
+                waits for them; else a server on the same folder goes on with it, or
+                the next call.
 
         Raises:
             BadParameterError: If one does not exist.
         """
         paths = [Path(folder).expanduser() for folder in folders]
-        return self.system.importer.run(
-            paths, on_progress=on_progress, stop=stop, again=again
+        stop = stop or threading.Event()
+        report = self.components.importer.run(
+            paths, on_progress=on_progress, stop=stop, again=again, wait=False
         )
+        if wait:
+            self.components.backlog.follow(report, stop=stop, on_progress=on_follow)
+        self.components.backlog.note(report)
+        return report
 
     def search(  # noqa: PLR0913 -- what a search may be told, each by name
         self,
         query: object,
         *,
-        k: int = 20,
+        k: int = _K,
         region: Region | tuple[int, int, int, int] | None = None,
         services: Sequence[str] = (),
         copies_only: bool = False,
@@ -182,14 +256,10 @@ class Library:
                 ``min_score`` is out of range.
             NotFoundError: If there is no such image or service.
         """
-        if not 1 <= k <= MAX_K:
-            raise BadParameterError(f"k must be between 1 and {MAX_K}")
-        if not 0 <= min_score <= 1:
-            raise BadParameterError("min_score must be between 0 and 1")
-        parts = self.system.parts
+        own = self.components
         part = Region(*region) if isinstance(region, tuple) else region
-        found = parts.searcher.search(
-            question(query, limits=parts.limits, fetcher=parts.fetcher, region=part),
+        found = self.reverse_search(
+            question(query, limits=own.limits, fetcher=own.fetcher, region=part),
             k=k,
             services=services,
             copies_only=copies_only,
@@ -197,7 +267,40 @@ class Library:
         )
         return SearchResult(self._found(found.matches), found.unavailable, found)
 
-    def similar(self, image_id: int, *, k: int = 20) -> SearchResult:
+    def reverse_search(
+        self,
+        question: Question,
+        *,
+        k: int = _K,
+        services: Sequence[str] = (),
+        copies_only: bool = False,
+        min_score: float = MIN_SCORE,
+    ) -> ReverseSearch:
+        """Answer a question whose kind is known, with what each service said.
+
+        Args:
+            question: An image, one of the library, or words.
+            k: See `search`.
+            services: See `search`.
+            copies_only: See `search`.
+            min_score: See `search`.
+
+        Raises:
+            AmbienceError: As `search`.
+        """
+        if not 1 <= k <= MAX_K:
+            raise BadParameterError(f"k must be between 1 and {MAX_K}")
+        if not 0 <= min_score <= 1:
+            raise BadParameterError("min_score must be between 0 and 1")
+        return self.components.searcher.search(
+            question,
+            k=k,
+            services=services,
+            copies_only=copies_only,
+            min_score=min_score,
+        )
+
+    def similar(self, image_id: int, *, k: int = _K) -> SearchResult:
         """Find images like one of the library, which itself is left out.
 
         Raises:
@@ -219,22 +322,42 @@ class Library:
         Raises:
             UnavailableError: If a service that finds them is not there.
         """
-        resources = self.system.parts
-        for group in library_duplicates(
-            resources.services,
-            resources.catalog,
-            resources.originals,
-            radius=radius,
-            turned=turned,
-            parts=parts,
-            calibration=resources.searcher.calibration,
-            limits=resources.limits,
-        ):
+        groups = self.duplicate_groups(radius=radius, turned=turned, parts=parts)
+        for group in groups:
             yield DuplicateImages(
                 self.image(group.keeper.image_id),
                 self._found([one.match for one in group.others]),
                 self._found([one.match for one in group.parts]),
             )
+
+    def duplicate_groups(
+        self,
+        *,
+        radius: int = _NEAR_BITS,
+        turned: bool = True,
+        parts: bool = False,
+        on_progress: Callable[[str, Progress], object] = lambda *_: None,
+    ) -> list[DuplicateGroup]:
+        """Find what `duplicates` does, as plain records that don't show themselves.
+
+        Args:
+            radius: See `duplicates`.
+            turned: See `duplicates`.
+            parts: See `duplicates`.
+            on_progress: Told of steps that take long, by what they are called.
+        """
+        own = self.components
+        return library_duplicates(
+            own.services,
+            own.catalog,
+            own.originals,
+            radius=radius,
+            turned=turned,
+            parts=parts,
+            calibration=own.searcher.calibration,
+            limits=own.limits,
+            on_progress=on_progress,
+        )
 
     def remove(self, image_id: int) -> None:
         """Forget an image; a file of the user's is left alone.
@@ -245,37 +368,33 @@ class Library:
             NotFoundError: If nobody knows it.
             BusyError: If another process is changing it.
         """
-        self.system.parts.writer.delete(ImageId(image_id))
+        self.components.writer.delete(ImageId(image_id))
 
     def _add_file(self, path: Path) -> LibraryImage:
         (path,) = absolute([path])
-        report = self.system.importer.run([path], again=True)
+        report = self.components.importer.run([path], again=True)
         if report.failed:
             raise BadInputError(f"{path}: {report.failed[0].reason}")
-        known = self.system.parts.catalog.files_in(path).get(path)
+        known = self.components.catalog.files_in(path).get(path)
         if known is None:
             raise NotFoundError(f"{path} was removed again while it was added")
         return self.image(known.image_id)
 
-    def _add_upload(self, file: ImageFile) -> ImageRecord:
-        parts = self.system.parts
-        prepared = parts.writer.prepare(file)
-        (image_id,) = parts.catalog.reserve_ids(1)
-        arrival = Arrival(image_id, prepared, upload=file.data, keep=True, is_new=True)
-        for name, reason in parts.writer.put([arrival]).items():
-            _log.warning("%s could not take image %s: %s", name, image_id, reason)
-        return parts.catalog.get(image_id)
+    def _prepared(self, image: object, *, wait: bool = True) -> tuple[bytes, Prepared]:
+        """Return the file of an image to add, and all that is needed of it."""
+        own = self.components
+        data, limits = image_data(image, limits=own.limits, fetcher=own.fetcher)
+        file = own.writer.read(data, limits=limits, wait=wait)
+        return data, own.writer.prepare(file, wait=wait)
 
     def _found(self, matches: Sequence[FusedMatch]) -> list[LibraryMatch]:
         ids = [match.image_id for match in matches]
         images = {
             record.image_id: self._image(record)
-            for record in self.system.parts.catalog.find(ids)
+            for record in self.components.catalog.find(ids)
         }
         return [LibraryMatch(images.get(match.image_id), match) for match in matches]
 
     def _image(self, record: ImageRecord) -> LibraryImage:
-        originals = self.system.parts.originals
-        return LibraryImage(
-            record.image_id, record, lambda one: originals.thumbnail(one.sha256)
-        )
+        thumbnail = self.components.pictures.thumbnail_if_any
+        return LibraryImage(record.image_id, record, thumbnail)

@@ -12,7 +12,7 @@ from stat import S_ISDIR
 from ambience.core.errors import BadParameterError
 from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.core.region import Region
-from ambience.imaging import EXTENSIONS, ImageFile, Limits, file_of
+from ambience.imaging import EXTENSIONS, Limits, file_of
 from ambience.ingest.fetching.fetcher import Fetcher
 from ambience.search.questions import ById, ByImage, ByWords, Question
 
@@ -49,19 +49,36 @@ def question(
         case bool():
             raise _no_query(asked)
         case Integral():  # that of NumPy as well
-            if not 0 <= int(asked) <= MAX_IMAGE_ID:
-                raise BadParameterError(f"an id is between 0 and {MAX_IMAGE_ID}")
-            return ById(ImageId(int(asked)), region)
+            return ById(checked_id(int(asked)), region)
         case str() if not _is_image(asked):
             if region is not None:
                 raise BadParameterError("words have no region, only an image does")
             return ByWords(asked)
         case _:
-            return ByImage(image_file(asked, limits=limits, fetcher=fetcher), region)
+            data, limits = image_data(asked, limits=limits, fetcher=fetcher)
+            return ByImage(data, region, limits)
 
 
-def image_file(asked: object, *, limits: Limits, fetcher: Fetcher | None) -> ImageFile:
-    """Return an image: a path, an address, bytes, or one in memory.
+def checked_id(number: int) -> ImageId:
+    """Return a number as the id of an image.
+
+    Raises:
+        BadParameterError: If it can be none.
+    """
+    if not 0 <= number <= MAX_IMAGE_ID:
+        raise BadParameterError(f"an id is between 0 and {MAX_IMAGE_ID}")
+    return ImageId(number)
+
+
+def image_data(
+    asked: object, *, limits: Limits, fetcher: Fetcher | None
+) -> tuple[bytes, Limits]:
+    """Return the file of an image, and what it may cost.
+
+    Args:
+        asked: A path, an address, bytes, or an image in memory.
+        limits: What any image may cost.
+        fetcher: See `question`.
 
     Raises:
         BadParameterError: As `question` does.
@@ -69,23 +86,20 @@ def image_file(asked: object, *, limits: Limits, fetcher: Fetcher | None) -> Ima
         FetchError: If an address gave no image.
     """
     match asked:
-        case ImageFile():
-            return asked
         case bytes() | bytearray() | memoryview():
-            return ImageFile(bytes(asked), limits=limits)
+            return bytes(asked), limits
         case str() if asked.lower().startswith(_ADDRESS):
-            return ImageFile(_fetched(asked, fetcher), limits=limits)
+            return _fetched(asked, fetcher), limits
         case str() | os.PathLike():
-            return ImageFile(read_file(Path(asked), limits), limits=limits)
+            return _read(Path(asked), limits), limits
     data = file_of(asked)
     if data is None:
         raise _no_query(asked)
     # What is packed less tightly than the file it comes from is no larger image.
-    room = replace(limits, max_bytes=max(limits.max_bytes, len(data)))
-    return ImageFile(data, limits=room)
+    return data, replace(limits, max_bytes=max(limits.max_bytes, len(data)))
 
 
-def read_file(path: Path, limits: Limits) -> bytes:
+def _read(path: Path, limits: Limits) -> bytes:
     """Return the content of a file that is within the limits.
 
     Raises:

@@ -38,13 +38,14 @@ M = TypeVar("M", bound=BaseModel)
 STATUS_S = 5.0  # what is asked for its state computes nothing
 
 
-def connect(
+def connect(  # noqa: PLR0913 -- each is told by name
     name: str,
     url: str,
     *,
     timeout_s: float,
     options: type[SearchOptions] = SearchOptions,
     abilities: Abilities = RETRIEVAL,
+    is_slow: bool = False,
 ) -> "RemoteService":
     """Return a service that runs at an address; it need not be up yet.
 
@@ -64,7 +65,12 @@ def connect(
     transport = BoundedTransport(parsed, timeout_s=timeout_s)
     client = httpx2.Client(base_url=parsed, transport=transport, trust_env=False)
     return RemoteService(
-        name, client, options, abilities=abilities, timeout_s=timeout_s
+        name,
+        client,
+        options,
+        abilities=abilities,
+        timeout_s=timeout_s,
+        is_slow=is_slow,
     )
 
 
@@ -80,9 +86,10 @@ class RemoteService:
         options: What a search may be told.
         abilities: What its declaration says that it can do.
         timeout_s: How long one request may take.
+        is_slow: See `AnyService.is_slow`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- each is told by name
         self,
         name: str,
         client: httpx2.Client,
@@ -90,8 +97,10 @@ class RemoteService:
         *,
         abilities: Abilities = RETRIEVAL,
         timeout_s: float = TIMEOUT_S,
+        is_slow: bool = False,
     ) -> None:
         self.name = name
+        self.is_slow = is_slow
         self.working_side = None
         self.options = options
         self.timeout_s = timeout_s

@@ -16,7 +16,7 @@ from ambience.fusion import Calibration, Proof
 from ambience.imaging import Limits, Provenance, extracted, saved_from
 from ambience.ingest import Originals
 from ambience.ingest.image_files import ImageFiles
-from ambience.ingest.importer import Progress
+from ambience.ingest.import_report import Progress
 from ambience.search.duplicate_groups import DuplicateGroup, GroupMaker, Placements
 from ambience.search.listed_image import ListedImage
 from ambience.service import AnyService, required

@@ -23,7 +23,7 @@ from ambience.fusion import NOTHING_LEARNED, Calibration
 from ambience.imaging import Limits, Provenance, extracted, saved_from, shared_pool
 from ambience.ingest.bounded_map import bounded_map
 from ambience.ingest.folders import FoundFile, absolute, walk
-from ambience.ingest.importer import Failure, Progress
+from ambience.ingest.import_report import Failure, Progress
 from ambience.ingest.regular_files import read_regular
 from ambience.search.duplicate_groups import DuplicateGroup, GroupMaker, Placements
 from ambience.search.listed_image import ListedImage

@@ -19,7 +19,7 @@ from ambience.engine.embedded.descriptors.descriptor_index import (
     DescriptorIndex,
 )
 from ambience.engine.embedded.descriptors.quantizer import Quantizer, sample_size
-from ambience.ingest.importer import Progress
+from ambience.ingest.import_report import Progress
 from ambience.search.duplicate_groups import Placements
 from ambience.service.keypoints.votes import (
     NEIGHBORS,

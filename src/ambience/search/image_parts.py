@@ -1,5 +1,6 @@
 """Searches with a part of an image, and answers in pixels of the whole."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -29,8 +30,21 @@ class ImagePart:
     of: ImageId | None
 
     @classmethod
-    def cut(cls, whole: ImageFile, region: Region, *, of: ImageId | None) -> Self:
+    def cut(
+        cls,
+        whole: ImageFile,
+        region: Region,
+        *,
+        of: ImageId | None,
+        sides: Collection[int] = (),
+    ) -> Self:
         """Cut a part out.
+
+        Args:
+            whole: The image.
+            region: Which part of it.
+            of: See `ImagePart`.
+            sides: Sizes of the part that will be asked for: see `ImageFile`.
 
         Raises:
             BadInputError: If the image can't be decoded.
@@ -40,7 +54,7 @@ class ImagePart:
         # What is packed less tightly than the file it comes from is no larger image.
         room = max(whole.limits.max_bytes, len(data))
         limits = replace(whole.limits, max_bytes=room)
-        file = ImageFile(data, limits=limits)
+        file = ImageFile(data, limits=limits, sides=sides)
         _ = file.info  # decoded before any service's time runs
         return cls(file, region, of)
 

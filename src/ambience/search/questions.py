@@ -1,11 +1,11 @@
 """What a reverse search is made with: an image, one of the library, or words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ambience.core.features import ImageId
 from ambience.core.region import Region
-from ambience.imaging import ImageFile
+from ambience.imaging import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,12 +13,14 @@ class ByImage:
     """A search with an image.
 
     Attributes:
-        file: The image.
+        data: The whole file.
         region: The part of it to search with; ``None``: all of it.
+        limits: What it may cost; ``None``: what any image may.
     """
 
-    file: ImageFile
+    data: bytes = field(repr=False)
     region: Region | None = None
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from ambience.search.image_parts import ImagePart
 from ambience.search.overlays import LookedAt, Overlays
 from ambience.search.questions import ById, ByImage, ByWords, Question
 from ambience.search.same_pixels import PixelComparison, candidates
-from ambience.service import AnyService, SearchRequest, fan_out
+from ambience.service import AnyService, SearchRequest, fan_out, working_sides
 from ambience.service.capabilities import SearchesImages, SearchesText
 
 C = TypeVar("C")
@@ -38,7 +38,7 @@ ServiceAnswer: TypeAlias = fan_out.ServiceAnswer[Answer]
 Ask: TypeAlias = Callable[[SearchRequest], Answer]
 """Asks one service about the query."""
 
-_Opened: TypeAlias = ByImage | ById | ByWords | ImagePart
+_Opened: TypeAlias = ImageFile | ImagePart | ById | ByWords
 """A query whose region, if it has one, is cut out."""
 
 
@@ -128,7 +128,7 @@ class ReverseSearcher:
                 nobody searches with such a query.
         """
         chosen = self._chosen(services)
-        opened = self._opened(query)
+        opened = self._opened(query, sides=working_sides(chosen.values()))
         asks = _asks(opened, chosen, copies_only=copies_only)
         said: dict[str, ServiceAnswer] = {}
         unavailable: dict[str, str] = {}
@@ -177,8 +177,8 @@ class ReverseSearcher:
         if not any(match.relation.is_copy for match in found):
             return {}
         match query:
-            case ByImage(file):
-                return self._overlays.of(LookedAt(file.image), found)
+            case ImageFile():
+                return self._overlays.of(LookedAt(query.image), found)
             case ImagePart(file, region):
                 looked_at = LookedAt(file.image, (region.x, region.y))
                 return self._overlays.of(looked_at, found)
@@ -197,15 +197,22 @@ class ReverseSearcher:
         quick = [n for n in proving if self.calibration.evidence[n].is_quick]
         return [quick, [name for name in proving if name not in quick]]
 
-    def _opened(self, query: Question) -> _Opened:
-        """Return a query with its region cut out, once it is known to be an image."""
+    def _opened(self, query: Question, *, sides: Collection[int]) -> _Opened:
+        """Return a query with its region cut out, once it is known to be an image.
+
+        Args:
+            query: What to search with.
+            sides: Sizes that the services look at, all made by one decode.
+        """
         match query:
-            case ByImage(file, region):
+            case ByImage(data, region, limits):
+                whole_sides = sides if region is None else ()
+                file = ImageFile(data, limits=limits or self._limits, sides=whole_sides)
                 # What is wrong with the image is wrong for every service: said once.
                 size = file.info.size
                 if region is None or region.is_all_of(size):
-                    return ByImage(file)
-                return ImagePart.cut(file, region, of=None)
+                    return file
+                return ImagePart.cut(file, region, of=None, sides=sides)
             case ById(image_id, region):
                 if region is None:
                     return query
@@ -213,7 +220,7 @@ class ReverseSearcher:
                 if region.is_all_of(record.size):
                     return ById(image_id)
                 whole = ImageFile(self._files.read(record), limits=self._limits)
-                return ImagePart.cut(whole, region, of=image_id)
+                return ImagePart.cut(whole, region, of=image_id, sides=sides)
             case ByWords():
                 return query
 
@@ -277,10 +284,10 @@ class ReverseSearcher:
         """
         near = candidates(answers, self.calibration.evidence)
         match query:
-            case ByImage(file):
-                facts = self._with_content(file.sha256)
-                equal = self._pixels.equal(file, near)
-                size = file.info.size
+            case ImageFile():
+                facts = self._with_content(query.sha256)
+                equal = self._pixels.equal(query, near)
+                size = query.info.size
             case ImagePart(file):
                 facts = {}
                 equal = self._pixels.equal(file, near)
@@ -323,8 +330,8 @@ def _asks(
     """
     searching = _able(services, SearchesImages)
     match query:
-        case ByImage(file):
-            asks = {name: partial(one.search, file) for name, one in searching.items()}
+        case ImageFile():
+            asks = {name: partial(one.search, query) for name, one in searching.items()}
         case ImagePart():
             asks = {name: partial(query.search, one) for name, one in searching.items()}
         case ById(image_id):

@@ -1,6 +1,6 @@
 """Services: what one can do, what one is, and how one is declared."""
 
-from ambience.service.any_service import AnyService, required
+from ambience.service.any_service import AnyService, required, working_sides
 from ambience.service.declaration import Declaration, Parts, ServiceSpec
 from ambience.service.search_request import MAX_K, SearchRequest
 from ambience.service.service import Service
@@ -19,4 +19,5 @@ __all__ = [
     "VectorService",
     "one_feature",
     "required",
+    "working_sides",
 ]

@@ -1,6 +1,6 @@
 """A service as everybody sees it: in this process, elsewhere, or out of order."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeVar
 
@@ -55,6 +55,11 @@ class AnyService(Protocol):
         """How long it is waited for, in seconds."""
         ...
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether its work on an image may follow later; see `Declaration.is_slow`."""
+        ...
+
     def status(self) -> Mapping[str, Any]:
         """Return how the service is doing, as JSON values.
 
@@ -87,3 +92,10 @@ def required(service: AnyService, kind: type[C]) -> C:
     if found is None:
         raise BadParameterError(f"{service.name} {_LACKING[kind]}")
     return found
+
+
+def working_sides(services: Iterable[AnyService]) -> frozenset[int]:
+    """Return the longest sides of the images that services look at, in pixels."""
+    held = (service.ability(HoldsImages) for service in services)
+    sides = (one.working_side for one in held if one is not None)
+    return frozenset(side for side in sides if side is not None)

@@ -50,6 +50,8 @@ class Declaration(ABC, Generic[S]):
         abilities: What it can do: protocols of `ambience.service.capabilities`.
         evidence: Returns what its distances prove, given the settings; ``None``: its
             answers are shown, and not merged with those of others.
+        is_slow: Whether it takes so long for an image that an import does not wait for
+            it: the image is found by other services first, and by this one later.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Declaration(ABC, Generic[S]):
     options: type[SearchOptions] = field(default=SearchOptions)
     abilities: Abilities
     evidence: Callable[[S], Evidence] | None = None
+    is_slow: bool = False
 
     def check(self, table: dict[str, Any]) -> S:
         """Return a settings table as this service's settings.
@@ -133,6 +136,7 @@ class ServiceSpec(Declaration[S], Generic[S]):
             details=held.details,
             close=service.close,
             timeout_s=settings.timeout_s,
+            is_slow=self.is_slow,
         )
 
     def open(

@@ -114,9 +114,13 @@ class FanOut(Generic[T]):
                 one.answer.cancel()  # those that nobody has begun with
         return Heard(said, {name: why[name] for name in questions if name in why})
 
-    def close(self) -> None:
-        """End the threads; one that hangs is left behind, and ends with the process."""
-        deadline = time.monotonic() + _CLOSE_S
+    def close(self, *, within_s: float = _CLOSE_S) -> None:
+        """End the threads; one that hangs is left behind, and ends with the process.
+
+        Args:
+            within_s: How long questions under way are waited for, in seconds.
+        """
+        deadline = time.monotonic() + within_s
         for line in self._lines.values():
             line.end()
         for line in self._lines.values():

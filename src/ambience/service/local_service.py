@@ -27,6 +27,7 @@ class LocalService:
         details: Returns what its status says besides.
         close: Releases what it holds.
         timeout_s: How long it is waited for.
+        is_slow: See `AnyService.is_slow`.
 
     Raises:
         TypeError: If nobody has one of the abilities.
@@ -43,8 +44,10 @@ class LocalService:
         details: Callable[[], Mapping[str, Any]],
         close: Callable[[], None],
         timeout_s: float,
+        is_slow: bool,
     ) -> None:
         self.name = name
+        self.is_slow = is_slow
         self.timeout_s = timeout_s
         self.close = close
         self._details = details

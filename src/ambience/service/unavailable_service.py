@@ -20,6 +20,7 @@ class UnavailableService:
         reason: Why, and what to do, in a sentence.
         options: What a search may be told, once it is there.
         abilities: What it can do, once it is there.
+        is_slow: See `AnyService.is_slow`.
     """
 
     url = ""
@@ -33,8 +34,10 @@ class UnavailableService:
         options: type[SearchOptions] = SearchOptions,
         *,
         abilities: Abilities = RETRIEVAL,
+        is_slow: bool = False,
     ) -> None:
         self.name = name
+        self.is_slow = is_slow
         self.options = options
         self._abilities = abilities
         self._reason = reason

@@ -1,39 +1,44 @@
 """Keeps services in step by themselves, in the background of a server."""
 
 import logging
+import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ambience.catalog import Missed
-from ambience.core.errors import AmbienceError, UnavailableError
+from ambience.core.errors import AmbienceError
 from ambience.core.stoppable_thread import StoppableThread
 from ambience.ingest.writer import Writer
 from ambience.service import AnyService
 from ambience.service.capabilities import HoldsImages
+from ambience.sync.backlog import Backlog
 from ambience.sync.comparison import Comparison
-from ambience.sync.repair import Repairer
+from ambience.sync.made_up import MadeUp
 
 _EVERY_S = 5.0  # a service that is back is whole soon; to ask is one small request
+_LOOKS_S = 30.0  # and is looked at, however much there is to do for others
+# Images worked on at once: the other half of the machine answers searches.
+_THREADS = max(1, (os.cpu_count() or 1) // 2)
 _STOP_S = 5.0  # a service that hangs must not hold up the end
 
 _log = logging.getLogger(__name__)
 
 
 class CatchUp:
-    """A thread that looks after services, one image at a time.
+    """A thread that looks after services while others search.
 
     Services are compared with the catalog at the start, when they come back after they
     were away, and when their store is another one than before or an older state of it.
-    In between, what they missed is tried again every few seconds.
+    In between, what waits for them is worked off, and tried again every few seconds.
 
     Args:
         writer: Ends changes that were cut short.
         services: Those that hold images are kept in step.
-        missed: What they missed.
+        missed: Lists what waits for them.
         comparison: Finds what else they lack.
-        repairer: Makes up for it.
+        backlog: Works it off.
         every_s: How long to wait between two looks at the services, in seconds.
     """
 
@@ -44,18 +49,18 @@ class CatchUp:
         services: Sequence[AnyService],
         missed: Missed,
         comparison: Comparison,
-        repairer: Repairer,
+        backlog: Backlog,
         every_s: float = _EVERY_S,
     ) -> None:
         self._writer = writer
         self._services = services
         self._missed = missed
         self._comparison = comparison
-        self._repairer = repairer
+        self._backlog = backlog
         self._every_s = every_s
         self._stores: dict[str, Mapping[str, Any]] = {}  # of those compared, as seen
         self._complaints: dict[str, str] = {}  # what was said last of whom
-        self._in_vain: set[str] = set()  # services that got nothing the last time
+        self._made: dict[str, MadeUp] = {}  # for those that missed something, so far
         self._background = StoppableThread("catch_up", self._run, within_s=_STOP_S)
 
     def start(self) -> None:
@@ -68,54 +73,95 @@ class CatchUp:
 
     def _run(self, stop: threading.Event) -> None:
         while not stop.is_set():
-            self._attempt("the journal", self._writer.mend)
-            for service in self._services:
-                if not stop.is_set():
-                    self._attempt(service.name, partial(self._look_at, service, stop))
-            stop.wait(self._every_s)
+            with self._complaining("the journal"):
+                self._writer.mend()
+                self._complaints.pop("the journal", None)
+            in_step = [
+                service for service in self._services if self._look_at(service, stop)
+            ]
+            is_busy = False
+            with self._complaining("the backlog"):
+                is_busy = self._catch_up(in_step, stop)
+                self._complaints.pop("the backlog", None)
+            if not is_busy:
+                stop.wait(self._every_s)
 
-    def _attempt(self, what: str, act: Callable[[], None]) -> None:
-        """Do something; if it fails, say so once, as it is done again later."""
-        try:
-            act()
-        except (AmbienceError, OSError) as error:
-            if self._complaints.get(what) != str(error):
-                self._complaints[what] = str(error)
-                _log.warning("%s is not in step yet: %s", what, error)
-        else:
-            self._complaints.pop(what, None)
+    def _look_at(self, service: AnyService, stop: threading.Event) -> bool:
+        """Compare a service with the catalog if it is due; tell if it can be told."""
+        with self._complaining(service.name):
+            status = service.status()
+            if not status["available"]:
+                self._stores.pop(service.name, None)
+                return False
+            if service.ability(HoldsImages) is None or stop.is_set():
+                return False
+            store = status.get("store", {})
+            before = self._stores.get(service.name)
+            if before is None or _is_other(store, before):
+                self._comparison.note(service, stop=stop)
+            if stop.is_set():
+                return False
+            self._stores[service.name] = store
+            return True
+        return False
 
-    def _look_at(self, service: AnyService, stop: threading.Event) -> None:
-        status = service.status()
-        if not status["available"]:
-            self._stores.pop(service.name, None)
-            return
-        if service.ability(HoldsImages) is None:
-            return
-        store = status.get("store", {})
-        before = self._stores.get(service.name)
-        if before is None or _is_other(store, before):
-            self._comparison.note(service, stop=stop)
-        if stop.is_set():
-            return
-        self._stores[service.name] = store
-        if self._missed.waiting(service.name, limit=1):
-            self._make_up(service, stop)
+    def _catch_up(self, services: Sequence[AnyService], stop: threading.Event) -> bool:
+        """Give services what waits for them; tell whether anything was done."""
+        tallies = self._missed.tallies()
+        due = [
+            service
+            for service in services
+            if (tally := tallies.get(service.name)) and tally.total > tally.stuck
+        ]
+        for service in services:
+            if service not in due:
+                self._complaints.pop(service.name, None)
+        for service in due:
+            tally = tallies[service.name]
+            missed = tally.total - tally.stuck - tally.put_off
+            if missed and service.name not in self._made:
+                _log.warning(
+                    "%s missed %s images: it gets them now", service.name, missed
+                )
+                self._made[service.name] = MadeUp()
+        made = self._backlog.work_off(
+            due, threads=_THREADS, stop=stop, within_s=_LOOKS_S
+        )
+        for name, one in made.items():
+            self._note(name, one)
+        return any(one.done for one in made.values())
 
-    def _make_up(self, service: AnyService, stop: threading.Event) -> None:
-        name = service.name
-        if name not in self._in_vain:
-            count = self._missed.counts()[name]
-            _log.warning("%s missed %s images: it gets them now", name, count)
-        made = self._repairer.make_up(service, stop=stop)
-        if made.put or made.removed or made.stuck:
-            self._in_vain.discard(name)
-            words = "%s has got %s images, forgotten %s, and can't have %s"
-            _log.warning(words, name, made.put, made.removed, made.stuck)
-        else:
-            self._in_vain.add(name)
+    def _note(self, name: str, made: MadeUp) -> None:
+        """Say what was done for a service that missed something, once that is all."""
+        if name in self._made:
+            self._made[name].add(made)
         if made.ended:
-            raise UnavailableError(made.ended)
+            self._complain(name, made.ended)
+            return
+        self._complaints.pop(name, None)
+        so_far = self._made.get(name)
+        if so_far is not None and not self._missed.waiting(name, limit=1):
+            words = "%s has got %s images, forgotten %s, and can't have %s"
+            _log.warning(words, name, so_far.put, so_far.removed, so_far.stuck)
+            del self._made[name]
+
+    @contextmanager
+    def _complaining(self, what: str) -> Iterator[None]:
+        """Say of what fails that it does, as it is done again later."""
+        try:
+            yield
+        except (AmbienceError, OSError) as error:
+            self._complain(what, str(error))
+        except Exception as error:  # noqa: BLE001 -- it must not end for all services
+            if self._complaints.get(what) != repr(error):
+                self._complaints[what] = repr(error)
+                _log.exception("%s is not in step yet", what)
+
+    def _complain(self, what: str, why: str) -> None:
+        """Say why something is not in step, if that was not said last."""
+        if self._complaints.get(what) != why:
+            self._complaints[what] = why
+            _log.warning("%s is not in step yet: %s", what, why)
 
 
 def _is_other(store: Mapping[str, Any], before: Mapping[str, Any]) -> bool:

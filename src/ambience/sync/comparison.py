@@ -18,7 +18,7 @@ class Differences:
     """How far a service is from the catalog, in numbers of images.
 
     Attributes:
-        absent: In the catalog, and not at the service.
+        absent: In the catalog, and not at the service, which should have them.
         outdated: At the service as they were before a change that it missed.
         left_over: At the service, and deleted.
         unknown: At the service, and nothing says what they are: see `Claims`.
@@ -62,7 +62,8 @@ class Comparison:
                 # What is deleted and put again meanwhile was away for a moment.
                 really = _among(service, self._missed.absent(ids), held=False)
                 really = self._missed.absent(really)
-                found.absent += len(really)
+                later = self._missed.put_off_among(service.name, really)
+                found.absent += len(really) - len(later)  # nothing is wrong with those
                 known += len(self._missed.among(service.name, really))
             else:
                 found.left_over += len(self._missed.left_over(ids))

@@ -1,74 +1,95 @@
-"""Makes up for what services missed: they get some images, and forget others."""
+"""Gives services the images that they lack, and makes them forget what is deleted."""
 
+import logging
+import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ambience.catalog import Begun, Catalog, ImageRecord, Journal, Missed
 from ambience.core.errors import (
     AmbienceError,
     BadInputError,
-    BusyError,
     NotFoundError,
-    StoredDataError,
     UnavailableError,
 )
 from ambience.core.features import ImageId
 from ambience.core.shortage import NO_DESCRIPTORS, is_shortage
-from ambience.imaging import ImageFile, Limits
+from ambience.imaging import Limits
 from ambience.ingest.bounded_map import bounded_map
+from ambience.ingest.folders import dealt
 from ambience.ingest.image_locks import ImageLocks
-from ambience.ingest.importer import Failure, Progress
+from ambience.ingest.import_report import Failure, Progress
 from ambience.ingest.originals import Originals
-from ambience.ingest.regular_files import read_regular
-from ambience.service import AnyService, required
+from ambience.service import AnyService
 from ambience.service.capabilities import HoldsImages
+from ambience.service.fan_out import FanOut
+from ambience.sync.extraction import Due, Extraction, Ready
+from ambience.sync.made_up import MadeUp
+from ambience.sync.rate import RecentRate
+from ambience.sync.shifts import Shift, Shifts
+from ambience.sync.suspects import Suspects
+from ambience.sync.telling import ENDS, Tell, Telling
 
 _PAGE = 500  # entries read at once
+_TAKEN = 32  # images taken at once: a transaction each time, and the rest is others'
 # Images written together: they share a transaction, and nobody else may change them
-# meanwhile, which takes a request each where the service runs elsewhere.
+# meanwhile.
 _BATCH = 16
 _BATCH_BYTES = 2**24  # and the bytes of their files, which may have to be sent
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(slots=True)
-class MadeUp:
-    """What was made up for at one service, in numbers of images.
+class _Run:
+    """One call of `Repairer.make_up`.
 
     Attributes:
-        put: It has them now, as they are.
-        removed: It has forgotten them.
-        stuck: Can't be had: their file is not there, or can't be used.
-        ended: Why it ended early; empty if it did not.
+        services: Those that take part, by name.
+        made: What was done for each.
+        fan_out: Tells them, each within its time limit.
+        goes_on: Whether more work is to be begun.
+        shift: What it has taken.
     """
 
-    put: int = 0
-    removed: int = 0
-    stuck: int = 0
-    ended: str = ""
+    services: Mapping[str, AnyService]
+    made: Mapping[str, MadeUp]
+    fan_out: FanOut[None]
+    goes_on: Callable[[], bool]
+    shift: Shift
 
+    @property
+    def batch(self) -> int:
+        """How many images are written together."""
+        # To a service elsewhere, an image is a request, which may take long.
+        return 1 if any(one.url for one in self.services.values()) else _BATCH
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Ready:
-    """An image whose features wait to be written."""
+    @property
+    def active(self) -> list[str]:
+        """The services whose work has not ended early."""
+        return [name for name, made in self.made.items() if not made.ended]
 
-    record: ImageRecord
-    extracted: object
-    byte_count: int
+    def end(self, name: str, error: Exception) -> None:
+        """Do no more for a service."""
+        self.made[name].ended = str(error)
 
 
 class Repairer:
-    """Tells services what they missed, as `Missed` says.
+    """Tells services what they have still to be told, as `Missed` says.
 
-    An image is read and extracted first. Then, while nobody else may change it, it is
-    looked up again: only if it is still what was read, and still missed, it is
-    written. So nothing newer is overwritten, and nothing deleted comes back.
+    Work is taken first, so that no other process does the same. An image is then read,
+    decoded once for all services that lack it, and extracted. Then, while nobody else
+    may change it, it is looked up again: only if it is still what was read, and still
+    listed, it is written. So nothing newer is overwritten, and nothing deleted comes
+    back.
 
     Args:
         catalog: What there should be.
-        missed: What is missed by whom.
+        missed: What each service has still to get.
         journal: Keeps other processes away from the images at work.
         originals: Knows the files.
         image_locks: Keep other threads away, and from services that are still at a
@@ -88,47 +109,61 @@ class Repairer:
     ) -> None:
         self._catalog = catalog
         self._missed = missed
-        self._journal = journal
         self._originals = originals
-        self._image_locks = image_locks
-        self._limits = limits
+        self._telling = Telling(journal, image_locks)
+        self._suspects = Suspects()
+        self._extraction = Extraction(originals, limits=limits)
+        self._shifts = Shifts(missed, journal)
+        self._rates: defaultdict[str, RecentRate] = defaultdict(RecentRate)
+
+    def rate(self, service: str) -> float | None:
+        """Return how many images a second it has got lately; None where unknown."""
+        return self._rates[service].per_s()
 
     def make_up(
         self,
-        service: AnyService,
+        services: Sequence[AnyService],
         *,
         threads: int = 1,
         stop: threading.Event | None = None,
+        within_s: float = math.inf,
         on_progress: Callable[[Progress], None] = lambda _: None,
-    ) -> MadeUp:
-        """Tell a service what it missed, but for images that are stuck.
+    ) -> dict[str, MadeUp]:
+        """Tell services what they have still to be told, but for what is stuck.
 
         Args:
-            service: Which.
+            services: Which; an image that several lack is decoded once for all.
             threads: How many images are read at once.
             stop: Set it to end early, after the images in work.
-            on_progress: Told after every image.
+            within_s: Begin no more after so many seconds.
+            on_progress: Told after every image of every service.
 
         Returns:
-            What was done; also when the service went away meanwhile.
+            What was done for each, by name; also where one went away meanwhile.
         """
-        stop = stop or threading.Event()
-        made, after = MadeUp(), None
-        done, total = 0, self._missed.counts().get(service.name, 0)
-        while not stop.is_set() and (
-            page := self._missed.waiting(service.name, after=after, limit=_PAGE)
-        ):
-            after = page[-1]
-            records = self._catalog.find(page)
-            known = {record.image_id for record in records}
-            try:
-                self._remove(service, [i for i in page if i not in known], made)
-                for _ in self._put(service, records, made, threads, stop):
+        stop, until = stop or threading.Event(), time.monotonic() + within_s
+        made = {service.name: MadeUp() for service in services}
+        run = _Run(
+            {service.name: service for service in services},
+            made,
+            FanOut({service.name: service.timeout_s for service in services}),
+            lambda: not stop.is_set() and time.monotonic() < until,
+            self._shifts.begin(),
+        )
+        tallies = self._missed.tallies()
+        of = [tallies[name] for name in made if name in tallies]
+        total, done = sum(tally.total - tally.stuck for tally in of), 0
+        try:
+            for count in self._give(run, threads, stop):
+                for _ in range(count):
                     done += 1
-                    on_progress(Progress(done, total))
-            except (UnavailableError, StoredDataError, BusyError) as error:
-                made.ended = str(error)
-                break
+                    on_progress(Progress(done, max(done, total)))
+        except ENDS as error:
+            for name in run.active:
+                run.end(name, error)
+        finally:
+            run.fan_out.close(within_s=0)  # one that hangs is waited for no longer
+            run.shift.end()
         return made
 
     def failures(self, service: str) -> Iterator[Failure]:
@@ -144,123 +179,206 @@ class Repairer:
                 file = files.get(entry.image_id) or Path(f"image {entry.image_id}")
                 yield Failure(file, entry.reason)
 
-    def _remove(
-        self, service: AnyService, ids: Sequence[ImageId], made: MadeUp
-    ) -> None:
-        with self._at_work(service, ids) as begun:
-            known = {record.image_id for record in self._catalog.find(begun.ids)}
-            gone = [image_id for image_id in begun.ids if image_id not in known]
-            if gone:
-                self._remove_at(service, begun, gone)
-            self._missed.settle(service.name, gone, begun=begun)
-        made.removed += len(gone)
+    # -- taking work -----------------------------------------------------------------
 
-    def _put(
-        self,
-        service: AnyService,
-        records: Sequence[ImageRecord],
-        made: MadeUp,
-        threads: int,
-        stop: threading.Event,
-    ) -> Iterator[None]:
-        """Give a service images, in batches; yield after each that was looked at."""
+    def _parts(self, run: _Run, threads: int) -> Iterator[list[Due]]:
+        """Take work, and iterate over parts of it that are extracted together."""
+        after, suspects = None, dict[ImageId, Collection[str]]()
+        while run.goes_on() and (page := self._shifts.page(run.active, after=after)):
+            after = max(page)
+            first, last = self._suspects.told_apart(page)
+            suspects |= last
+            yield from self._parts_of(run, first, threads)
+        yield from self._parts_of(run, suspects, threads)
 
-        def extract(record: ImageRecord) -> _Ready | None:
-            return None if stop.is_set() else self._extract(service, record)
-
-        batch: list[_Ready] = []
-        for record, future in bounded_map(extract, records, threads=threads, stop=stop):
-            try:
-                ready = future.result()
-            except UnavailableError:
-                raise
-            except NotFoundError as error:
-                self._forget(service, record, error, made)
-            except (AmbienceError, OSError) as error:
-                if is_shortage(error):  # it says nothing of the image
-                    raise UnavailableError(NO_DESCRIPTORS) from error
-                self._stick(service, record, error, made)
-            else:
-                batch += [] if ready is None else [ready]
-            size = sum(ready.byte_count for ready in batch)
-            if len(batch) >= _BATCH or size > _BATCH_BYTES:
-                self._write(service, batch, made)
-                batch.clear()
-            yield
-        self._write(service, batch, made)
-
-    def _extract(self, service: AnyService, record: ImageRecord) -> _Ready:
-        file = self._originals.file_of(record)
-        if file is None:
-            raise NotFoundError("the image was not kept: send it again")
-        data = read_regular(file, limits=self._limits, follow=record.path is not None)
-        image = ImageFile(data, limits=self._limits)
-        if image.sha256 != record.sha256:
-            raise BadInputError("the file has changed: import its folder again")
-        (extracted,) = required(service, HoldsImages).extract([image])
-        return _Ready(record, extracted, len(image.data))
-
-    def _write(
-        self, service: AnyService, batch: Sequence[_Ready], made: MadeUp
-    ) -> None:
-        try:
-            with self._at_work(service, [r.record.image_id for r in batch]) as begun:
-                now = {r.image_id: r.sha256 for r in self._catalog.find(begun.ids)}
-                same = {
-                    ready.record.image_id: ready.extracted
-                    for ready in batch
-                    if now.get(ready.record.image_id) == ready.record.sha256
-                }
-                if same:
-                    with self._image_locks.at_service(service.name, list(same)):
-                        self._journal.check(begun)
-                        required(service, HoldsImages).put(same)
-                self._missed.settle(service.name, list(same), begun=begun)
-            made.put += len(same)
-        except BadInputError as error:
-            if len(batch) == 1:
-                self._forget(service, batch[0].record, error, made)
+    def _parts_of(
+        self, run: _Run, wanted: Mapping[ImageId, Collection[str]], threads: int
+    ) -> Iterator[list[Due]]:
+        ids = list(wanted)
+        for start in range(0, len(ids), _TAKEN):
+            if not run.goes_on():
                 return
-            for ready in batch:  # which of them it was, shows one at a time
-                self._write(service, [ready], made)
+            some = {i: wanted[i] for i in ids[start : start + _TAKEN]}
+            yield from dealt(self._taken(run, some), threads=threads)
+
+    def _taken(self, run: _Run, wanted: Mapping[ImageId, Collection[str]]) -> list[Due]:
+        """Take work that is free; have what was deleted forgotten, return the rest."""
+        taken = run.shift.take(
+            {
+                name: [i for i, names in wanted.items() if name in names]
+                for name in run.active
+            }
+        )
+        records = self._catalog.find(sorted({i for ids in taken.values() for i in ids}))
+        known = {record.image_id for record in records}
+        self._remove(
+            run, {n: [i for i in ids if i not in known] for n, ids in taken.items()}
+        )
+        return [
+            Due(record, [n for n, ids in taken.items() if record.image_id in ids])
+            for record in records
+        ]
+
+    # -- giving ----------------------------------------------------------------------
+
+    def _give(self, run: _Run, threads: int, stop: threading.Event) -> Iterator[int]:
+        """Give services images, in batches; yield how many were looked at each time."""
+
+        def extract(part: Sequence[Due]) -> list[Ready]:
+            active = {name: run.services[name] for name in run.active}
+            return [] if stop.is_set() else self._extraction.ready(part, active)
+
+        batch: list[Ready] = []
+        parts = self._parts(run, threads)
+        for _, future in bounded_map(extract, parts, threads=threads, stop=stop):
+            for ready in future.result():
+                for name, error in ready.refused.items():
+                    self._refuse(run, name, ready.record, error)
+                if ready.extracted:
+                    batch.append(ready)
+                size = sum(one.byte_count for one in batch)
+                if len(batch) >= run.batch or size > _BATCH_BYTES:
+                    self._write_batch(run, batch)
+                    batch.clear()
+                yield len(ready.refused) + len(ready.extracted)
+        self._write_batch(run, batch)
+
+    def _refuse(
+        self, run: _Run, name: str, record: ImageRecord, error: Exception
+    ) -> None:
+        """Note that a service can't get an image, or that it can't be had at all."""
+        if name not in run.active:
+            return
+        if isinstance(error, UnavailableError):
+            run.end(name, error)
+        elif is_shortage(error):  # it says nothing of the image
+            run.end(name, UnavailableError(NO_DESCRIPTORS))
+        elif isinstance(error, NotFoundError):
+            self._forget(run, name, record, error)
+        else:
+            self._stick(run, name, record, error)
+
+    def _write_batch(self, run: _Run, batch: Sequence[Ready]) -> None:
+        """Write a batch; each image that may have broken a service last, and alone."""
+        together, alone = [], []
+        for ready in batch:
+            image_id, of = ready.record.image_id, ready.extracted
+            suspect = {n: of[n] for n in of if self._suspects.has(n, image_id)}
+            rest = {n: of[n] for n in of if n not in suspect}
+            alone += [replace(ready, extracted={n: of[n]}) for n in suspect]
+            together += [replace(ready, extracted=rest)] if rest else []
+        self._write(run, together)
+        for one in alone:
+            self._write(run, [one])
+
+    def _write(self, run: _Run, batch: Sequence[Ready]) -> None:
+        wanted = {
+            name: [ready.record.image_id for ready in batch if name in ready.extracted]
+            for name in run.active
+        }
+        with self._telling.at_work(wanted) as (begun, missing):
+            now = {r.image_id: r.sha256 for r in self._catalog.find(begun.ids)}
+            same = {
+                name: {
+                    ready.record.image_id: ready.extracted[name]
+                    for ready in batch
+                    if ready.record.image_id in ids
+                    and now.get(ready.record.image_id) == ready.record.sha256
+                }
+                for name, ids in missing.items()
+            }
+            failed = self._tell(run, begun, same, _put)
+            put = {name: list(of) for name, of in same.items() if name not in failed}
+            self._missed.settle(put, begun=begun)
+        for name, ids in put.items():
+            run.shift.done(name, ids)
+            run.made[name].put += len(ids)
+            self._suspects.clear(name, ids)
+            if ids:
+                self._rates[name].add(len(ids))
+        for name, error in failed.items():
+            self._write_singly(run, name, batch, error)
+
+    def _write_singly(
+        self, run: _Run, name: str, batch: Sequence[Ready], error: AmbienceError
+    ) -> None:
+        """Find out which image of a batch a service refuses; the others come in."""
+        own = [ready for ready in batch if name in ready.extracted]
+        if not isinstance(error, BadInputError):
+            ids = [ready.record.image_id for ready in own]
+            if isinstance(error, UnavailableError) and self._suspects.note(name, ids):
+                self._stick(run, name, own[0].record, error)
+            run.end(name, error)
+            return
+        if len(own) == 1:
+            self._forget(run, name, own[0].record, error)
+            return
+        for ready in own:
+            self._write(run, [replace(ready, extracted={name: ready.extracted[name]})])
+
+    def _remove(self, run: _Run, gone: Mapping[str, Sequence[ImageId]]) -> None:
+        with self._telling.at_work(gone) as (begun, missing):
+            known = {record.image_id for record in self._catalog.find(begun.ids)}
+            those = {
+                name: {image_id: None for image_id in ids if image_id not in known}
+                for name, ids in missing.items()
+            }
+            failed = self._tell(run, begun, those, _remove)
+            removed = {n: list(ids) for n, ids in those.items() if n not in failed}
+            self._missed.settle(removed, begun=begun)
+        for name, ids in removed.items():
+            run.shift.done(name, ids)
+            run.made[name].removed += len(ids)
+        for name, error in failed.items():
+            run.end(name, error)
 
     def _forget(
-        self, service: AnyService, record: ImageRecord, error: Exception, made: MadeUp
+        self, run: _Run, name: str, record: ImageRecord, error: Exception
     ) -> None:
-        """Rather leave a service with nothing than with what an image was before."""
-        with self._at_work(service, [record.image_id]) as begun:
+        """Prefer no feature to one of what an image was before."""
+        with self._telling.at_work({name: [record.image_id]}) as (begun, _):
+            failed: Mapping[str, AmbienceError] = {}
             if self._catalog.find(begun.ids) == [record]:
-                self._remove_at(service, begun, begun.ids)
-            self._missed.settle(service.name, [], begun=begun)
-        self._stick(service, record, error, made)
+                those = {name: dict.fromkeys(begun.ids)}
+                failed = self._tell(run, begun, those, _remove)
+            self._missed.settle({}, begun=begun)
+        if failed:
+            run.end(name, failed[name])
+        else:
+            self._stick(run, name, record, error)
 
     def _stick(
-        self, service: AnyService, record: ImageRecord, error: Exception, made: MadeUp
+        self, run: _Run, name: str, record: ImageRecord, error: Exception
     ) -> None:
         match error:
             case FileNotFoundError():
                 reason = "the file is gone"
             case OSError():
                 reason = f"the file can't be read: {error.strerror or error}"
-            case _:
+            case AmbienceError():
                 reason = str(error)
-        self._missed.stick(service.name, record, reason)
-        made.stuck += 1
+            case _:
+                _log.error(
+                    "%s failed on image %s", name, record.image_id, exc_info=error
+                )
+                reason = f"{name} failed on it: {error!r}"
+        self._missed.stick(name, record, reason)
+        run.shift.done(name, [record.image_id])
+        run.made[name].stuck += 1
 
-    def _remove_at(
-        self, service: AnyService, begun: Begun, ids: Sequence[ImageId]
-    ) -> None:
-        with self._image_locks.at_service(service.name, ids):
-            self._journal.check(begun)
-            required(service, HoldsImages).remove(ids)
+    def _tell(
+        self,
+        run: _Run,
+        begun: Begun,
+        what: Mapping[str, Mapping[ImageId, object]],
+        act: Tell,
+    ) -> dict[str, AmbienceError]:
+        return self._telling.tell(run.fan_out, run.services, begun, what, act)
 
-    @contextmanager
-    def _at_work(self, service: AnyService, ids: Sequence[ImageId]) -> Iterator[Begun]:
-        """Keep everybody else from changing images; give those that are ours."""
-        with self._image_locks(ids):
-            begun = self._journal.begin_repair(service.name, ids)
-            try:
-                yield begun
-            except BaseException:
-                self._journal.abandon(begun)
-                raise
+
+def _put(held: HoldsImages, extracted: Mapping[ImageId, object]) -> None:
+    held.put(extracted)
+
+
+def _remove(held: HoldsImages, ids: Mapping[ImageId, object]) -> None:
+    held.remove(list(ids))

@@ -13,7 +13,7 @@ from pathlib import Path
 from ambience.catalog import Catalog, Claims, ImageRecord, Journal
 from ambience.core.errors import AmbienceError, BusyError
 from ambience.core.features import ImageId
-from ambience.ingest.importer import Failure, Progress
+from ambience.ingest.import_report import Failure, Progress
 from ambience.ingest.incoming import Arrival
 from ambience.ingest.originals import image_id_in
 from ambience.ingest.regular_files import read_regular

@@ -1,6 +1,6 @@
 """The application around services: one or all of them, the code is the same."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -17,7 +17,7 @@ from ambience.web.documents import documents
 from ambience.web.every_answer import AnswerHead, OwnPagesOnly
 from ambience.web.forms import FormRoute
 from ambience.web.limits import UploadLimit
-from ambience.web.metrics import MeasureRequests, Metrics
+from ambience.web.metrics import Backlogs, MeasureRequests, Metrics
 from ambience.web.openapi import document_problems
 from ambience.web.origins import KnownOrigins
 from ambience.web.problems import handle_problems, problem
@@ -33,7 +33,7 @@ def create_app(  # noqa: PLR0913 -- each is told by name
     *,
     limits: Limits,
     claim: Claim = lambda _, __: None,
-    missed: Callable[[], Mapping[str, int]] | None = None,
+    backlog: Backlogs | None = None,
     route_class: Callable[[AnyService], type[APIRoute]] = lambda _: FormRoute,
     admission: Admission = DEFAULT_ADMISSION,
 ) -> FastAPI:
@@ -44,7 +44,7 @@ def create_app(  # noqa: PLR0913 -- each is told by name
         limits: What images may cost.
         claim: See `Claim`; nobody gives out ids where services run alone.
         route_class: Returns the class of a service's routes.
-        missed: Says how many images each service missed, where that is known.
+        backlog: Says what waits for each service, where that is known.
         admission: What clients may do.
     """
     app = FastAPI(
@@ -59,7 +59,7 @@ def create_app(  # noqa: PLR0913 -- each is told by name
     )
     handle_problems(app)
     document_problems(app)
-    metrics = Metrics(services, missed)
+    metrics = Metrics(services, backlog)
     app.add_middleware(MeasureRequests, metrics=metrics)
     app.add_middleware(UploadLimit, max_bytes=limits.max_bytes)
     app.add_middleware(ClientGone)

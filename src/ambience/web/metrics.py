@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -9,9 +10,10 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ambience.service import AnyService
-from ambience.service.capabilities import HoldsImages
+from ambience.service.backlog_state import BacklogState
 
-Counts = Callable[[], Mapping[str, int]] | None
+Backlogs: TypeAlias = Callable[[], Mapping[str, BacklogState]]
+"""Says what waits for each service that holds images, by its name."""
 
 
 class Metrics:
@@ -19,12 +21,16 @@ class Metrics:
 
     Args:
         services: Those whose sizes are reported.
-        missed: Says how many images each missed, where that is known.
+        backlog: Says what waits for each, where that is known.
     """
 
-    def __init__(self, services: Sequence[AnyService], missed: Counts = None) -> None:
+    def __init__(
+        self, services: Sequence[AnyService], backlog: Backlogs | None = None
+    ) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(_Services(services, missed))
+        self.registry.register(_Services(services))
+        if backlog is not None:
+            self.registry.register(_Waiting(backlog))
         self.requests = Counter(
             "ambience_requests",
             "Requests answered.",
@@ -77,9 +83,8 @@ class MeasureRequests:
 class _Services(Collector):
     """Reads the state of services whenever the numbers are asked for."""
 
-    def __init__(self, services: Sequence[AnyService], missed: Counts) -> None:
+    def __init__(self, services: Sequence[AnyService]) -> None:
         self._services = services
-        self._missed = missed
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         available = GaugeMetricFamily(
@@ -98,14 +103,38 @@ class _Services(Collector):
                 images.add_metric([service.name], status["count"])
                 lag.add_metric([service.name], status["index"]["lag"])
         yield from (available, images, lag)
-        if self._missed is not None:
-            counts = self._missed()
-            missed = GaugeMetricFamily(
-                "ambience_service_missed",
-                "Images that it missed while it was down, and has to get.",
-                labels=["service"],
-            )
-            for service in self._services:
-                if service.ability(HoldsImages) is not None:
-                    missed.add_metric([service.name], counts.get(service.name, 0))
-            yield missed
+
+
+class _Waiting(Collector):
+    """Reads what waits for services whenever the numbers are asked for."""
+
+    def __init__(self, backlog: Backlogs) -> None:
+        self._backlog = backlog
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        missed = GaugeMetricFamily(
+            "ambience_service_missed",
+            "Images that it missed while it was down, and has to get.",
+            labels=["service"],
+        )
+        waiting = GaugeMetricFamily(
+            "ambience_backlog_images",
+            "Images that wait for it, missed or put off.",
+            labels=["service"],
+        )
+        stuck = GaugeMetricFamily(
+            "ambience_backlog_stuck_images",
+            "Images that it can't get, as they are.",
+            labels=["service"],
+        )
+        rate = GaugeMetricFamily(
+            "ambience_backlog_images_per_second",
+            "Images that it has got lately.",
+            labels=["service"],
+        )
+        for name, state in self._backlog().items():
+            missed.add_metric([name], state.missed)
+            waiting.add_metric([name], state.waiting)
+            stuck.add_metric([name], state.stuck)
+            rate.add_metric([name], state.rate or 0.0)
+        yield from (missed, waiting, stuck, rate)

@@ -45,7 +45,7 @@ from ambience.gateway.legacy.service_routes import (
 )
 from ambience.imaging import ImageFile
 from ambience.ingest import Arrival
-from ambience.library.resources import Resources
+from ambience.library.components import Components
 from ambience.service import AnyService, required
 from ambience.service.capabilities import HoldsImages, SearchesImages
 from ambience.web.schemas import JSON
@@ -74,7 +74,7 @@ _FAILED = "Request failed with status code 500"
 _log = logging.getLogger(__name__)
 
 
-def legacy_image_routes(parts: Resources, *, names: FileNames) -> list[LegacyRoute]:
+def legacy_image_routes(parts: Components, *, names: FileNames) -> list[LegacyRoute]:
     """Return the original's routes of the gateway.
 
     Args:
@@ -108,7 +108,7 @@ def legacy_image_routes(parts: Resources, *, names: FileNames) -> list[LegacyRou
 
 
 class _Routes:
-    def __init__(self, parts: Resources, names: FileNames) -> None:
+    def __init__(self, parts: Components, names: FileNames) -> None:
         self._parts = parts
         self._names = names
         self._services = sorted(

@@ -1,6 +1,5 @@
 """Shows images: the thumbnail, the file as it is, and a version for the screen."""
 
-import logging
 import os
 from collections.abc import Callable
 from http import HTTPStatus
@@ -11,11 +10,9 @@ from fastapi import APIRouter, Request, Response
 
 from ambience.catalog import ImageRecord
 from ambience.core.errors import CorruptDataError, NotFoundError
-from ambience.core.features import ImageId
 from ambience.gateway.routes.open_file_response import open_file_response
-from ambience.imaging import Format, ImageFile, rendition, sniff, thumbnail
-from ambience.ingest.image_files import ImageFiles
-from ambience.library.resources import Resources
+from ambience.imaging import Format, sniff
+from ambience.library.library import Library
 from ambience.web.addresses import API
 from ambience.web.openapi import problems
 from ambience.web.schemas import JSON, ImageIdPath
@@ -25,8 +22,6 @@ _HEAD_BYTES = 4096  # tell what kind of file it is
 
 # A file of the user's must never run as a page of ours, whatever its bytes pretend.
 _SAFE = {"Content-Security-Policy": "default-src 'none'; sandbox"}
-
-_log = logging.getLogger(__name__)
 
 _Show: TypeAlias = Callable[[ImageRecord, Request], Response]
 
@@ -42,8 +37,12 @@ _SENT: dict[int | str, JSON] = {
 }
 
 
-def file_routes(parts: Resources) -> APIRouter:
-    """Return the routes under ``/api/images/{image_id}`` that send pictures."""
+def file_routes(library: Library) -> APIRouter:
+    """Return the routes under ``/api/images/{image_id}`` that send pictures.
+
+    Args:
+        library: Whose images.
+    """
     router = APIRouter(
         prefix=f"{API}/images/{{image_id}}",
         tags=["images"],
@@ -57,42 +56,40 @@ def file_routes(parts: Resources) -> APIRouter:
         | _SENT,
         default_response_class=Response,
     )
-    pictures = _Pictures(parts)
+    answers = _Answers(library)
 
     @router.get("/thumbnail")
     def show_thumbnail(image_id: ImageIdPath, request: Request) -> Response:
         """Show an image, its longest side at most 512 pixels, as WebP."""
-        return pictures.of(ImageId(image_id), request, pictures.thumbnail)
+        return answers.of(image_id, request, answers.thumbnail)
 
     @router.get("/file")
     def show_file(image_id: ImageIdPath, request: Request) -> Response:
         """Send the image's file as it is."""
-        return pictures.of(ImageId(image_id), request, pictures.file)
+        return answers.of(image_id, request, answers.file)
 
     @router.get("/view")
     def show_view(image_id: ImageIdPath, request: Request) -> Response:
         """Show an image at screen size, in a format that every browser knows."""
-        return pictures.of(ImageId(image_id), request, pictures.view)
+        return answers.of(image_id, request, answers.view)
 
     return router
 
 
-class _Pictures:
-    """Answers with pictures of an image, from its file only if that is unchanged."""
+class _Answers:
+    """Answers with pictures of an image."""
 
-    def __init__(self, parts: Resources) -> None:
-        self._catalog = parts.catalog
-        self._originals = parts.originals
-        self._limits = parts.limits
-        self._files = ImageFiles(parts.originals, limits=parts.limits)
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._pictures = library.components.pictures
 
-    def of(self, image_id: ImageId, request: Request, show: _Show) -> Response:
+    def of(self, image_id: int, request: Request, show: _Show) -> Response:
         """Return a picture of an image, also if it is just being replaced."""
-        record = self._catalog.get(image_id)
+        record = self._library.image(image_id).record
         try:
             return show(record, request)
         except (NotFoundError, CorruptDataError):
-            now = self._catalog.get(image_id)
+            now = self._library.image(image_id).record
             if now == record:
                 raise
             return show(now, request)
@@ -101,35 +98,24 @@ class _Pictures:
         headers = _headers(record, "thumbnail")
         if _has(request, headers["ETag"]):
             return _not_modified(headers)
-        kept = self._originals.thumbnail(record.sha256)
-        data = kept or self._new_thumbnail(record)
+        data = self._pictures.thumbnail(record)
         return Response(data, media_type="image/webp", headers=headers)
 
     def file(self, record: ImageRecord, request: Request) -> Response:
         headers = _headers(record)
         if record.path is not None:
             headers["Content-Disposition"] = _named(record.path.name)
-        return _sent(self._files.open(record), request, headers)
+        return _sent(self._pictures.open(record), request, headers)
 
     def view(self, record: ImageRecord, request: Request) -> Response:
         fits = max(record.size) <= _VIEW_SIDE
         if fits and Format(record.format).in_browsers:
-            return _sent(self._files.open(record), request, _headers(record))
+            return _sent(self._pictures.open(record), request, _headers(record))
         headers = _headers(record, "view")
         if _has(request, headers["ETag"]):
             return _not_modified(headers)
-        file = self._files.read(record)
-        data = rendition(file, longest_side=_VIEW_SIDE, limits=self._limits)
+        data = self._pictures.rendition(record, longest_side=_VIEW_SIDE)
         return Response(data, media_type=sniff(data).media_type, headers=headers)
-
-    def _new_thumbnail(self, record: ImageRecord) -> bytes:
-        file = ImageFile(self._files.read(record), limits=self._limits)
-        data = thumbnail(file.image)
-        try:
-            self._originals.write_thumbnail(record.sha256, data)
-        except OSError as error:  # it is shown all the same, and made again
-            _log.warning("thumbnails can't be kept: %s", error)
-        return data
 
 
 def _sent(file: BinaryIO, request: Request, headers: dict[str, str]) -> Response:

@@ -2,12 +2,14 @@
 
 import contextlib
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query
 
+from ambience.catalog import ImageRecord
 from ambience.catalog.catalog import Position
 from ambience.core.errors import BadParameterError
 from ambience.core.features import MAX_IMAGE_ID, ImageId
@@ -18,8 +20,7 @@ from ambience.gateway.routes.schemas import (
     PutAnswer,
     image_answer,
 )
-from ambience.ingest import Arrival
-from ambience.library.resources import Resources
+from ambience.library.library import Library
 from ambience.service.capabilities import HoldsImages
 from ambience.web.addresses import API
 from ambience.web.forms import FormRoute, only_fields
@@ -32,15 +33,27 @@ _MAX_PAGE = 1000
 _AFTER = re.compile("([-0-9T:.]{10,26})~([0-9]{1,16})")  # a local time, and an id
 
 
-def image_routes(parts: Resources) -> APIRouter:
-    """Return the routes under ``/api/images``."""
+def image_routes(library: Library) -> APIRouter:
+    """Return the routes under ``/api/images``.
+
+    Args:
+        library: Whose images.
+    """
     router = APIRouter(
         prefix=f"{API}/images",
         tags=["images"],
         responses=problems(HTTPStatus.INSUFFICIENT_STORAGE),
         route_class=FormRoute,
     )
-    catalog, writer = parts.catalog, parts.writer
+
+    def answers(found: Sequence[ImageRecord]) -> list[ImageAnswer]:
+        waiting = library.components.backlog.services_of(
+            [image.image_id for image in found]
+        )
+        return [
+            image_answer(image, waiting_for=waiting.get(image.image_id, ()))
+            for image in found
+        ]
 
     @router.get("")
     def images(
@@ -49,18 +62,19 @@ def image_routes(parts: Resources) -> APIRouter:
     ) -> ImagePage:
         """List the library, newest first."""
         position = None if after is None else _position(after)
-        found = catalog.newest(limit=limit, after=position)
+        found = [one.record for one in library.newest(limit=limit, after=position)]
         last = found[-1] if len(found) == limit else None
         return ImagePage(
-            images=[image_answer(image) for image in found],
-            total=len(catalog),
+            images=answers(found),
+            total=len(library),
             after=last and f"{last.shown_at.isoformat()}~{last.image_id}",
         )
 
     @router.get("/{image_id}", responses=problems(HTTPStatus.NOT_FOUND))
     def image_record(image_id: ImageIdPath) -> ImageAnswer:
         """Say what is known of an image."""
-        return image_answer(catalog.get(ImageId(image_id)))
+        (answer,) = answers([library.image(image_id).record])
+        return answer
 
     @router.put(
         "/{image_id}",
@@ -74,20 +88,21 @@ def image_routes(parts: Resources) -> APIRouter:
         keep: Annotated[
             bool, Form(description="Whether to keep the file too, to show it.")
         ] = True,
+        wait: Annotated[
+            bool,
+            Query(
+                description="Whether slow services get it before the answer; else they "
+                "get it soon after, see /api/backlog. False needs `keep`."
+            ),
+        ] = True,
     ) -> PutAnswer:
         """Add an image to every service, or replace it; when answered, it is safe."""
-        arrival = Arrival(
-            image_id=ImageId(image_id),
-            prepared=writer.prepare(writer.read(image)),
-            upload=image,
-            keep=keep,
-        )
-        unavailable = writer.put([arrival])
+        behind = library.put(image_id, image, keep=keep, wait=wait)
         return PutAnswer(
             image_id=image_id,
             services={
-                service.name: unavailable.get(service.name, "stored")
-                for service in parts.services
+                service.name: behind.get(service.name, "stored")
+                for service in library.components.services
                 if service.ability(HoldsImages) is not None
             },
         )
@@ -99,7 +114,7 @@ def image_routes(parts: Resources) -> APIRouter:
     )
     def delete(image_id: ImageIdPath) -> None:
         """Remove an image from every service; a file of the user's is left alone."""
-        writer.delete(ImageId(image_id))
+        library.remove(image_id)
 
     return router
 

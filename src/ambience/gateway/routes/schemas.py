@@ -1,5 +1,6 @@
 """What the gateway's own routes answer."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -88,6 +89,10 @@ class ImageAnswer(BaseModel):
     added_at: datetime = Field(description="When it came into the library.")
     missing: bool = Field(description="Its file is no longer there.")
     has_file: bool = Field(description="Whether the file itself can be asked for.")
+    waiting_for: list[str] = Field(
+        description="Services that have not got it yet, and will: it is not found by "
+        "them until then."
+    )
 
 
 class ImagePage(BaseModel):
@@ -98,6 +103,63 @@ class ImagePage(BaseModel):
     after: str | None = Field(description="Ask with it for the images that follow.")
 
 
+class Stuck(BaseModel):
+    """Why images can't be had by a service, as they are."""
+
+    reason: str
+    count: int = Field(description="How many images.")
+    image_id: int = Field(description="The first of them.")
+
+
+class Waiting(BaseModel):
+    """What one service has still to get."""
+
+    waiting: int = Field(description="Images that it gets as soon as it can.")
+    rate: float | None = Field(
+        description="Images that it got a second in the last minute, from this server; "
+        "null: unknown."
+    )
+    remaining_s: float | None = Field(
+        description="How long the rest takes at this rate, in seconds; null: unknown."
+    )
+    paused: str | None = Field(description="Why it does not go on; null: it does.")
+    stuck: int = Field(description="Images that it can't get, as they are.")
+    stuck_reasons: list[Stuck]
+
+
+class BacklogAnswer(BaseModel):
+    """What waits for services."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "services": {
+                        "local_features": {
+                            "waiting": 1200,
+                            "rate": 24.0,
+                            "remaining_s": 50.0,
+                            "paused": None,
+                            "stuck": 1,
+                            "stuck_reasons": [
+                                {
+                                    "reason": "the file is gone",
+                                    "count": 1,
+                                    "image_id": 7,
+                                }
+                            ],
+                        }
+                    }
+                }
+            ]
+        }
+    )
+
+    services: dict[str, Waiting] = Field(
+        description="Every service that holds images, by name."
+    )
+
+
 class PutAnswer(BaseModel):
     """What became of an image that was sent."""
 
@@ -106,7 +168,7 @@ class PutAnswer(BaseModel):
             "examples": [
                 {
                     "image_id": 7,
-                    "services": {"phash": "stored", "color": "stored"},
+                    "services": {"phash": "stored", "local_features": "waiting"},
                 }
             ]
         }
@@ -114,7 +176,8 @@ class PutAnswer(BaseModel):
 
     image_id: int
     services: dict[str, str] = Field(
-        description='By service: "stored", or why it could not take part.'
+        description='By service: "stored"; "waiting", where it gets the image later, '
+        "as was asked for; or why it could not take part."
     )
 
 
@@ -146,8 +209,13 @@ def reverse_search_answer(found: ReverseSearch) -> ReverseSearchAnswer:
     )
 
 
-def image_answer(image: ImageRecord) -> ImageAnswer:
-    """Return an image's record as it is sent."""
+def image_answer(image: ImageRecord, *, waiting_for: Sequence[str] = ()) -> ImageAnswer:
+    """Return an image's record as it is sent.
+
+    Args:
+        image: Its record.
+        waiting_for: Services that have not got it yet.
+    """
     # A name that is no valid text can still be shown, with marks in place of bytes.
     path = None if image.path is None else _printable(str(image.path))
     name = "" if image.path is None else _printable(image.path.name)
@@ -164,6 +232,7 @@ def image_answer(image: ImageRecord) -> ImageAnswer:
         added_at=image.added_at,
         missing=image.missing,
         has_file=image.path is not None or image.original is not None,
+        waiting_for=list(waiting_for),
     )
 
 

@@ -12,8 +12,7 @@ from ambience.core.numbers import DECIMAL, WHOLE
 from ambience.core.region import Region
 from ambience.fusion import MIN_SCORE
 from ambience.gateway.routes.schemas import ReverseSearchAnswer, reverse_search_answer
-from ambience.imaging import ImageFile
-from ambience.library.resources import Resources
+from ambience.library.library import Library
 from ambience.search.questions import ById, ByImage, ByWords, Question
 from ambience.service import MAX_K
 from ambience.web.addresses import API
@@ -95,16 +94,14 @@ class SearchForm:
             raise BadParameterError("region: words have none, only an image does")
 
 
-def search_routes(parts: Resources) -> APIRouter:
+def search_routes(library: Library) -> APIRouter:
     """Return ``/api/reverse_search``.
 
     Args:
-        parts: Who searches.
+        library: What is searched.
     """
     router = APIRouter(tags=["search"], route_class=FormRoute)
-
-    def by_image(form: SearchForm, data: bytes) -> ByImage:
-        return ByImage(ImageFile(data, limits=parts.limits), form.region)
+    fetcher = library.components.fetcher
 
     async def asked(
         request: Request, form: Annotated[SearchForm, Depends()]
@@ -116,9 +113,9 @@ def search_routes(parts: Resources) -> APIRouter:
             yield form, ById(ImageId(form.image_id), form.region)
         elif form.image is not None:
             async with read(request, form.image) as data:
-                yield form, by_image(form, data)
-        elif parts.fetcher is not None:
-            yield form, by_image(form, await parts.fetcher.fetch(form.url or ""))
+                yield form, ByImage(data, form.region)
+        elif fetcher is not None:
+            yield form, ByImage(await fetcher.fetch(form.url or ""), form.region)
         else:
             raise BadParameterError(_OFF)
 
@@ -144,7 +141,7 @@ def search_routes(parts: Resources) -> APIRouter:
         Search with an image, the address of one, the id of one, or words.
         """
         form, query = told
-        found = parts.searcher.search(
+        found = library.reverse_search(
             query,
             k=form.k,
             services=form.services,

@@ -38,4 +38,5 @@ class AnnotatorSpec(Declaration[S], Generic[S]):
             details=lambda: {"model": annotator.model},
             close=annotator.close,
             timeout_s=settings.timeout_s,
+            is_slow=self.is_slow,
         )

@@ -59,6 +59,7 @@ SERVICE = ServiceSpec(
     abilities=RETRIEVAL | {Trainable},
     options=KeypointOptions,
     evidence=lambda _: EVIDENCE,
+    is_slow=True,  # several times as long as hash and color together
     make_extractor=make_extractor,
     assemble=many_keypoints(GeometryVerifier()),
 )

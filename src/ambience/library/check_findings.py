@@ -1,0 +1,89 @@
+"""What a check of a library finds."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ambience.core.features import ImageId
+from ambience.ingest import FileReport
+from ambience.sync import Differences, MadeUp, StrayReport
+
+
+@dataclass(slots=True)
+class ServiceCheck:
+    """How far one service is from the catalog.
+
+    Attributes:
+        name: Of the service.
+        reason: Why it can't be compared or asked; empty if it can.
+        holds_images: Whether there is anything to compare.
+        count: Images that it has.
+        lag: Changes not yet in its index.
+        differences: From the catalog, after repairs.
+        missed: Images that it is known to have missed, after repairs.
+        waiting: Images that it gets later, as it is slow: nothing is wrong with them.
+        why: The reasons of those: how many, and the first of them.
+        made: What was repaired.
+        read: Features read from end to end.
+        damaged: Images whose features have other bytes than they had, after repairs.
+        without_checksum: Features read that have no checksum, after repairs.
+        set_aside: Where its old features are, if they were damaged and set aside.
+    """
+
+    name: str
+    reason: str = ""
+    holds_images: bool = True
+    count: int = 0
+    lag: int = 0
+    differences: Differences = field(default_factory=Differences)
+    missed: int = 0
+    waiting: int = 0
+    why: dict[str, tuple[int, ImageId]] = field(default_factory=dict)
+    made: MadeUp = field(default_factory=MadeUp)
+    read: int = 0
+    damaged: list[ImageId] = field(default_factory=list)
+    without_checksum: int = 0
+    set_aside: Path | None = None
+
+    @property
+    def in_step(self) -> bool:
+        """Whether nothing is wrong with it."""
+        wrong = self.reason or self.missed or self.damaged or self.differences.unknown
+        return not wrong and not any(self.counts())
+
+    def counts(self) -> tuple[int, int, int]:
+        """Return how many images are absent, outdated, and left over."""
+        found = self.differences
+        return found.absent, found.outdated, found.left_over
+
+
+@dataclass(slots=True)
+class Check:
+    """All that was found.
+
+    Attributes:
+        share: How much was read of all bytes, 0 to 1.
+        catalog: What is wrong within the catalog file, after repairs; then there is
+            nothing to compare the rest with, which is not looked at.
+        catalog_mended: Whether something was, and is no longer.
+        services: One each.
+        files: The files of images.
+        strays: Files of ours that no image has.
+        cut_short: Changes that a process could not end before it died.
+        calibration: Why the learned calibration can't be used; empty if it can.
+    """
+
+    share: float
+    catalog: list[str]
+    catalog_mended: bool = False
+    services: list[ServiceCheck] = field(default_factory=list)
+    files: FileReport = field(default_factory=FileReport)
+    strays: StrayReport = field(default_factory=StrayReport)
+    cut_short: int = 0
+    calibration: str = ""
+
+    @property
+    def in_step(self) -> bool:
+        """Whether all is well."""
+        wrong = self.files.wrong or self.strays.wrong or self.cut_short
+        damaged = self.catalog or self.calibration
+        return not (wrong or damaged or any(not one.in_step for one in self.services))

@@ -1,0 +1,85 @@
+"""The one folder that ambience writes to: made, looked at, and known to be in use."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ambience.catalog import Journal
+from ambience.catalog.database import Database
+from ambience.core.errors import BadParameterError, BusyError
+from ambience.core.settings import Settings
+from ambience.library.from_settings import data_path
+
+
+def data_folder(settings: Settings, *, to_write: bool = True) -> Path:
+    """Return the one folder that ambience writes to, made if it is not there.
+
+    Args:
+        settings: The configuration.
+        to_write: Whether it must be possible to write there; else to read is enough.
+
+    Raises:
+        BadParameterError: If it can't be made, read or written to.
+    """
+    data = data_path(settings)
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadParameterError(
+            f"the data folder {data} can't be made ({error.strerror}): name another "
+            "with --data"
+        ) from error
+    if not os.access(data, os.R_OK | os.X_OK):
+        raise BadParameterError(
+            f"the data folder {data} can't be read: allow it, or name another with "
+            "--data"
+        )
+    if to_write and is_readonly(data):
+        raise BadParameterError(
+            f"the data folder {data} can't be written to: allow it, or name another "
+            "with --data"
+        )
+    return data
+
+
+def is_readonly(data: Path) -> bool:
+    """Whether nothing can be written to a data folder: by its rights, or its disk."""
+    return data.exists() and not os.access(data, os.W_OK)
+
+
+def opened_catalog(settings: Settings, data: Path) -> tuple[Database, Journal]:
+    """Open the catalog of a data folder; return it, and the journal of this process.
+
+    As long as the journal is open, other processes know that the folder is in use.
+    """
+    readonly = is_readonly(data)
+    url = settings.catalog.url.get_secret_value()
+    database = Database(url or data / "catalog.sqlite3", readonly=readonly)
+    return database, Journal(database, data / "locks", readonly=readonly)
+
+
+@contextmanager
+def in_use(
+    settings: Settings, data: Path, *, alone: bool = False
+) -> Iterator[tuple[Database, Journal]]:
+    """Let other processes know that a data folder is in use; give its catalog.
+
+    Args:
+        settings: The configuration.
+        data: The folder.
+        alone: Whether nobody else may use it meanwhile.
+
+    Raises:
+        BusyError: If ``alone`` is asked for, and another process uses it.
+    """
+    database, journal = opened_catalog(settings, data)
+    try:
+        if alone and journal.others_live():
+            raise BusyError(
+                "a server or an import has this data folder in use: stop it first"
+            )
+        yield database, journal
+    finally:
+        journal.close()
+        database.close()

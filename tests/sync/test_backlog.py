@@ -1,0 +1,438 @@
+"""Slow work is put off without being lost, done once, and in nobody's way."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+
+import pytest
+
+from ambience.catalog import Tally
+from ambience.core.errors import BadParameterError, UnavailableError
+from ambience.core.features import ImageId
+from ambience.imaging import ImageFile
+from ambience.ingest import Arrival, Progress, Report
+from ambience.service.backlog_state import BacklogState
+from ambience.sync import Differences, MadeUp
+from ambience.sync.rate import RecentRate
+from tests.abilities import GUARD_S
+from tests.drawing import drawn_image, encode
+from tests.ingest.test_writer import NEW, OLD, SEVEN, FakeSink, House
+from tests.sync.test_catch_up import kept_in_step, wait_until
+
+MANY = [ImageId(i) for i in range(100, 140)]
+CONTENT = {i: encode(drawn_image(i, (30, 40))) for i in MANY}
+SHORT_S = 0.5  # a limit that is meant to pass where nobody answers
+
+
+@pytest.fixture
+def slow(house: House) -> FakeSink:
+    """The second of the services of a library, which is slow."""
+    house.sinks[1].is_slow = True
+    return house.sinks[1]
+
+
+def put_off(house: House, *contents: bytes, first: ImageId = SEVEN) -> None:
+    images = [house.writer.read(data, wait=False) for data in contents]
+    prepared = [house.writer.prepare(image, wait=False) for image in images]
+    arrivals = [
+        Arrival(ImageId(first + number), one, upload=image.data, keep=True)
+        for number, (one, image) in enumerate(zip(prepared, images, strict=True))
+    ]
+    assert house.writer.put(arrivals) == {}
+
+
+def put_off_many(house: House) -> None:
+    put_off(house, *CONTENT.values(), first=MANY[0])
+
+
+def finished(house: House, **how: object) -> dict[str, MadeUp]:
+    return house.backlog.finish(stop=threading.Event(), **how)  # type: ignore[arg-type]
+
+
+def state(house: House) -> BacklogState:
+    return house.backlog.states()["color"]
+
+
+def test_an_image_is_with_the_quick_at_once_and_with_the_slow_later(
+    house: House, slow: FakeSink
+) -> None:
+    put_off(house, OLD)
+    assert house.catalog.get(SEVEN).sha256 == ImageFile(OLD).sha256
+    assert house.sinks[0].held == {SEVEN: ImageFile(OLD).sha256}
+    assert slow.held == {}
+    assert house.missed.tallies() == {"color": Tally(total=1, put_off=1)}
+    assert house.missed.services_of([SEVEN]) == {SEVEN: ["color"]}
+    assert finished(house) == {"color": MadeUp(put=1)}
+    assert house.holds(OLD)
+    assert house.missed.tallies() == {}
+    assert house.missed.services_of([SEVEN]) == {}
+    assert house.journal.is_empty()
+
+
+def test_who_waits_gets_everything_at_once(house: House, slow: FakeSink) -> None:
+    assert slow.is_slow
+    house.put(OLD)
+    assert house.holds(OLD)
+    assert house.missed.tallies() == {}
+
+
+def test_what_was_put_off_is_done_after_a_kill(house: House, slow: FakeSink) -> None:
+    put_off(house, OLD)
+    house.restart()
+    assert slow.held == {}
+    finished(house)
+    assert house.holds(OLD)
+
+
+def test_a_slow_service_finds_nothing_rather_than_what_was_replaced(
+    house: House, slow: FakeSink
+) -> None:
+    house.put(OLD)
+    put_off(house, NEW)
+    assert slow.held == {}
+    finished(house)
+    assert house.holds(NEW)
+
+
+def test_one_that_can_not_forget_what_was_replaced_has_missed_it(
+    house: House, slow: FakeSink
+) -> None:
+    house.put(OLD)
+    slow.fails = UnavailableError("no answer")
+    image = house.writer.prepare(ImageFile(NEW), wait=False)
+    arrival = Arrival(SEVEN, image, upload=NEW, keep=True)
+    assert list(house.writer.put([arrival])) == ["color"]
+    assert house.missed.tallies() == {"color": Tally(total=1)}
+    slow.fails = None
+    finished(house)
+    assert house.holds(NEW)
+
+
+def test_nothing_is_put_off_that_could_not_be_read_later(
+    house: House, slow: FakeSink
+) -> None:
+    prepared = house.writer.prepare(ImageFile(OLD), wait=False)
+    assert prepared.put_off == {slow.name}
+    with pytest.raises(BadParameterError, match="leave out wait=false"):
+        house.writer.put([Arrival(SEVEN, prepared, upload=OLD)])
+    assert house.holds(None)
+    assert house.files("staging") == []
+
+
+@pytest.mark.parametrize("when", ["while it waits", "while it is worked on"])
+@pytest.mark.parametrize("what", ["replaced", "deleted"])
+def test_what_changes_meanwhile_is_as_it_is_then(
+    house: House, slow: FakeSink, when: str, what: str
+) -> None:
+    put_off(house, OLD)
+    extract = slow.extract
+
+    def change() -> None:
+        if what == "replaced":
+            put_off(house, NEW)
+        else:
+            house.writer.delete(SEVEN)
+
+    def changed_meanwhile(images: Sequence[ImageFile]) -> list[bytes]:
+        slow.extract = extract  # type: ignore[method-assign]
+        change()
+        return extract(images)
+
+    if when == "while it waits":
+        change()
+    else:
+        slow.extract = changed_meanwhile  # type: ignore[method-assign]
+    finished(house)
+    assert house.holds(NEW if what == "replaced" else None)
+    assert house.missed.tallies() == {}
+
+
+def test_a_service_that_is_down_gets_what_was_put_off_when_it_is_back(
+    house: House, slow: FakeSink
+) -> None:
+    put_off(house, OLD)
+    slow.fails = UnavailableError("no answer")
+    assert finished(house) == {}  # it is not even tried
+    assert state(house).waiting == 1
+    slow.fails = None
+    assert finished(house) == {"color": MadeUp(put=1)}
+
+
+def test_waiting_is_no_damage(house: House, slow: FakeSink) -> None:
+    put_off_many(house)
+    house.missed.note_absent("color", MANY, "the service did not have it")
+    assert house.comparison.differences(slow) == Differences()
+    assert house.missed.reasons("color") == {}
+    assert state(house) == BacklogState(waiting=len(MANY))
+
+
+def test_each_image_is_read_once_for_all_that_lack_it(house: House) -> None:
+    for sink in house.sinks:
+        sink.is_slow = True
+    seen: dict[str, list[ImageFile]] = {}
+    for sink in house.sinks:
+        extract = sink.extract
+
+        def noting(
+            images: Sequence[ImageFile],
+            sink: FakeSink = sink,
+            extract: object = extract,
+        ) -> list[bytes]:
+            seen.setdefault(sink.name, []).extend(images)
+            assert callable(extract)
+            return list(extract(images))
+
+        sink.extract = noting  # type: ignore[method-assign]
+    put_off_many(house)
+    assert seen == {}
+    finished(house)
+    (one, other) = seen.values()
+    assert len(one) == len(MANY)
+    assert {id(image) for image in one} == {id(image) for image in other}
+
+
+def test_progress_counts_every_image_of_every_service(
+    house: House, slow: FakeSink
+) -> None:
+    house.sinks[0].is_slow = slow.is_slow = True
+    put_off_many(house)
+    seen: list[Progress] = []
+    finished(house, on_progress=seen.append)
+    total = 2 * len(MANY)
+    assert [one.done for one in seen] == list(range(total + 1))
+    assert {one.total for one in seen} == {total}
+
+
+def test_it_stops_and_the_rest_waits(house: House, slow: FakeSink) -> None:
+    put_off_many(house)
+    stop = threading.Event()
+
+    def soon(progress: Progress) -> None:
+        if progress.done:
+            stop.set()
+
+    made = house.backlog.finish(stop=stop, on_progress=soon)["color"]
+    assert 0 < made.put < len(MANY)
+    report = Report()
+    house.backlog.note(report)
+    assert report.waiting == {"color": len(MANY) - made.put}
+    finished(house)
+    assert len(slow.held) == len(MANY)
+
+
+def test_what_waits_is_worked_off_in_the_background_without_a_word(
+    house: House, slow: FakeSink, caplog: pytest.LogCaptureFixture
+) -> None:
+    with kept_in_step(house):
+        put_off_many(house)
+        wait_until(lambda: not house.missed.tallies())
+    assert len(slow.held) == len(MANY)
+    assert caplog.messages == []
+
+
+# -- what is in the way --------------------------------------------------------------
+
+
+def test_an_image_whose_file_is_gone_is_stuck_with_its_reason(
+    house: House, slow: FakeSink
+) -> None:
+    put_off(house, OLD)
+    (file,) = (house.data / "originals").rglob("*.png")
+    file.unlink()
+    assert finished(house) == {"color": MadeUp(stuck=1)}
+    why = (("the file is gone", 1, SEVEN),)
+    assert state(house) == BacklogState(missed=1, stuck=1, reasons=why)
+    assert house.missed.services_of([SEVEN]) == {}
+    seq = slow.seq
+    assert finished(house) == {}  # it is not tried again and again
+    assert slow.seq == seq
+
+
+def test_an_image_on_which_a_service_fails_is_stuck_and_the_others_come_in(
+    house: House, slow: FakeSink, caplog: pytest.LogCaptureFixture
+) -> None:
+    put_off_many(house)
+    extract, bad = slow.extract, ImageFile(CONTENT[MANY[5]]).sha256
+
+    def fragile(images: Sequence[ImageFile]) -> list[bytes]:
+        if bad in [image.sha256 for image in images]:
+            raise ZeroDivisionError("no edges")
+        return extract(images)
+
+    slow.extract = fragile  # type: ignore[method-assign]
+    assert finished(house) == {"color": MadeUp(put=len(MANY) - 1, stuck=1)}
+    (why,) = state(house).reasons
+    assert why == ("color failed on it: ZeroDivisionError('no edges')", 1, MANY[5])
+    assert caplog.messages == [f"color failed on image {MANY[5]}"]
+
+
+def test_an_image_that_breaks_a_service_is_found_and_the_others_come_in(
+    house: House, slow: FakeSink
+) -> None:
+    put_off_many(house)
+    put = slow.put
+
+    def breaks(extracted: Mapping[ImageId, object]) -> None:
+        if MANY[5] in extracted:
+            raise UnavailableError("the connection was lost")
+        put(extracted)
+
+    slow.put = breaks  # type: ignore[method-assign]
+    rounds = 0
+    while state(house).waiting:
+        rounds += 1
+        assert rounds < 10
+        finished(house)
+    assert len(slow.held) == len(MANY) - 1
+    assert state(house).reasons == (("the connection was lost", 1, MANY[5]),)
+
+
+def test_a_write_that_hangs_is_given_up_and_the_others_go_on(
+    house: House, slow: FakeSink
+) -> None:
+    quick, released = house.sinks[0], threading.Event()
+    quick.is_slow = True
+    slow.timeout_s = SHORT_S
+    put_off_many(house)
+    put = slow.put
+
+    def hang(extracted: Mapping[ImageId, object]) -> None:
+        assert released.wait(GUARD_S)
+        put(extracted)
+
+    slow.put = hang  # type: ignore[method-assign]
+    made = finished(house)
+    assert made["phash"] == MadeUp(put=len(MANY))
+    assert f"gave no answer within {SHORT_S} s" in made["color"].ended
+    assert state(house).ended == made["color"].ended
+    released.set()
+    wait_until(lambda: not finished(house).get("color", MadeUp()).ended)
+    assert len(slow.held) == len(MANY)
+
+
+def test_one_elsewhere_that_is_slow_holds_up_no_other(house: House) -> None:
+    here, there = house.sinks
+    here.is_slow = there.is_slow = True
+    there.url = "http://127.0.0.1:9"
+    put_off_many(house)
+    done, put, put_here = threading.Event(), there.put, here.put
+
+    def wait_for_the_other(extracted: Mapping[ImageId, object]) -> None:
+        assert done.wait(GUARD_S)
+        put(extracted)
+
+    def tell(extracted: Mapping[ImageId, object]) -> None:
+        put_here(extracted)
+        if len(here.held) >= len(MANY) - 1:  # all but the one that is under way there
+            done.set()
+
+    there.put = wait_for_the_other  # type: ignore[method-assign]
+    here.put = tell  # type: ignore[method-assign]
+    made = finished(house)
+    assert {name: one.put for name, one in made.items()} == {
+        "phash": len(MANY),
+        "color": len(MANY),
+    }
+
+
+# -- two processes -------------------------------------------------------------------
+
+
+@pytest.fixture
+def other(house: House, slow: FakeSink) -> Iterator[House]:
+    """Another process on the same library, with the same services."""
+    with ExitStack() as opened:
+        other = House(house.data)
+        opened.callback(other.close)
+        other.sinks[1].is_slow = slow.is_slow
+        other.sinks[1].held = slow.held
+        yield other
+
+
+def test_two_processes_share_the_work_and_do_none_of_it_twice(
+    house: House, slow: FakeSink, other: House
+) -> None:
+    put_off_many(house)
+    done: list[ImageId] = []
+    together = threading.Barrier(2)  # broken if one of them did all alone
+
+    def noting(sink: FakeSink) -> None:
+        extract, met = sink.extract, False
+
+        def extract_then(images: Sequence[ImageFile]) -> list[bytes]:
+            nonlocal met
+            if not met:
+                met = True
+                together.wait(GUARD_S)
+            done.extend([ImageId(0)] * len(images))
+            return extract(images)
+
+        sink.extract = extract_then  # type: ignore[method-assign]
+
+    noting(slow)
+    noting(other.sinks[1])
+    thread = threading.Thread(target=finished, args=[other])
+    thread.start()
+    finished(house)
+    assert not house.missed.tallies()  # what the other had taken was waited for
+    thread.join()
+    assert len(done) == len(MANY) == len(slow.held)
+
+
+def test_what_a_process_had_taken_when_it_was_killed_is_done_by_another(
+    house: House, slow: FakeSink, other: House
+) -> None:
+    put_off_many(house)
+    assert other.journal.take_work({"color": MANY[:30]}) == {"color": MANY[:30]}
+    made = house.repairer.make_up([slow])
+    assert made["color"].put == 10
+    other.journal._lock.release()  # noqa: SLF001 -- what the system does when a process dies
+    finished(house)
+    assert len(slow.held) == len(MANY)
+
+
+def test_work_that_was_taken_keeps_nobody_from_changing_the_image(
+    house: House, slow: FakeSink, other: House
+) -> None:
+    put_off(house, OLD)
+    other.journal.take_work({"color": [SEVEN]})
+    house.writer.delete(SEVEN)
+    put_off(house, NEW)
+    finished(house)  # what was taken was work on another content
+    assert house.holds(NEW)
+    assert slow.held
+
+
+# -- how fast it goes ----------------------------------------------------------------
+
+
+def test_the_rate_is_that_of_the_last_minute() -> None:
+    now = 0.0
+    rate = RecentRate(clock=lambda: now)
+    assert rate.per_s() is None
+    rate.add(16)
+    assert rate.per_s() is None  # since when, nobody knows
+    for _ in range(4):
+        now += 1.0
+        rate.add(20)
+    assert rate.per_s() == 20.0
+    now = 62.5  # only the last two are left
+    assert rate.per_s() == 20.0
+    now = 100.0
+    assert rate.per_s() is None
+
+
+def test_the_rest_takes_what_is_left_at_that_rate() -> None:
+    assert BacklogState(waiting=50, rate=25.0).remaining_s == 2.0
+    assert BacklogState(waiting=50).remaining_s is None
+    assert BacklogState(waiting=50, rate=0.0).remaining_s is None
+    assert BacklogState().remaining_s == 0.0
+
+
+def test_the_rate_of_a_service_is_known_while_it_gets_images(
+    house: House, slow: FakeSink
+) -> None:
+    put_off_many(house)
+    finished(house)
+    assert slow.held
+    assert (state(house).rate or 0.0) > 0
