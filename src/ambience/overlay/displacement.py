@@ -30,7 +30,7 @@ _Way: TypeAlias = tuple[int, int]
 
 
 def displaced(aligned: Aligned, seen: Agreement) -> tuple[float, float]:
-    """Return the share of what differs that the image has elsewhere, or its like.
+    """Return how much of what differs the image has elsewhere, or its like.
 
     And how sure it is that something moved. Both are 0 to 1.
     """
@@ -45,7 +45,8 @@ def displaced(aligned: Aligned, seen: Agreement) -> tuple[float, float]:
         for down, across in there
         if any(abs(down + y) <= _NEAR and abs(across + x) <= _NEAR for y, x in back)
     ]
-    return len(there) / len(blocks), min(1.0, len(both) / _SURE)
+    # Of as many as are looked for: few that differ may all be noise.
+    return len(there) / _BLOCKS, min(1.0, len(both) / _SURE)
 
 
 def _blocks(seen: Agreement, contrast: Floats) -> list[tuple[int, int]]:
