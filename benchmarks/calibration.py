@@ -26,7 +26,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from copies import Copies, opened_library, photographs, rounds, tell
+from copies import Copies, rounds
+from copies_system import opened_library, photographs, tell
 from copies_tally import Query, calibration
 from tables import print_table
 

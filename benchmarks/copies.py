@@ -23,41 +23,42 @@ a homography. "Relation" is the share of what is found together that is named ri
 "Place error" is there where the evidence says how the query lies on the original: the
 farthest corner of the shared region, in percent of the original's longest side, median
 and 95th percentile. Milliseconds are medians of whole searches, one after another.
+
+``--families`` measures images that share structure instead, as
+`ambience.imaging.families` draws them: pages of one layout, one caption on several
+photographs, frames of one scene. Of each group of four, two are imported, beside those
+of all other families and photographs that they don't show; with edited copies of these
+two and with the other two it is searched. "Found": the same item comes first. "False
+copies": others of the family that are claimed to be copies, of so many pairs; "across":
+images of other families. "Relation right" is the share of what is claimed of related
+images that is right, "likeness told" the share of related images of which that is said
+that is true: the same scene, the same template.
 """
 
 import argparse
-import hashlib
 import io
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 from zlib import crc32
 
 import numpy as np
+from copies_families import FAMILY_NAMES, measure_families, print_families
 from copies_peers import PEERS, Peer
+from copies_system import TOGETHER, Ours, opened_library, photographs, pixels_of, tell
 from copies_tally import Claim, Query, Tally, calibration
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from tables import print_table
 
 from ambience import registry
-from ambience.core.matches import FusedMatch
-from ambience.core.settings import load_settings
-from ambience.fusion import fuse
-from ambience.imaging import EXTENSIONS, full_pixels
 from ambience.imaging.edits import EDITS, Edit
-from ambience.library.library import Library
-from ambience.search.questions import ByImage
+from ambience.imaging.families import FAMILIES
 
-TOGETHER = "together"
-K = 20  # what /api/reverse_search answers if not told otherwise
-LEAST_SCORE = 0.5
 NAMES_SHOWN = 12
 
 T = TypeVar("T")
@@ -97,24 +98,6 @@ def rounds(count: int, options: argparse.Namespace) -> list[Round]:
         here = [number for number in strangers if number in sample]
         dealt.append(Round(chosen, others[: options.distractors], here))
     return dealt
-
-
-def photographs(folder: Path) -> list[Path]:
-    """Return the images below a folder, one of each content, by name."""
-    found: dict[bytes, Path] = {}
-    for path in sorted(folder.resolve().rglob("*")):
-        if path.suffix.lower() in EXTENSIONS and path.is_file():
-            found.setdefault(hashlib.sha256(path.read_bytes()).digest(), path)
-    return list(found.values())
-
-
-def pixels_of(path: Path) -> NDArray[np.uint8]:
-    """Return a photograph on white, shape ``(height, width, 3)``."""
-    straight = full_pixels(path.read_bytes())
-    alpha = straight[..., 3:] / np.float32(255)
-    if alpha.min() == 1:
-        return np.ascontiguousarray(straight[..., :3])
-    return np.rint(straight[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
 
 
 class Copies:
@@ -174,85 +157,6 @@ class Copies:
             sizes=tuple(pixels.shape[:2] for pixels in originals),
             relations=edit.relations,
         )
-
-
-class Ours:
-    """A real library with photographs in it.
-
-    Args:
-        library: Opened on an empty folder.
-        paths: All photographs.
-        indexed: Which of them to import, by number.
-    """
-
-    def __init__(
-        self, library: Library, paths: Sequence[Path], indexed: Sequence[int]
-    ) -> None:
-        report = library.add_folder(*(paths[number] for number in indexed))
-        if report.failed or report.unavailable:
-            reasons = [f"{failure.path}: {failure.reason}" for failure in report.failed]
-            reasons += [f"{name}: {why}" for name, why in report.unavailable.items()]
-            sys.exit("not everything could be imported: " + "; ".join(reasons))
-        numbers = {paths[number]: number for number in indexed}
-        catalog = library.components.catalog
-        self._numbers: dict[int, int] = {
-            record.image_id: numbers[record.path]
-            for record in catalog.find(catalog.ids())
-            if record.path is not None
-        }
-        self._parts = library.components
-
-    def search(self, data: bytes) -> dict[str, tuple[list[Claim], float]]:
-        """Return what is claimed and how many ms it took, by way to search."""
-        start = time.perf_counter()
-        found = self._parts.searcher.search(ByImage(data), k=K)
-        took_ms = 1000 * (time.perf_counter() - start)
-        if found.unavailable:
-            sys.exit(f"a service did not answer: {found.unavailable}")
-        said = {TOGETHER: (self._claims(found.matches), took_ms)}
-        for name, own in found.services.items():
-            alone = fuse(
-                {name: own.answer},
-                facts={},
-                calibration=self._parts.searcher.calibration,
-                k=K,
-            )
-            said[name] = self._claims(alone[:K]), own.took_ms
-        return said
-
-    def _claims(self, matches: Sequence[FusedMatch]) -> list[Claim]:
-        return [
-            Claim(
-                self._numbers[match.image_id],
-                match.score,
-                str(match.relation),
-                transform(match),
-            )
-            for match in matches
-            if match.relation.is_copy and match.score >= LEAST_SCORE
-        ]
-
-
-def transform(match: FusedMatch) -> NDArray[np.float64] | None:
-    """Return how the query lies on the image, if any service says so."""
-    for measured in match.evidence.values():
-        if "transform" in measured:
-            return np.asarray(measured["transform"], np.float64).reshape(3, 3)
-    return None
-
-
-@contextmanager
-def opened_library(services: Sequence[str]) -> Iterator[Library]:
-    """Open a library on an empty folder, and throw it away."""
-    with tempfile.TemporaryDirectory() as name:
-        settings = load_settings(data=Path(name, "data"), enabled=tuple(services))
-        with Library.of(settings) as library:
-            yield library
-
-
-def tell(line: str, *, end: str = "\n") -> None:
-    """Say how far it is."""
-    print(f"\r{line}", end=end, file=sys.stderr, flush=True)
 
 
 def measure(
@@ -378,8 +282,15 @@ def main() -> None:
     add("--peers", help="by name, with commas; all by default, '' for none")
     add("--seed", type=int, default=0)
     add("--verbose", action="store_true", help="name what was missed or false")
+    add("--families", nargs="?", const="all", help=f"of {', '.join(FAMILY_NAMES)}")
+    add("--groups", type=int, default=3, help="of four images, of each family")
     options = parser.parse_args()
     options.services = chosen(options.services, {n: n for n in registry.BUILTIN})
+    if options.families is not None:
+        names = None if options.families == "all" else options.families
+        drawn = chosen(names, {family.name: family for family in FAMILIES})
+        print_families(measure_families(drawn, options))
+        return
     options.peers = chosen(options.peers, {n: n for n in PEERS})
     edits = chosen_edits(options.edits)
     paths = photographs(options.images)

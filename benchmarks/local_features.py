@@ -33,7 +33,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from copies import Copies, Round, photographs
+from copies import Copies, Round
+from copies_system import photographs
 from copies_tally import Query
 from drawn_descriptors import NAME, Drawing, filled, print_hardness, trained, write
 from numpy.typing import NDArray

@@ -12,9 +12,9 @@ OWNERS = {
         "remote/transport.py remote/upstream.py gateway/proxy.py gateway/upload.py "
         "web/head_requests.py"
     ),
-    "PIL": "imaging/* imaging/edits/*",
+    "PIL": "imaging/* imaging/edits/* imaging/families/*",
     "pillow_heif": "imaging/*",
-    "cv2": "services/local_features/opencv.py",
+    "cv2": "core/opencv.py",
     "faiss": "engine/embedded/**/faiss_*.py",
     "fastapi": "web/* gateway/**/* gallery/*",
     "filelock": "catalog/* cli/* engine/embedded/store/* ingest/* service/*",

@@ -21,7 +21,7 @@ import ambience.cli.serve, ambience.engine.embedded.faiss_kernels
 from ambience import registry
 from ambience.cli import main
 from ambience.engine.embedded import index_follower
-from ambience.services.local_features.opencv import opencv
+from ambience.core.opencv import opencv
 
 # As in use, but for indexes that are written after a few changes instead of 20,000.
 index_follower._SNAPSHOT_CHANGES, index_follower._SNAPSHOT_SHARE = 5, 0

@@ -10,6 +10,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ambience.core.orientation import Orientation
+
 Matrix: TypeAlias = NDArray[np.float64]
 """A homogeneous transform of points, shape ``(3, 3)``."""
 
@@ -18,6 +20,19 @@ Points: TypeAlias = NDArray[np.float64]
 
 Size: TypeAlias = tuple[int, int]
 """``(height, width)`` in pixels."""
+
+
+_TURNED = {
+    Orientation.UPRIGHT: [(1, 0, 0), (0, 1, 0)],
+    Orientation.MIRRORED: [(-1, 0, 1), (0, 1, 0)],
+    Orientation.FLIPPED: [(1, 0, 0), (0, -1, 1)],
+    Orientation.ROTATED_90: [(0, -1, 1), (1, 0, 0)],
+    Orientation.ROTATED_180: [(-1, 0, 1), (0, -1, 1)],
+    Orientation.ROTATED_270: [(0, 1, 0), (-1, 0, 1)],
+    Orientation.TRANSPOSED: [(0, 1, 0), (1, 0, 0)],
+    Orientation.TRANSVERSED: [(0, -1, 1), (-1, 0, 1)],
+}
+"""What each does to points of a square whose sides are 1."""
 
 
 def mapped(transform: Matrix, points: Points) -> Points:
@@ -34,6 +49,19 @@ def shift(x: float, y: float) -> Matrix:
 def stretch(x: float, y: float) -> Matrix:
     """Return the transform that multiplies coordinates."""
     return np.diag(np.array((x, y, 1), np.float64))
+
+
+def oriented(orientation: Orientation, here: Size, there: Size) -> Matrix:
+    """Return the transform that lays a whole image on another once it is turned so.
+
+    Args:
+        orientation: What is done to the first.
+        here: The size of the first, as it stands.
+        there: The size of the other; the first is stretched to it.
+    """
+    square = np.vstack([_TURNED[orientation], (0, 0, 1)]).astype(np.float64)
+    in_sides = stretch(1 / here[1], 1 / here[0])
+    return np.asarray(stretch(there[1], there[0]) @ square @ in_sides, np.float64)
 
 
 def outline(size: Size) -> Points:

@@ -68,6 +68,8 @@ class Relation(StrEnum):
     CROP = "crop"
     CONTAINS = "contains"
     EDITED = "edited"
+    SAME_SCENE = "same_scene"
+    SAME_TEMPLATE = "same_template"
     SIMILAR_COLORS = "similar_colors"
 
     @property
@@ -85,7 +87,7 @@ class Relation(StrEnum):
                 | Relation.EDITED
             ):
                 return True
-            case Relation.SIMILAR_COLORS:
+            case Relation.SAME_SCENE | Relation.SAME_TEMPLATE | Relation.SIMILAR_COLORS:
                 return False
             case _:
                 assert_never(self)

@@ -6,12 +6,20 @@ from ambience.fusion.curves import Curve, Scale, Usual, read
 from ambience.fusion.evidence import Evidence, Measured, Measures, Proof
 from ambience.fusion.fitting import Tried, fitted
 from ambience.fusion.merge import fuse, fused_match
-from ambience.fusion.relations import FILE, MIN_SCORE, PIXELS, Claimed, claim
+from ambience.fusion.relations import (
+    FILE,
+    MIN_SCORE,
+    OVERLAY,
+    PIXELS,
+    Claimed,
+    claim,
+)
 
 __all__ = [
     "FILE",
     "MIN_SCORE",
     "NOTHING_LEARNED",
+    "OVERLAY",
     "PIXELS",
     "Belief",
     "Calibration",

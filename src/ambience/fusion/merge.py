@@ -4,11 +4,19 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from ambience.core.features import ImageId
-from ambience.core.matches import Answer, FusedMatch
+from ambience.core.matches import Answer, FusedMatch, Relation
 from ambience.fusion.belief import Belief
 from ambience.fusion.calibration import Calibration
 from ambience.fusion.evidence import Evidence, Measured, Measures
-from ambience.fusion.relations import FILE, MIN_SCORE, PIXELS, Claimed, claim, strength
+from ambience.fusion.relations import (
+    FILE,
+    MIN_SCORE,
+    OVERLAY,
+    PIXELS,
+    Claimed,
+    claim,
+    strength,
+)
 
 _SURE = 0.9  # at least nine in ten such claims are right
 
@@ -30,7 +38,8 @@ def fuse(
 
     Args:
         answers: By service name.
-        facts: By image, what was found out by comparing files: ``file``, ``pixels``.
+        facts: By image, what was found out by comparing files: ``file``, ``pixels``,
+            ``overlay``.
         calibration: What services declare, and what their distances are worth.
         k: How many images each service was asked for.
         min_score: Claims less probable than this are left out.
@@ -83,7 +92,22 @@ def _words(
 ) -> str:
     """Return one line that names a claim and what it rests on."""
     relation, _, by = claimed
+    if by == OVERLAY:
+        return _seen(relation, measures[by])
     return _COMPARED.get(by) or evidence[by].words(relation, measures[by])
+
+
+def _seen(relation: Relation, measured: Measured) -> str:
+    """Return a claim that rests on an overlay, with how much of it agrees."""
+    match relation:
+        case Relation.SAME_SCENE:
+            how = "the same scene from elsewhere or at another moment"
+        case Relation.SAME_TEMPLATE:
+            how = "the same layout with other contents"
+        case _:
+            places = len(measured["regions"])
+            how = f"edited in {places} place{'s' if places > 1 else ''}"
+    return f"{how}, {measured['agrees']:.0%} of it agrees"
 
 
 def _place(match: FusedMatch) -> tuple[bool, bool, int, float, int]:

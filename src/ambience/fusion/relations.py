@@ -12,6 +12,10 @@ From the strongest claim to the weakest, the first that fits:
 5. What a service says of wholes that are farther away, where nothing fits.
 6. What a service says that finds likeness.
 
+Where the pixels of both were compared, they have the last word on 3 to 5
+(`ambience.overlay`): what is no copy is the same scene, or the same template, if it is
+anything; what would be ``re_encoded`` is ``edited`` where a region differs.
+
 Each service declares which relation its measure means (`ambience.fusion.evidence`). How
 sure a claim is, all evidence together says (`ambience.fusion.belief`); one that is more
 likely false than true is not made.
@@ -26,8 +30,10 @@ from ambience.fusion.evidence import Measures, Proof
 MIN_SCORE = 0.5
 """Below, a claim is more likely false than true: it is not made."""
 
-FILE, PIXELS = "file", "pixels"
+FILE, PIXELS, OVERLAY = "file", "pixels", "overlay"
 """What was found out by comparing files, besides what services measured."""
+
+_EDITED = 0.02  # of what can be compared: noise and JPEG leave less
 
 _STRENGTH = {relation: place for place, relation in enumerate(Relation)}
 
@@ -38,7 +44,7 @@ class Claimed(NamedTuple):
     Attributes:
         relation: What the query is to it.
         score: The probability that this is true.
-        by: The service whose measure says so, `FILE` or `PIXELS`.
+        by: The service whose measure says so, `FILE`, `PIXELS` or `OVERLAY`.
     """
 
     relation: Relation
@@ -66,8 +72,7 @@ def claim(
     claims: list[Claimed] = []
     copy = _copy(measures, belief)
     if copy is not None:
-        relation, name = copy
-        claims.append(Claimed(relation, belief.copy(measures), name))
+        claims += _looked_at(Claimed(copy[0], belief.copy(measures), copy[1]), measures)
     claims += [
         Claimed(relation, belief.likeness(name, measures), name)
         for relation, name in _said(Proof.LIKENESS, measures, belief)
@@ -101,6 +106,26 @@ def _copy(measures: Measures, belief: Belief) -> _Said | None:
     ):
         relation = Relation.EDITED
     return relation, name
+
+
+def _looked_at(claimed: Claimed, measures: Measures) -> list[Claimed]:
+    """Return what is left of the claim of a copy once its pixels are looked at.
+
+    That both have much in common is as probable as it was; whether it is the picture
+    that they have in common, the overlay says.
+    """
+    seen = measures.get(OVERLAY, {})
+    if "same_picture" not in seen:
+        return [claimed]
+    relation, score, by = claimed
+    differs = bool(seen["regions"]) and seen["differs"] >= _EDITED
+    if relation is Relation.RE_ENCODED and differs:
+        relation, by = Relation.EDITED, OVERLAY
+    claims = [Claimed(relation, score * seen["same_picture"], by)]
+    if seen["otherwise"] is not None:
+        otherwise = Relation(seen["otherwise"])
+        claims.append(Claimed(otherwise, score * (1 - seen["same_picture"]), OVERLAY))
+    return claims
 
 
 def _said(proof: Proof, measures: Measures, belief: Belief) -> list[_Said]:

@@ -20,6 +20,7 @@ from ambience.imaging import DEFAULT_LIMITS, ImageFile, Limits
 from ambience.ingest import Originals
 from ambience.ingest.image_files import ImageFiles
 from ambience.search.image_parts import ImagePart
+from ambience.search.overlays import LookedAt, Overlays
 from ambience.search.questions import ById, ByImage, ByWords, Question
 from ambience.search.same_pixels import PixelComparison, candidates
 from ambience.service import AnyService, SearchRequest, fan_out, working_sides
@@ -90,6 +91,7 @@ class ReverseSearcher:
         self._claims = claims
         self._elsewhere = elsewhere
         self._pixels = PixelComparison(catalog, self._files, limits=limits)
+        self._overlays = Overlays(catalog, self._files, limits=limits)
         self._fan_out = fan_out.FanOut[Answer](
             {service.name: service.timeout_s for service in services}
         )
@@ -138,19 +140,56 @@ class ReverseSearcher:
             asked = {name: asks[name] for name in names if name in asks}
             self._ask_all(asked, depth, said, unavailable)
             answers = {name: found.answer for name, found in said.items()}
-            fused = fuse(
-                answers,
-                facts=self._facts(opened, answers),
-                calibration=self.calibration,
-                k=depth,
-                min_score=min_score,
-            )
+            fused = self._fused(opened, answers, depth, min_score)
             matches = [m for m in fused if m.relation.is_copy or not copies_only]
             if matches:
                 break
         if isinstance(opened, ById) and not said:
             self._check_known(opened.image_id, unavailable)
         return ReverseSearch(matches[:k], said, unavailable)
+
+    def _fused(
+        self,
+        query: _Opened,
+        answers: Mapping[str, Answer],
+        k: int,
+        min_score: float,
+    ) -> list[FusedMatch]:
+        """Merge answers, and once more when the pixels of copies were looked at."""
+        facts = self._facts(query, answers)
+        merged = partial(
+            fuse, answers, calibration=self.calibration, k=k, min_score=min_score
+        )
+        found = merged(facts=facts)
+        looked_at = self._looked_at(query, found)
+        if not looked_at:
+            return found
+        both = {
+            image_id: {**facts.get(image_id, {}), **looked_at[image_id]}
+            for image_id in looked_at
+        }
+        return merged(facts={**facts, **both})
+
+    def _looked_at(
+        self, query: _Opened, found: Sequence[FusedMatch]
+    ) -> Mapping[ImageId, Measures]:
+        """Return what is seen of images that are claimed to be copies."""
+        if not any(match.relation.is_copy for match in found):
+            return {}
+        match query:
+            case ImageFile():
+                return self._overlays.of(LookedAt(query.image), found)
+            case ImagePart(file, region):
+                looked_at = LookedAt(file.image, (region.x, region.y))
+                return self._overlays.of(looked_at, found)
+            case ById(image_id):
+                records = self._catalog.find([image_id])
+                image = self._overlays.image(records[0] if records else None)
+                return (
+                    {} if image is None else self._overlays.of(LookedAt(image), found)
+                )
+            case ByWords():
+                return {}
 
     def _proving(self) -> list[list[str]]:
         """Return which services can prove a copy, the quick ones first."""

@@ -4,6 +4,7 @@ import { element } from "./dom.js";
 
 const EVEN = 0.5; // above this distance, the geometry is more likely a coincidence
 const TURNED_DEGREES = 0.5; // less, nobody sees
+const WHOLE = ["same_file", "same_pixels"];
 const SCALED = 0.005;
 
 /** Return what local features say of where the query lies; null if they prove nothing. */
@@ -14,7 +15,7 @@ export function placement(match) {
 
 /** Return why there is no region to outline. */
 export function unplaced(match) {
-  if (match.relation.startsWith("same_")) return "It is the whole image, pixel by pixel.";
+  if (WHOLE.includes(match.relation)) return "It is the whole image, pixel by pixel.";
   if ("phash" in match.evidence) return "The perceptual hash matches the whole image.";
   return "Which part of it matches was not measured.";
 }

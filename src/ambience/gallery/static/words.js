@@ -10,6 +10,8 @@ const RELATIONS = {
   crop: { label: "Cropped copy", copy: true },
   contains: { label: "Part of the query", copy: true },
   edited: { label: "Edited copy", copy: true },
+  same_scene: { label: "Same scene", copy: false },
+  same_template: { label: "Same layout", copy: false },
   similar_colors: { label: "Similar colors", copy: false },
 };
 

@@ -22,8 +22,8 @@ from ambience.core.features import (
     Query,
 )
 from ambience.core.keypoints import DESCRIPTOR_DIM, ROW, Keypoints, pack, unpack
+from ambience.core.opencv import opencv
 from ambience.core.orientation import Orientation
-from ambience.services.local_features.opencv import opencv
 
 STORED_KEYPOINTS = 400  # a crop of a fifth of each side keeps 16 of them
 # A query may show the image small among other things: with 800 keypoints, one of twelve

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ambience.core.geometry import Matrix, Points
-from ambience.services.local_features.opencv import opencv
+from ambience.core.opencv import opencv
 
 _FOR_AFFINE = 5  # matches: two more than an affine transform needs
 _FOR_HOMOGRAPHY = 8  # matches: twice what a homography needs

@@ -6,7 +6,7 @@ import sys
 MANY = """
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
-from ambience.services.local_features.opencv import opencv
+from ambience.core.opencv import opencv
 
 together = Barrier(8)
 

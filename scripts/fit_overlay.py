@@ -1,0 +1,157 @@
+"""Fit how much each measure of an overlay counts for a copy.
+
+``PYTHONPATH=src python -m scripts.fit_overlay`` prints the weights, which go into
+``ambience/overlay/verdict.py``, and how the images are told apart that they were not
+fitted to. Copies are edited photographs, those inside scikit-image, and edited images
+of `ambience.imaging.families`; the others are images of these families that are no
+copies of each other, laid as keypoints say, and edge on edge. Takes some minutes.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ambience.cli.samples import sample_photographs
+from ambience.core.geometry import Matrix, stretch
+from ambience.core.keypoints import unpack
+from ambience.core.matches import Relation
+from ambience.imaging import ImageFile, full_pixels, png
+from ambience.imaging.edits import EDITS, Edited
+from ambience.imaging.families import EACH, FAMILIES, Family, Item, relation
+from ambience.overlay import Measure, Weights, overlay, same_picture
+from ambience.services.local_features.extract import rootsift_extractor
+from ambience.services.local_features.verify import GeometryVerifier
+
+GROUPS = 4  # of each family: half to fit to, half to try
+LARGEST = 1200  # pixels: larger photographs are made smaller
+# What families are edited in, beside what makes the same image again.
+CHANGES = ("text bar", "mirrored half crop, recolored, text, JPEG 20")
+ON_PHOTOGRAPHS = [edit for edit in EDITS if edit.originals == 1]
+EDIT = {edit.name: edit for edit in EDITS}
+PENALTY = 0.02  # on squares of weights, so that none grows without need
+EVEN = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Two images, laid over each other, whose relation is known."""
+
+    what: str
+    measure: Measure
+    is_copy: bool
+
+
+def main() -> None:
+    """Fit and print."""
+    fitted_to, tried_on = (list(examples(half)) for half in (0, 1))
+    weights = fitted(fitted_to)
+    print(f"{weights!r}")
+    for name, some in (("fitted to", fitted_to), ("tried on", tried_on)):
+        wrong = Counter(
+            (one.what, "a copy" if one.is_copy else "no copy")
+            for one in some
+            if (same_picture(one.measure, weights) > EVEN) != one.is_copy
+        )
+        copies = sum(one.is_copy for one in some)
+        print(f"{name} {copies} copies and {len(some) - copies} others: wrong in")
+        for (what, truth), count in wrong.most_common():
+            print(f"  {count} {what}, {truth}")
+
+
+def fitted(some: Sequence[Example]) -> Weights:
+    """Return the weights of a logistic regression, by Newton's method."""
+    rows = np.array([[1, *astuple(one.measure)[1:]] for one in some], np.float64)
+    truth = np.array([one.is_copy for one in some], np.float64)
+    # Copies and others count alike in all, however many there are.
+    counts = np.where(truth, 1 / truth.mean(), 1 / (1 - truth.mean())) / 2
+    weights = np.zeros(rows.shape[1])
+    penalty = PENALTY * np.eye(rows.shape[1])
+    penalty[0, 0] = 0
+    for _ in range(50):  # it is there after ten
+        said = 1 / (1 + np.exp(-rows @ weights))
+        slope = rows.T @ (counts * (said - truth)) + penalty @ weights
+        curve = (rows.T * (counts * said * (1 - said))) @ rows + penalty
+        weights -= np.linalg.solve(curve, slope)
+    return Weights(*weights.round(2).tolist())
+
+
+def examples(half: int) -> Iterator[Example]:
+    """Yield what is fitted to, or what is tried."""
+    photographs = list(photographs_of(half))
+    for number, photograph in enumerate(photographs):
+        for edit in ON_PHOTOGRAPHS:
+            yield from copy_of(photograph, edit.name, "photograph", number)
+    for family in FAMILIES:
+        for group in range(half * GROUPS // 2, (half + 1) * GROUPS // 2):
+            tell(f"{family.name}, group {group}")
+            numbers = range(group * EACH, (group + 1) * EACH)
+            items = [family.draw(number, photographs) for number in numbers]
+            yield from of_group(family, items)
+
+
+def of_group(family: Family, items: Sequence[Item]) -> Iterator[Example]:
+    """Yield copies of images of a group, and those that are no copies."""
+    for number, item in enumerate(items):
+        for name in {*family.again, *CHANGES}:
+            yield from copy_of(item.pixels, name, family.name, number)
+    sides = [Placed(item.pixels) for item in items]
+    for one, here in zip(items, sides, strict=True):
+        for other, there in zip(items, sides, strict=True):
+            if one is not other:
+                is_copy = relation(one, other) is Relation.EDITED
+                for transform in here.laid_on(there):
+                    seen = overlay(here.image, there.image, transform)
+                    if seen is not None:
+                        yield Example(family.name, seen.measure, is_copy)
+
+
+def copy_of(
+    pixels: NDArray[np.uint8], name: str, what: str, number: int
+) -> Iterator[Example]:
+    """Yield an edited copy, laid where it was made from."""
+    rng = np.random.default_rng([number, len(name)])
+    edited: Edited = EDIT[name].make([pixels], rng)
+    image = ImageFile(png(pixels)).image
+    query = ImageFile(png(edited.pixels)).image
+    for place in edited.placed:
+        seen = overlay(query, image, place.transform)
+        if seen is not None:
+            yield Example(f"{what}: {name}", seen.measure, is_copy=True)
+
+
+class Placed:
+    """An image with its keypoints."""
+
+    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+        self.image = ImageFile(png(pixels)).image
+        (feature,) = rootsift_extractor().extract([self.image])
+        self.side = GeometryVerifier().prepared(unpack(feature.rows))
+
+    def laid_on(self, other: "Placed") -> Iterator[Matrix]:
+        """Yield how it may lie on another one: as keypoints say, and edge on edge."""
+        placed = GeometryVerifier().placed(self.side, other.side)
+        if placed is not None and placed.confidence > EVEN:
+            yield placed.transform
+        (height, width), (high, wide) = self.image.size, other.image.size
+        yield stretch(wide / width, high / height)
+
+
+def photographs_of(half: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield every other photograph, not too large."""
+    for path in sample_photographs()[half::2]:
+        pixels = full_pixels(path.read_bytes())[..., :3]
+        step = -(-max(pixels.shape) // LARGEST)
+        yield np.ascontiguousarray(pixels[::step, ::step])
+
+
+def tell(line: str) -> None:
+    """Say how far it is."""
+    print(f"\r{line:40}", end="", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

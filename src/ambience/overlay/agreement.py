@@ -1,0 +1,193 @@
+"""Tells, cell by cell, where two images that lie over each other show the same.
+
+Edges are compared, not brightness: a copy may be brighter, paler or without color. In
+each cell the gradients of both are correlated, with shifts by one pixel allowed, across
+and down by themselves: lines of other words agree in where lines are, and in nothing
+else. A cell where neither image has more than its noise says nothing.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ambience.core.opencv import opencv
+from ambience.overlay.alignment import Aligned
+from ambience.overlay.equalizing import Floats, equally_bright, equally_sharp
+
+Cells: TypeAlias = NDArray[np.bool_]
+"""Shape ``(rows, columns)``."""
+
+_CELL = 16  # pixels: two letters of print; less, and chance agrees
+_SMALL_CELL = 8  # of images so small that few cells of the other size fit
+_SMALL = 128  # pixels of the shorter side
+_REACH = 1  # pixels that a cell may lie beside where geometry says
+_SEEN = 0.95  # of a cell has to be in both
+
+_AGREES = 0.6  # copies, of whatever edit, are over 0.9; other words 0.3 on the average
+_DIFFERS = 0.4
+_PART = 0.15  # of a cell's contrast that lies in a direction, to be compared by itself
+
+_CONTRAST = 2.0  # gray levels a pixel: paper and sky have less, once they are JPEGs
+_MOST_CONTRAST = 8.0  # what a noisy image needs at most
+_OVER_NOISE = 1.8  # times the noise: there, edges outweigh it
+_QUIET = 1.0  # gray levels a pixel: an image that has less is blank there
+_LOW = 0.25  # of cells, those of least contrast, tell how much an image has of noise
+_TINY = 1e-6  # instead of a division by zero
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Agreement:
+    """Where two images agree.
+
+    Attributes:
+        cell: Sides of a cell, in pixels of what was compared.
+        common: The cells that both show.
+        telling: Those of them where one has more than noise.
+        agrees: Those of these where both show the same.
+        differs: Those where they don't; the others may be either.
+        contrast: Of the query, gray levels a pixel, shape ``(rows, columns)``.
+        image_contrast: Of the image.
+    """
+
+    cell: int
+    common: Cells
+    telling: Cells
+    agrees: Cells
+    differs: Cells
+    contrast: Floats
+    image_contrast: Floats
+
+
+def agreement(aligned: Aligned) -> Agreement:
+    """Compare what two images have in common, cell by cell."""
+    cell = _CELL if min(aligned.query.shape) >= _SMALL else _SMALL_CELL
+    seen = _compared(aligned, cell)
+    if not seen.differs.any():
+        return seen
+    as_bright = equally_bright(aligned, seen.agrees, cell)
+    return seen if as_bright is None else _compared(as_bright, cell)
+
+
+def _compared(aligned: Aligned, cell: int) -> Agreement:
+    common = _common(aligned, cell)
+    sharp = equally_sharp(aligned.query, aligned.image)
+    ours, theirs = (_Edges.of(smooth, common, cell) for smooth in sharp)
+    likeness = _likeness(ours, theirs, cell)
+    seen = _means(common, cell) >= _SEEN
+    here, there = ours.contrast(), theirs.contrast()
+    noise = max(_noise(here[seen], there[seen]), _noise(there[seen], here[seen]))
+    least = min(max(_CONTRAST, _OVER_NOISE * noise), _MOST_CONTRAST)
+    telling = seen & (np.maximum(here, there) > least)
+    return Agreement(
+        cell,
+        seen,
+        telling,
+        telling & (likeness >= _AGREES),
+        telling & (likeness < _DIFFERS),
+        here,
+        there,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Edges:
+    """How brightness changes across and down, and the squares of it in each cell."""
+
+    across: Floats
+    down: Floats
+    power_across: Floats
+    power_down: Floats
+
+    @classmethod
+    def of(cls, smooth: Floats, common: Floats, cell: int) -> "_Edges":
+        height, width = smooth.shape
+        across, down = np.zeros_like(common), np.zeros_like(common)
+        across[:height, 1 : width - 1] = (smooth[:, 2:] - smooth[:, :-2]) / 2
+        down[1 : height - 1, :width] = (smooth[2:] - smooth[:-2]) / 2
+        across *= common
+        down *= common
+        squares = across * across, down * down
+        return cls(across, down, *(_means(one, cell) for one in squares))
+
+    def contrast(self) -> Floats:
+        power = self.power_across + self.power_down
+        return np.asarray(np.sqrt(power), np.float32)
+
+    def shifted(self, down: int, across: int, cell: int) -> "_Edges":
+        """Return them as they are so many pixels further down and to the right."""
+        by = (-down, -across)
+        moved = [np.roll(one, by, (0, 1)) for one in (self.across, self.down)]
+        powers = [_means(one * one, cell) for one in moved]
+        return _Edges(*moved, *powers)
+
+
+def _common(aligned: Aligned, cell: int) -> Floats:
+    """Return 1 where both have pixels, in whole cells, and not at their edges."""
+    cv2: Any = opencv()
+    height, width = aligned.common.shape
+    rows, columns = -(-height // cell), -(-width // cell)
+    common = np.zeros((rows * cell, columns * cell), np.float32)
+    around = np.ones((3, 3), np.uint8)
+    inner = cv2.erode(
+        aligned.common, around, borderType=cv2.BORDER_CONSTANT, borderValue=0
+    )
+    common[:height, :width] = inner > 0
+    return common
+
+
+def _means(pixels: Floats, cell: int) -> Floats:
+    """Return the mean of each cell."""
+    cv2: Any = opencv()
+    rows, columns = pixels.shape[0] // cell, pixels.shape[1] // cell
+    size = columns, rows
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+
+
+def _likeness(ours: _Edges, theirs: _Edges, cell: int) -> Floats:
+    """Return how well each cell correlates where it does best, -1 to 1."""
+    best: Floats = np.full(ours.power_across.shape, -np.inf, np.float32)
+    likeness = np.zeros_like(best)
+    steps = range(-_REACH, _REACH + 1)
+    for down in steps:
+        for across in steps:
+            other = theirs.shifted(down, across, cell)
+            both, least = _correlated(ours, other, cell)
+            better = both > best
+            best[better], likeness[better] = both[better], least[better]
+    return likeness
+
+
+def _correlated(ours: _Edges, theirs: _Edges, cell: int) -> tuple[Floats, Floats]:
+    """Return how edges correlate in all, and in the direction where they do less.
+
+    A direction in which neither has its share of edges does not count.
+    """
+    products = [
+        _means(a * b, cell)
+        for a, b in ((ours.across, theirs.across), (ours.down, theirs.down))
+    ]
+    powers = [
+        (ours.power_across, theirs.power_across),
+        (ours.power_down, theirs.power_down),
+    ]
+    here = ours.power_across + ours.power_down + _TINY
+    there = theirs.power_across + theirs.power_down + _TINY
+    both = np.asarray((products[0] + products[1]) / np.sqrt(here * there), np.float32)
+    least = both
+    for product, (a, b) in zip(products, powers, strict=True):
+        counts = np.maximum(a / here, b / there) > _PART
+        alone = product / (np.sqrt(a * b) + _TINY)
+        least = np.where(counts, np.minimum(least, alone), least).astype(np.float32)
+    return both, least
+
+
+def _noise(contrast: Floats, other: Floats) -> float:
+    """Return the contrast that an image has where there is little in the other one."""
+    if not len(other):
+        return 0.0
+    quiet = other <= max(_QUIET, float(np.quantile(other, _LOW)))
+    more = contrast[quiet] ** 2 - other[quiet] ** 2
+    return math.sqrt(max(0.0, float(np.median(more))))

@@ -1,0 +1,91 @@
+"""Makes two images equally sharp and bright, so that only pictures are compared."""
+
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ambience.core.opencv import opencv
+from ambience.overlay.alignment import Aligned, Gray
+
+Floats: TypeAlias = NDArray[np.float32]
+
+_SMOOTHING = 0.8  # pixels: takes away what resampling does to the finest detail
+_COARSE = 2.0  # pixels: what is left then is in blurred images, too
+_BLURS = (1.0, 1.5, 2.0, 3.0, 4.0)  # pixels: out of focus, or a thumbnail made large
+_BLURRED = 0.7  # of the other's fine detail: JPEG and scaling leave more
+_EVEN = 0.85  # from there on, both are as sharp
+_TINY = 1e-6  # instead of a division by zero
+
+_LINES = 12  # cells that a line through brightness needs
+_CLIPPED = (8.0, 247.0)  # beyond, the mean of a cell says less than was there
+_BRIGHTER = 0.08  # a gain that clips nothing worth seeing
+
+
+def equally_sharp(query: Gray, image: Gray) -> tuple[Floats, Floats]:
+    """Return both as sharp as the less sharp of them, shape ``(height, width)``."""
+    ours, theirs = (
+        _blurred(one.astype(np.float32), _SMOOTHING) for one in (query, image)
+    )
+    here, there = _sharpness(ours), _sharpness(theirs)
+    if here < _BLURRED * there:
+        return ours, _as_blurred(theirs, here)
+    if there < _BLURRED * here:
+        return _as_blurred(ours, there), theirs
+    return ours, theirs
+
+
+def equally_bright(
+    aligned: Aligned, agrees: NDArray[np.bool_], cell: int
+) -> Aligned | None:
+    """Return the image made as bright as the query, clipped where that is.
+
+    Args:
+        aligned: Both.
+        agrees: The cells that are known to show the same.
+        cell: Their sides in pixels.
+
+    Returns:
+        ``None`` if it is as bright already, or it can't be told.
+    """
+    here, there = (_cells(one, cell) for one in (aligned.query, aligned.image))
+    low, high = _CLIPPED
+    rows, columns = here.shape
+    told = agrees[:rows, :columns] & (here > low) & (here < high) & (there < high)
+    if int(told.sum()) < _LINES:
+        return None
+    gain, offset = np.polyfit(there[told], here[told], 1)
+    if gain < 1 + _BRIGHTER:
+        return None
+    brighter = np.clip(gain * aligned.image + offset, 0, 255).astype(np.uint8)
+    return replace(aligned, image=brighter)
+
+
+def _cells(gray: Gray, cell: int) -> NDArray[np.float64]:
+    rows, columns = (side // cell for side in gray.shape)
+    whole = gray[: rows * cell, : columns * cell].astype(np.float64)
+    return np.asarray(whole.reshape(rows, cell, columns, cell).mean(axis=(1, 3)))
+
+
+def _blurred(gray: Floats, pixels: float) -> Floats:
+    cv2: Any = opencv()
+    return np.asarray(cv2.GaussianBlur(gray, (0, 0), pixels), np.float32)
+
+
+def _as_blurred(gray: Floats, sharpness: float) -> Floats:
+    for pixels in _BLURS:
+        blurred = _blurred(gray, pixels)
+        if _EVEN * _sharpness(blurred) <= sharpness:
+            break
+    return blurred
+
+
+def _sharpness(gray: Floats) -> float:
+    """Return how much of the detail is fine; contrast does not count."""
+    return _detail(gray) / (_detail(_blurred(gray, _COARSE)) + _TINY)
+
+
+def _detail(gray: Floats) -> float:
+    across, down = np.diff(gray, axis=1), np.diff(gray, axis=0)
+    return float(np.vdot(across, across) + np.vdot(down, down)) / gray.size

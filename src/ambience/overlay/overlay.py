@@ -1,0 +1,170 @@
+"""What is seen when one image is laid over another, as searches answer it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ambience.core.features import Image
+from ambience.core.geometry import Matrix, mapped
+from ambience.core.opencv import opencv
+from ambience.overlay.agreement import Agreement, Cells, agreement
+from ambience.overlay.alignment import Aligned, Gray, aligned
+from ambience.overlay.displacement import displaced
+from ambience.overlay.equalizing import Floats
+from ambience.overlay.verdict import Measure, likeness, same_picture
+
+_FEWEST = 6  # cells that tell anything; fewer say nothing together
+_OF_A_REGION = 4  # cells that differ side by side: fewer are what JPEG leaves
+_REGIONS = 12  # the largest
+_FLAT = 1  # gray levels from pixel to pixel: paper has no more, photographs have grain
+
+_AGREES, _DIFFERS, _UNSURE, _BLANK, _OUTSIDE = "=x?. "
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overlay:
+    """Where a query and an image agree and differ.
+
+    Attributes:
+        measure: What is seen in all.
+        blank: Of the common area, the share where neither shows anything.
+        regions: Boxes around what differs, ``(x, y, width, height)`` in pixels of the
+            query, the largest first.
+        cells: A line for each row of cells: ``=`` agrees, ``x`` differs, ``?`` may do
+            either, ``.`` is blank, and a blank is outside of one image.
+        box: Where in the query these are, ``(x, y, width, height)``.
+    """
+
+    measure: Measure
+    blank: float
+    regions: tuple[tuple[float, ...], ...]
+    cells: tuple[str, ...]
+    box: tuple[float, ...]
+
+    def details(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        relation = likeness(self.measure)
+        return {
+            "same_picture": same_picture(self.measure),
+            "otherwise": None if relation is None else str(relation),
+            "agrees": round(self.measure.agrees, 4),
+            "differs": round(self.measure.differs, 4),
+            "blank": round(self.blank, 4),
+            "moved": round(self.measure.moved, 4),
+            "regions": [list(box) for box in self.regions],
+            "map": {"box": list(self.box), "cells": list(self.cells)},
+        }
+
+
+def overlay(query: Image, image: Image, transform: Matrix) -> Overlay | None:
+    """Lay an image over a query, and look where they agree.
+
+    Args:
+        query: At a working size.
+        image: The same.
+        transform: Takes pixels of the query, as displayed, to pixels of the image.
+
+    Returns:
+        ``None`` where too little can be seen to tell.
+    """
+    laid = aligned(query, image, transform)
+    if laid is None:
+        return None
+    seen = agreement(laid)
+    telling = int(seen.telling.sum())
+    if telling < _FEWEST:
+        return None
+    solid = seen.agrees & ~_beside(seen.differs)
+    flat = _flatness(laid, seen)
+    elsewhere, moved = displaced(laid, seen)
+    measure = Measure(
+        agrees=_share(seen.agrees, telling),
+        differs=_share(seen.differs, telling),
+        solid=_share(solid, telling),
+        flat=_mean(flat, seen.agrees),
+        flat_where_different=_mean(flat, seen.differs),
+        elsewhere=elsewhere,
+        moved=moved,
+    )
+    rows, columns = seen.common.shape
+    return Overlay(
+        measure=measure,
+        blank=1 - telling / int(seen.common.sum()),
+        regions=_regions(laid, seen),
+        cells=_map(seen),
+        box=_box(laid, seen.cell, (0, 0, columns, rows)),
+    )
+
+
+def _share(cells: Cells, of: int) -> float:
+    return int(cells.sum()) / of
+
+
+def _mean(flat: Floats, cells: Cells) -> float:
+    return float(flat[cells].mean()) if cells.any() else 1.0
+
+
+def _beside(cells: Cells) -> Cells:
+    """Return these cells and all that touch them."""
+    cv2: Any = opencv()
+    around = np.ones((3, 3), np.uint8)
+    return np.asarray(cv2.dilate(cells.astype(np.uint8), around) > 0)
+
+
+def _flatness(laid: Aligned, seen: Agreement) -> Floats:
+    """Return the share of each cell's pixels around which nothing changes."""
+    both = (_flat(one, seen) for one in (laid.query, laid.image))
+    return np.maximum(*both)
+
+
+def _flat(gray: Gray, seen: Agreement) -> Floats:
+    cv2: Any = opencv()
+    rows, columns = seen.common.shape
+    flat = np.zeros((rows * seen.cell, columns * seen.cell), np.float32)
+    height, width = gray.shape
+    across = cv2.absdiff(gray[:-1, 1:], gray[:-1, :-1]) <= _FLAT
+    down = cv2.absdiff(gray[1:, :-1], gray[:-1, :-1]) <= _FLAT
+    flat[: height - 1, : width - 1] = across & down
+    size = columns, rows
+    return np.asarray(cv2.resize(flat, size, interpolation=cv2.INTER_AREA))
+
+
+def _regions(laid: Aligned, seen: Agreement) -> tuple[tuple[float, ...], ...]:
+    """Return boxes around cells that differ side by side."""
+    cv2: Any = opencv()
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(
+        seen.differs.astype(np.uint8), connectivity=8
+    )
+    counts = np.bincount(labels[seen.differs], minlength=len(stats))
+    order = np.argsort(-counts, kind="stable")
+    boxes = []
+    for label in order[:_REGIONS].tolist():
+        if counts[label] < _OF_A_REGION:
+            break
+        rows, columns = np.nonzero(labels == label)
+        top, left = int(rows.min()), int(columns.min())
+        right, bottom = int(columns.max()) + 1, int(rows.max()) + 1
+        boxes.append(_box(laid, seen.cell, (left, top, right, bottom)))
+    return tuple(boxes)
+
+
+def _box(
+    laid: Aligned, cell: int, cells: tuple[int, int, int, int]
+) -> tuple[float, ...]:
+    """Return a box of cells in pixels of the query, as displayed."""
+    height, width = laid.query.shape
+    corners = np.array(cells, np.float64).reshape(2, 2) * cell
+    corners = np.minimum(corners, (width, height))
+    (left, top), (right, bottom) = mapped(laid.placed, corners).tolist()
+    box = left, top, right - left, bottom - top
+    return tuple(round(side, 1) for side in box)
+
+
+def _map(seen: Agreement) -> tuple[str, ...]:
+    cells = np.full(seen.common.shape, _OUTSIDE)
+    cells[seen.common] = _BLANK
+    cells[seen.telling] = _UNSURE
+    cells[seen.agrees] = _AGREES
+    cells[seen.differs] = _DIFFERS
+    return tuple("".join(row) for row in cells.tolist())
