@@ -109,8 +109,10 @@ def test_a_lost_thumbnail_is_made_again(client: TestClient, library: Library) ->
 
 def test_a_view_is_something_that_browsers_show(client: TestClient) -> None:
     tiff = encode(drawn_image(51, (60, 80)), "TIFF")
-    client.put("/api/images/1000", files={"image": tiff})
+    put = client.put("/api/images/1000", files={"image": tiff})
+    assert put.status_code == 200, put.text
     answer = client.get("/api/images/1000/view")
+    assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] in {"image/jpeg", "image/webp"}
     with Image.open(BytesIO(answer.content)) as shown:
         assert shown.size == (80, 60)
