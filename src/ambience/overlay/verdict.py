@@ -53,7 +53,7 @@ class Weights:
     moved: float
 
 
-FITTED = Weights(-4.9, -2.83, 16.43, -16.98, 13.44, -11.06, -4.36)
+FITTED = Weights(-8.1, 2.61, 19.2, -17.12, 12.7, -10.07, -4.46)
 
 
 def same_picture(measure: Measure, weights: Weights = FITTED) -> float:
