@@ -262,6 +262,20 @@ def test_nothing_of_the_current_folder_stands_in_for_a_module(
     check_works(pool)
 
 
+@posix
+def test_the_current_folder_may_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pool: DecoderPool
+) -> None:
+    folder = tmp_path / "current"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    check_works(pool)
+    folder.rmdir()
+    tiff = encode(drawn_image(1, (60, 80)), "TIFF")
+    shown = Order("rendition", {"longest_side": 80}, tiff, LONG, Caller(patient=True))
+    assert pool.run(shown).failure is None
+
+
 def test_a_process_that_nobody_listens_to_ends_without_a_word() -> None:
     command = [sys.executable, "-P", "-m", "ambience.imaging.worker"]
     with subprocess.Popen(

@@ -50,6 +50,9 @@ def main() -> None:
     """Decode until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process hears it, too
     source, sink = _own_pipes()
+    # The current folder may be removed while this runs, which Pillow does not stand:
+    # it asks for its name when it saves a picture, even into memory.
+    os.chdir(os.path.abspath(os.sep))  # noqa: PTH100 -- the root, of a drive on Windows
     if sys.platform == "linux":  # where memory is short, this process is ended first
         with suppress(OSError):  # only a hint
             Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")

@@ -12,7 +12,7 @@ from ambience.imaging.families.lettering import (
     Rng,
     Sheet,
     amount,
-    color,
+    any_color,
     taken,
     word,
     words,
@@ -55,7 +55,7 @@ def invoice(number: int, _photographs: Sequence[Pixels]) -> Item:
     """Return an invoice of a firm: its logo and labels, other names and sums."""
     shared, own = of_group("invoice", number), of_image("invoice", number)
     sheet = Sheet(_PAGE)
-    brand = color(shared, 0, 160)
+    brand = any_color(shared, 0, 160)
     left = shared.uniform(50, 110)
     right = sheet.width - left
     _letterhead(sheet, (left, right), shared, brand)
@@ -110,11 +110,11 @@ def _letterhead(
 def chat(number: int, _photographs: Sequence[Pixels]) -> Item:
     """Return a conversation on a phone: one application and person, other messages."""
     shared, own = of_group("chat", number), of_image("chat", number)
-    brand, paper = color(shared, 20, 140), color(shared, 225, 250)
+    brand, paper = any_color(shared, 20, 140), any_color(shared, 225, 250)
     sheet = Sheet(_PHONE, paper)
     bar, pitch = shared.uniform(74, 110), shared.uniform(25, 31)
     sheet.pen.rectangle((0, 0, sheet.width, bar), fill=brand)
-    sheet.pen.ellipse((20, 12, bar - 4, bar - 12), fill=color(shared, 100, 256))
+    sheet.pen.ellipse((20, 12, bar - 4, bar - 12), fill=any_color(shared, 100, 256))
     sheet.write((bar + 12, 24), words(shared, 2), size=26, ink=WHITE, bold=True)
     top, end = bar + 20, sheet.height - 90.0
     while True:
@@ -144,8 +144,11 @@ def code(number: int, _photographs: Sequence[Pixels]) -> Item:
     shared, own = of_group("code", number), of_image("code", number)
     dark = shared.random() < 1 / 2
     paper, ink = ((32, 34, 40), (215, 215, 210)) if dark else (WHITE, INK)
-    bar = color(shared, 40, 70) if dark else color(shared, 215, 240)
-    inks = [color(shared, 130, 256) if dark else color(shared, 0, 150) for _ in "1234"]
+    bar = any_color(shared, 40, 70) if dark else any_color(shared, 215, 240)
+    inks = [
+        any_color(shared, 130, 256) if dark else any_color(shared, 0, 150)
+        for _ in "1234"
+    ]
     sheet = Sheet(_SCREEN, paper)
     side, pitch = shared.uniform(160, 300), shared.uniform(20, 25)
     sheet.pen.rectangle((0, 0, side, sheet.height), fill=bar)
@@ -169,7 +172,8 @@ def code(number: int, _photographs: Sequence[Pixels]) -> Item:
             left += 12 + 8.2 * len(said)
         indent = max(0, min(4, indent + int(own.integers(-1, 2))))
     sheet.pen.rectangle(
-        (0, sheet.height - 26, sheet.width, sheet.height), fill=color(shared, 30, 130)
+        (0, sheet.height - 26, sheet.width, sheet.height),
+        fill=any_color(shared, 30, 130),
     )
     return Item(sheet.pixels, template=f"code {number // EACH}")
 
@@ -203,7 +207,7 @@ def news(number: int, photographs: Sequence[Pixels]) -> Item:
 def site(number: int, photographs: Sequence[Pixels]) -> Item:
     """Return a screenshot of a web site: its bar and side, other posts."""
     shared, own = of_group("site", number), of_image("site", number)
-    brand = color(shared, 20, 150)
+    brand = any_color(shared, 20, 150)
     sheet = Sheet(_SCREEN)
     bar, side = shared.uniform(50, 90), shared.uniform(200, 320)
     sheet.pen.rectangle((0, 0, sheet.width, bar), fill=brand)
@@ -211,11 +215,11 @@ def site(number: int, photographs: Sequence[Pixels]) -> Item:
     field = shared.uniform(380, 560)
     sheet.pen.rounded_rectangle((field, 12, field + 420, bar - 12), 16, fill=WHITE)
     sheet.write((field + 20, 18), "Search", size=16, ink=_GRAY)
-    sheet.pen.rectangle((0, bar, side, sheet.height), fill=color(shared, 238, 250))
+    sheet.pen.rectangle((0, bar, side, sheet.height), fill=any_color(shared, 238, 250))
     pitch = shared.uniform(44, 64)
     for row in range(12):
         top = bar + 24 + pitch * row
-        sheet.pen.ellipse((20, top, 52, top + 32), fill=color(shared, 40, 230))
+        sheet.pen.ellipse((20, top, 52, top + 32), fill=any_color(shared, 40, 230))
         sheet.write((66, top + 6), words(shared, 2), size=17)
     room = (sheet.width - side - 90) / 2
     for column, photograph in enumerate(taken(photographs, number, 2)):
@@ -236,7 +240,7 @@ def _post(
         photograph: To show.
     """
     left, top, right = place
-    sheet.pen.ellipse((left, top, left + 36, top + 36), fill=color(own, 40, 230))
+    sheet.pen.ellipse((left, top, left + 36, top + 36), fill=any_color(own, 40, 230))
     sheet.write((left + 48, top + 8), words(own, 2), size=17, bold=True)
     shown = top + 50 + own.uniform(180, 380)
     sheet.show(photograph, (left, top + 50, right, shown))

@@ -41,7 +41,7 @@ def amount(rng: Rng) -> str:
     return f"{rng.integers(3, 9999)}.{rng.integers(0, 100):02d}"
 
 
-def color(rng: Rng, low: int = 0, high: int = 256) -> Color:
+def any_color(rng: Rng, low: int = 0, high: int = 256) -> Color:
     """Return a random color, its channels from ``low`` to below ``high``."""
     red, green, blue = rng.integers(low, high, 3).tolist()
     return red, green, blue

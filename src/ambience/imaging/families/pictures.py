@@ -6,7 +6,7 @@ from typing import Final
 
 from ambience.imaging.edits.placing import Pixels
 from ambience.imaging.families.item import EACH, Item, of_group, of_image
-from ambience.imaging.families.lettering import WHITE, Sheet, color, taken, words
+from ambience.imaging.families.lettering import WHITE, Sheet, any_color, taken, words
 
 _MEME: Final = (600, 720)
 _BAND: Final = 92  # pixels of white for the words beside a panel
@@ -69,9 +69,9 @@ def panels(number: int, photographs: Sequence[Pixels]) -> Item:
 def logo(number: int, _photographs: Sequence[Pixels]) -> Item:
     """Return a sign of a few shapes and a name: in a group, of the same shapes."""
     shared, own = of_group("logo", number), of_image("logo", number)
-    sheet = Sheet(_LOGO, color(own, 200, 256) if own.random() < 1 / 2 else WHITE)
+    sheet = Sheet(_LOGO, any_color(own, 200, 256) if own.random() < 1 / 2 else WHITE)
     corners, rings = int(shared.integers(3, 7)), int(shared.integers(1, 3))
-    brand, x, y = color(own, 0, 170), 240.0, 200.0
+    brand, x, y = any_color(own, 0, 170), 240.0, 200.0
     radius = own.uniform(110, 170)
     for ring in range(rings):
         around = radius - 34 * ring
@@ -81,7 +81,7 @@ def logo(number: int, _photographs: Sequence[Pixels]) -> Item:
         (x, y, radius * own.uniform(0.35, 0.6)),
         corners,
         rotation=float(own.uniform(0, 360)),
-        fill=color(own, 0, 200),
+        fill=any_color(own, 0, 200),
     )
     turn = own.uniform(0, 2 * math.pi)
     for _ in range(int(own.integers(1, 4))):
@@ -89,6 +89,6 @@ def logo(number: int, _photographs: Sequence[Pixels]) -> Item:
         dot_x, dot_y = x + radius * math.cos(turn), y + radius * math.sin(turn)
         size = own.uniform(14, 32)
         box = (dot_x - size, dot_y - size, dot_x + size, dot_y + size)
-        sheet.pen.ellipse(box, fill=color(own, 0, 200))
+        sheet.pen.ellipse(box, fill=any_color(own, 0, 200))
     sheet.write((x, 420), words(own, 1), size=52, anchor="mm", ink=brand, bold=True)
     return Item(sheet.pixels)
