@@ -8,6 +8,17 @@ from tests.faults.hostile import LIMIT_MIB, PNG, Target
 from tests.server import serving
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _unmeasured_processes() -> Iterator[None]:
+    """Start processes that measure no coverage: these tests start and kill the most.
+
+    What servers and commands do is measured where their own tests start them.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        yield
+
+
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     folder = tmp_path_factory.mktemp("hostile")
