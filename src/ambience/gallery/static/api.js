@@ -1,5 +1,7 @@
 /** Asks the gateway; what goes wrong is a `Problem` with a sentence to show. */
 
+import { sentence } from "./words.js";
+
 /** Why a request was not carried out, in a sentence for the user. */
 export class Problem extends Error {}
 
@@ -19,6 +21,9 @@ export const imageRecord = async (id) => (await answer(`${API}/images/${id}`)).j
 
 /** Return how far the import is: running, done, total. */
 export const importProgress = async () => (await answer(`${API}/import_progress`)).json();
+
+/** Return what each service still has to get, by its name. */
+export const backlog = async () => (await (await answer(`${API}/backlog`)).json()).services;
 
 /** Search by an image; return the matches and what each service said. */
 export async function reverseSearch(image, name) {
@@ -82,11 +87,6 @@ async function detail(response) {
     // Not a problem document: something between us and ambience answered.
   }
   return `The server answered ${response.status} ${response.statusText}.`;
-}
-
-function sentence(text) {
-  const start = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(start) ? start : `${start}.`;
 }
 
 /** A dropped folder looks like a file until it is read. */

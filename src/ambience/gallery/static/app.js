@@ -2,6 +2,7 @@
 
 import { become, go, onPlace, place } from "./address.js";
 import { importProgress, Problem } from "./api.js";
+import { followBacklog } from "./backlog.js";
 import { Comparison } from "./compare.js";
 import { byId, toast } from "./dom.js";
 import { Grid } from "./grid.js";
@@ -101,6 +102,7 @@ library.addEventListener("more", showState);
 library.addEventListener("replaced", showState);
 library.addEventListener("problem", (event) => toast(event.detail));
 library.more().then(() => followImport(false));
+followBacklog();
 
 /** Show how far the import is, and the images that it has added. */
 async function followImport(wasRunning) {

@@ -36,6 +36,20 @@ export function spaced(name) {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
+/** Return a text with a capital at its start and a full stop at its end. */
+export function sentence(text) {
+  const start = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(start) ? start : `${start}.`;
+}
+
+/** Return a time to wait: "20 seconds", "5 minutes", "3 hours"; at least a second. */
+export function duration(seconds) {
+  const [unit, size] = [["hour", 3600], ["minute", 60], ["second", 1]].find(
+    ([, least]) => seconds >= 2 * least,
+  ) ?? ["second", 1];
+  return counted(Math.max(1, Math.round(seconds / size)), unit);
+}
+
 /** Return a probability in percent; only certainty is 100. */
 export const percent = (score) => `${Math.floor(score * 100)}%`;
 
