@@ -56,18 +56,26 @@ def decoder(data: bytes, kind: Format) -> Decoder:
 
 
 @contextmanager
-def damage_translated(kind: Format) -> Iterator[None]:
-    """Turn whatever a decoder raises on damaged bytes into one of our errors."""
+def memory_translated(kind: Format) -> Iterator[None]:
+    """Say that an image is too large where there is no memory for it."""
     try:
         yield
-    except BadInputError:
-        raise
     except MemoryError as error:
         message = (
             f"the {kind.label} needs more memory than there is: "
             "make it smaller, or lower limits.max_megapixels"
         )
         raise TooLargeError(message) from error
+
+
+@contextmanager
+def damage_translated(kind: Format) -> Iterator[None]:
+    """Turn whatever a decoder raises on damaged bytes into one of our errors."""
+    try:
+        with memory_translated(kind):
+            yield
+    except BadInputError:
+        raise
     except Exception as error:  # decoders raise nearly anything on hostile bytes
         if is_shortage(error):  # it says nothing of the bytes
             raise

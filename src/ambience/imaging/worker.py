@@ -25,7 +25,7 @@ from ambience.core.errors import BadInputError
 from ambience.core.features import Extractor, Image
 from ambience.core.region import Region
 from ambience.imaging import decoding, encoding
-from ambience.imaging.decoders import damage_translated
+from ambience.imaging.decoders import memory_translated
 from ambience.imaging.decoding import Permit
 from ambience.imaging.formats import sniff
 from ambience.imaging.limits import MEBI, Limits
@@ -111,7 +111,7 @@ def _answered(
             _limit(round(_SLACK * cost) + _SLACK_BYTES + _THREADS_BYTES)
 
         task, options = header["task"], header["options"]
-        with _unlimited_after(), clock.running(), damage_translated(sniff(data)):
+        with _unlimited_after(), clock.running(), memory_translated(sniff(data)):
             if task != "features":
                 result, parts = _TASKS[task](opened, options, permit)
                 return result | {"info": info}, parts
