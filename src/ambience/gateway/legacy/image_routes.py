@@ -46,7 +46,7 @@ from ambience.gateway.legacy.service_routes import (
 from ambience.imaging import ImageFile
 from ambience.ingest import Arrival
 from ambience.library.components import Components
-from ambience.service import AnyService, required
+from ambience.service import AnyService, required, working_sides
 from ambience.service.capabilities import HoldsImages, SearchesImages
 from ambience.web.schemas import JSON
 
@@ -141,13 +141,11 @@ class _Routes:
         """Find images like the one sent."""
         try:
             async with form_of(request) as (fields, data):
-                file = ImageFile(data, limits=self._parts.limits)
                 find_duplicate = _flag(_cut(fields).get("find_duplicate", "0"))
                 if find_duplicate:
-                    found = await self._heard(file, ("phash",))
-                    near = found.get("phash")
+                    near = (await self._heard(data, ("phash",))).get("phash")
                     return _from_gateway({"duplicate": near} if near else {})
-                found = await self._heard(file, tuple(_ASKED))
+                found = await self._heard(data, tuple(_ASKED))
         except MissingError as error:
             return error.of_gateway()
         told = {f"{name}_res": one[:_SHOWN] for name, one in found.items() if one}
@@ -155,11 +153,12 @@ class _Routes:
         return _from_gateway(told | ({"unified_res": unified} if unified else {}))
 
     async def _heard(
-        self, file: ImageFile, names: tuple[str, ...]
+        self, data: bytes, names: tuple[str, ...]
     ) -> dict[str, list[JSON]]:
         """Return what each of some services finds, all asked at once."""
         there = {b.name: b for b in self._services}
         asked = [there[name] for name in names if name in there]
+        file = ImageFile(data, limits=self._parts.limits, sides=working_sides(asked))
         found = await asyncio.gather(
             *(run_in_threadpool(self._said, service, file) for service in asked)
         )
