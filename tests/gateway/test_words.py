@@ -75,7 +75,6 @@ def assemble(parts: ServiceParts[Any]) -> NamedColors:
 
 NAMED_COLORS = ServiceSpec(
     name="named_colors",
-    finds="images by the names of their colors",
     port=33399,
     settings=ServiceSettings,
     abilities=RETRIEVAL | {SearchesText},

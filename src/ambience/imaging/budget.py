@@ -47,11 +47,6 @@ class Budget:
         """How many stand in the line."""
         return len(self._line)
 
-    @property
-    def taken_now(self) -> int:
-        """How much is taken."""
-        return self._taken
-
     def head_waits_s(self) -> float:
         """Return how long the first in the line has waited, in seconds."""
         with self._changed:

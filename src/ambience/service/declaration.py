@@ -44,7 +44,6 @@ class Declaration(ABC, Generic[S]):
     Attributes:
         name: Short and in lower case; also its folder, URL prefix, settings table and
             metric label.
-        finds: What users find with it, in one line.
         port: Its port when it runs alone.
         settings: The class of its settings.
         options: The class of its search options.
@@ -56,7 +55,6 @@ class Declaration(ABC, Generic[S]):
     """
 
     name: str
-    finds: str
     port: int
     settings: type[S]
     options: type[SearchOptions] = field(default=SearchOptions)

@@ -46,7 +46,6 @@ def shades(image: Image) -> Rows:
 
 SERVICE = ServiceSpec(
     name="toy_shades",
-    finds="images that are light and dark in the same places",
     port=33901,
     settings=ServiceSettings,
     evidence=lambda _: Evidence(

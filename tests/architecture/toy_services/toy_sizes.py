@@ -27,7 +27,6 @@ class Sizes(Annotator[ServiceSettings]):
 
 SERVICE = AnnotatorSpec(
     name="toy_sizes",
-    finds="how large an image is",
     port=33903,
     settings=ServiceSettings,
     make=lambda name, settings, _: Sizes(name, settings),

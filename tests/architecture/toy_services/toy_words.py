@@ -65,7 +65,6 @@ def assemble(parts: ServiceParts[Any]) -> LightWords:
 
 SERVICE = ServiceSpec(
     name="toy_words",
-    finds="images by the words light and dark",
     port=33902,
     settings=ServiceSettings,
     abilities=RETRIEVAL | {SearchesText},

@@ -119,7 +119,6 @@ def assemble(parts: ServiceParts[ColorSettings]) -> VectorService:
 
 SERVICE = ServiceSpec(
     name="color",
-    finds="images with a similar palette, whatever they show",
     port=33335,
     settings=ColorSettings,
     options=ColorOptions,

@@ -53,7 +53,6 @@ def make_extractor(
 
 SERVICE = ServiceSpec(
     name="local_features",
-    finds="crops, parts, turned and mirrored copies, and where they fit",
     port=33333,
     settings=LocalFeaturesSettings,
     abilities=RETRIEVAL | {Trainable},

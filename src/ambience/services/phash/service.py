@@ -14,7 +14,6 @@ class PHashSettings(ServiceSettings):
 
 SERVICE = ServiceSpec(
     name="phash",
-    finds="the same picture after recompression, resizing, small edits and turning",
     port=33336,
     settings=PHashSettings,
     abilities=RETRIEVAL | {Groups},
