@@ -26,13 +26,13 @@ from ambience.overlay import Measure, Weights, overlay, same_picture
 from ambience.services.local_features.extract import rootsift_extractor
 from ambience.services.local_features.verify import GeometryVerifier
 
-GROUPS = 4  # of each family: half to fit to, half to try
+GROUPS = 6  # of each family: half to fit to, half to try
 LARGEST = 1200  # pixels: larger photographs are made smaller
 # What families are edited in, beside what makes the same image again.
 CHANGES = ("text bar", "mirrored half crop, recolored, text, JPEG 20")
 ON_PHOTOGRAPHS = [edit for edit in EDITS if edit.originals == 1]
 EDIT = {edit.name: edit for edit in EDITS}
-PENALTY = 0.02  # on squares of weights, so that none grows without need
+PENALTY = 0.005  # on squares of weights, so that none grows without need
 EVEN = 0.5
 
 

@@ -128,6 +128,7 @@ def test_unlike_images_are_nothing_to_each_other() -> None:
         ("news", Relation.SAME_TEMPLATE),
         ("site", Relation.SAME_TEMPLATE),
         ("stereo", Relation.SAME_SCENE),
+        ("video", Relation.SAME_SCENE),
     ],
 )
 def test_families_are_told_from_copies(
@@ -143,6 +144,42 @@ def test_families_are_told_from_copies(
     assert laid is not None
     assert same_picture(laid.measure) < 0.5
     assert likeness(laid.measure) is relation
+
+
+def with_thing(
+    photograph: NDArray[np.uint8], thing: NDArray[np.uint8], place: tuple[int, int]
+) -> Image:
+    pixels = photograph.copy()
+    (row, column), (height, width, _) = place, thing.shape
+    pixels[row : row + height, column : column + width] = thing
+    return image_of(pixels)
+
+
+def test_a_thing_that_moved_is_seen_to_move(
+    photograph: NDArray[np.uint8], photos: dict[str, Path]
+) -> None:
+    coffee = ImageFile(photos["coffee.png"].read_bytes()).image.pixels
+    thing = coffee[100:190, 200:300]
+    here, there = (with_thing(photograph, thing, at) for at in ((40, 60), (70, 100)))
+    for query, image in ((here, there), (there, here)):
+        laid = overlay(query, image, HERE)
+        assert laid is not None
+        assert laid.measure.moved == 1
+        assert same_picture(laid.measure) < 0.01
+        assert likeness(laid.measure) is Relation.SAME_SCENE
+
+
+def test_a_thing_that_was_put_over_a_picture_did_not_move(
+    photograph: NDArray[np.uint8], photos: dict[str, Path]
+) -> None:
+    coffee = ImageFile(photos["coffee.png"].read_bytes()).image.pixels
+    pasted = with_thing(photograph, coffee[100:190, 200:300], (40, 60))
+    cloned = with_thing(photograph, photograph[150:240, 200:300], (40, 60))
+    for query in (pasted, cloned):
+        laid = overlay(query, image_of(photograph), HERE)
+        assert laid is not None
+        assert laid.measure.moved == 0
+        assert same_picture(laid.measure) > 0.95
 
 
 def test_details_are_json_values(photograph: NDArray[np.uint8]) -> None:

@@ -7,6 +7,7 @@ else. A cell where neither image has more than its noise says nothing.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -116,12 +117,20 @@ class _Edges:
         power = self.power_across + self.power_down
         return np.asarray(np.sqrt(power), np.float32)
 
-    def shifted(self, down: int, across: int, cell: int) -> "_Edges":
-        """Return them as they are so many pixels further down and to the right."""
-        by = (-down, -across)
-        moved = [np.roll(one, by, (0, 1)) for one in (self.across, self.down)]
-        powers = [_means(one * one, cell) for one in moved]
-        return _Edges(*moved, *powers)
+    def shifted(self, cell: int) -> Iterator["_Edges"]:
+        """Yield them as they are up to `_REACH` pixels further on, in each direction.
+
+        Beyond the edges there is nothing.
+        """
+        cv2: Any = opencv()
+        border = (_REACH, _REACH, _REACH, _REACH, cv2.BORDER_CONSTANT)
+        edges = [cv2.copyMakeBorder(one, *border) for one in (self.across, self.down)]
+        squares = [one * one for one in edges]
+        height, width = self.across.shape
+        for top, left in np.ndindex(2 * _REACH + 1, 2 * _REACH + 1):
+            part = slice(top, top + height), slice(left, left + width)
+            across, down = (one[part] for one in edges)
+            yield _Edges(across, down, *(_means(one[part], cell) for one in squares))
 
 
 def _common(aligned: Aligned, cell: int) -> Floats:
@@ -150,13 +159,10 @@ def _likeness(ours: _Edges, theirs: _Edges, cell: int) -> Floats:
     """Return how well each cell correlates where it does best, -1 to 1."""
     best: Floats = np.full(ours.power_across.shape, -np.inf, np.float32)
     likeness = np.zeros_like(best)
-    steps = range(-_REACH, _REACH + 1)
-    for down in steps:
-        for across in steps:
-            other = theirs.shifted(down, across, cell)
-            both, least = _correlated(ours, other, cell)
-            better = both > best
-            best[better], likeness[better] = both[better], least[better]
+    for other in theirs.shifted(cell):
+        both, least = _correlated(ours, other, cell)
+        better = both > best
+        best[better], likeness[better] = both[better], least[better]
     return likeness
 
 

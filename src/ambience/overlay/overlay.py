@@ -77,7 +77,7 @@ def overlay(query: Image, image: Image, transform: Matrix) -> Overlay | None:
         return None
     solid = seen.agrees & ~_beside(seen.differs)
     flat = _flatness(laid, seen)
-    elsewhere, moved = displaced(laid, seen)
+    elsewhere, moved = displaced(laid, seen, flat)
     measure = Measure(
         agrees=_share(seen.agrees, telling),
         differs=_share(seen.differs, telling),

@@ -53,7 +53,7 @@ class Weights:
     moved: float
 
 
-FITTED = Weights(-8.1, 2.61, 19.2, -17.12, 12.7, -10.07, -4.46)
+FITTED = Weights(-24.57, 22.53, 37.38, -9.41, 7.21, -10.25, -10.37)
 
 
 def same_picture(measure: Measure, weights: Weights = FITTED) -> float:
