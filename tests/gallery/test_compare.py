@@ -212,6 +212,19 @@ def test_what_nobody_measured_is_shown_beside_it(page: Page, library: Library) -
     expect(page.locator(".edge")).to_have_count(0)
 
 
+def test_an_image_that_can_not_be_shown_leaves_the_query(
+    page: Page, library: Library
+) -> None:
+    for shown in ("view", "thumbnail"):
+        page.route(f"**/api/images/*/{shown}", lambda route: route.fulfill(status=404))
+    compare(page, encoded(cut(library)))
+    expect(page.locator(IMAGE).locator(".lost")).to_be_visible()
+    expect(page.locator(IMAGE).locator(".lost")).to_contain_text("not there")
+    expect(page.locator(QUERY).locator("img.there")).to_be_visible()
+    expect(page.locator(VIEWS)).to_be_hidden()
+    expect(page.locator(LAYERS)).to_be_hidden()
+
+
 def test_escape_closes_and_the_focus_returns(page: Page, library: Library) -> None:
     drop(page, encoded(cut(library)))
     page.locator(FIRST).focus()

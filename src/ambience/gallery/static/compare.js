@@ -76,10 +76,12 @@ export class Comparison {
     this.#choice.show(laid ? best(match) : null);
     this.#look(laid ? best(match) : "sides");
 
-    const [seen] = await Promise.all([ours.shown, theirs.shown]);
+    const [isSeen, isThere] = await Promise.all([ours.shown, theirs.shown]);
     if (!this.#is(query, id)) return;
     ours.facts.textContent = ours.size ? pixels(ours.size.width, ours.size.height) : "";
-    if (seen) this.#begin(() => query.pointPairs().then((pairs) => pairs.get(id)));
+    if (isSeen && isThere) this.#begin();
+    else this.#keepToSides();
+    if (isSeen) this.#views.sides.join(() => query.pointPairs().then((pairs) => pairs.get(id)));
   }
 
   /** Make the views in which one lies on the other. */
@@ -109,11 +111,16 @@ export class Comparison {
   }
 
   /** Show how both fit, now that they can be shown. */
-  #begin(pairs) {
+  #begin() {
     this.#stage?.begin();
     for (const view of Object.values(this.#views)) view.begin?.();
     this.#fit();
-    this.#views.sides.join(pairs);
+  }
+
+  /** Leave out what takes both pictures, as one can't be shown. */
+  #keepToSides() {
+    this.#choice.show(null);
+    this.#look("sides");
   }
 
   /** Look at both in another way. */
