@@ -14,7 +14,10 @@ from tests.gallery.giving import drop
 
 FIRST = "#search .match >> nth=0 >> .card-image"
 QUERY, IMAGE = ".side >> nth=0", ".side >> nth=1"
+LAYERS = ".layers .picture"  # where one lies on the other
 DIALOG, LINES, SWITCH, SLIDER = "#compare", ".lines", "#compare-lines", "#compare-blend"
+
+VIEWS, SIDES = "#compare-views", "Side by side"
 
 NEAR = 3.0  # pixels of the image: as far as a corner may lie from where it was cut
 OVERLAID = 2.0  # pixels of the page: as far as an overlay may lie from where it belongs
@@ -68,13 +71,30 @@ def searched(page: Page) -> None:
     assert page.locator("#search .match").count(), answer.inner_text()
 
 
-def compare(page: Page, image: bytes, *, name: str = "query.jpg") -> None:
-    """Search, and open the best match."""
+def compare(
+    page: Page, image: bytes, *, name: str = "query.jpg", view: str | None = None
+) -> None:
+    """Search, open the best match, and look at it in a way that has this name."""
     drop(page, image, name=name)
     searched(page)
     page.locator(FIRST).click()
     expect(page.locator(DIALOG)).to_be_visible()
     page.mouse.move(2, 2)  # where it points at no picture
+    if view is not None:
+        look(page, view)
+
+
+def look(page: Page, view: str) -> None:
+    """Look at both in another way."""
+    page.locator(VIEWS).get_by_label(view).check()
+    expect_view(page, view)
+
+
+def expect_view(page: Page, view: str) -> None:
+    """Return once both are seen in this way."""
+    expect(page.locator(VIEWS).get_by_label(view)).to_be_checked()
+    seen = LAYERS if view != SIDES else f"{QUERY} >> .picture"
+    expect(page.locator(seen)).to_be_visible()
 
 
 def outlined(page: Page, side: str) -> Points:

@@ -17,19 +17,24 @@ from tests.gallery.comparing import (
     FIRST,
     IMAGE,
     JOINED,
+    LAYERS,
     LINES,
     NEAR,
     OVERLAID,
     QUERY,
+    SIDES,
     SIDEWAYS,
     SLIDER,
     SWITCH,
+    VIEWS,
     answering,
     box,
     compare,
     cut,
     encoded,
+    expect_view,
     extent,
+    look,
     outlined,
 )
 from tests.gallery.conftest import Library
@@ -37,7 +42,7 @@ from tests.gallery.giving import drop
 
 
 def test_a_crop_is_outlined_where_it_was_cut(page: Page, library: Library) -> None:
-    compare(page, encoded(cut(library)))
+    compare(page, encoded(cut(library)), view=SIDES)
     on_image = extent(outlined(page, IMAGE))
     assert on_image == pytest.approx(np.reshape(BOX, (2, 2)), abs=NEAR)
     expect(page.locator(IMAGE).locator(".outline")).to_have_attribute(
@@ -69,14 +74,14 @@ def test_it_is_said_what_the_match_is_and_how_it_fits(
 
 
 def test_the_slider_fades_the_query_in(page: Page, library: Library) -> None:
-    compare(page, encoded(cut(library)))
+    compare(page, encoded(cut(library)), view="Overlay")
     laid = page.locator(".laid")
-    expect(laid).to_have_css("opacity", "0")
-    page.get_by_label("Lay the query over the image").fill("40")
+    expect(laid).to_have_css("opacity", "1")  # of a crop, its frame on the original
+    page.get_by_label("From In the library to Query").fill("40")
     expect(laid).to_have_css("opacity", "0.4")
     page.locator(SLIDER).press("ArrowRight")
     expect(laid).to_have_css("opacity", "0.41")
-    expect(page.locator(SLIDER)).to_have_attribute("aria-valuetext", "41% query")
+    expect(page.locator(SLIDER)).to_have_attribute("aria-valuetext", "41% Query")
 
 
 @pytest.mark.parametrize("width", [1280, 740, 420])
@@ -88,7 +93,7 @@ def test_the_overlay_lies_where_the_crop_was_cut(
     expect(page.locator(".laid")).to_have_count(1)
     page.set_viewport_size({"width": width, "height": 800})
     page.wait_for_timeout(200)  # until what follows the size has followed
-    frame = box(page, f"{IMAGE} >> .picture")
+    frame = box(page, LAYERS)
     scale = (frame[1, 0] - frame[0, 0]) / 600
     expected = frame[0] + np.reshape(BOX, (2, 2)) * scale
     assert box(page, ".laid") == pytest.approx(expected, abs=OVERLAID)
@@ -96,10 +101,10 @@ def test_the_overlay_lies_where_the_crop_was_cut(
 
 def test_the_overlay_follows_a_homography(page: Page, library: Library) -> None:
     bent = np.array([(0.9, 0.2, 120), (-0.15, 1.1, 70), (4e-4, -3e-4, 1)])
-    answering(page, lambda said: said["local_features"].update(transform=bent.tolist()))
+    answering(page, lambda said: said["overlay"].update(transform=bent.tolist()))
     compare(page, encoded(cut(library)))
     expect(page.locator(".laid")).to_have_count(1)
-    frame = box(page, f"{IMAGE} >> .picture")
+    frame = box(page, LAYERS)
     corners = np.array([(0, 0, 1), (300, 0, 1), (300, 250, 1), (0, 250, 1)]) @ bent.T
     expected = corners[:, :2] / corners[:, 2:] * (frame[1, 0] - frame[0, 0]) / 600
     assert np.array(page.evaluate(CORNERS)) == pytest.approx(expected, abs=OVERLAID)
@@ -112,7 +117,7 @@ def test_a_mirrored_crop_lies_mirrored(page: Page, library: Library) -> None:
     on_image = extent(outlined(page, IMAGE))
     assert on_image == pytest.approx(np.reshape(BOX, (2, 2)), abs=NEAR)
     expect(page.locator(".laid")).to_have_count(1)
-    frame = box(page, f"{IMAGE} >> .picture")
+    frame = box(page, LAYERS)
     left, top, right, bottom = np.array(BOX) * (frame[1, 0] - frame[0, 0]) / 600
     expected = np.array([(right, top), (left, top), (left, bottom), (right, bottom)])
     corners = np.array(page.evaluate(CORNERS))
@@ -129,13 +134,13 @@ def test_a_photograph_held_sideways_lies_as_it_is_shown(
     compare(page, encoded(sideways, exif=exif))
     on_query = extent(outlined(page, QUERY))
     assert on_query == pytest.approx(np.array([(0, 0), (300, 250)]), abs=NEAR)
-    frame = box(page, f"{IMAGE} >> .picture")
+    frame = box(page, LAYERS)
     scale = (frame[1, 0] - frame[0, 0]) / 600
     expected = frame[0] + np.reshape(BOX, (2, 2)) * scale
     assert box(page, ".laid") == pytest.approx(expected, abs=OVERLAID)
 
 
-def test_where_the_query_shows_more_only_the_image_is_covered(
+def test_where_the_query_shows_more_the_image_lies_on_it(
     page: Page, library: Library
 ) -> None:
     with Image.open(library.files["coffee.png"]) as image:
@@ -143,12 +148,19 @@ def test_where_the_query_shows_more_only_the_image_is_covered(
     around = Image.fromarray(drawn_image(4, (800, 1200)))
     around.paste(whole, (350, 220))
     compare(page, encoded(around))
-    on_query = extent(outlined(page, QUERY))
-    assert on_query == pytest.approx(np.array([(350, 220), (950, 620)]), abs=NEAR)
+    expect_view(page, "Overlay")
+    there = np.array([(350, 220), (950, 620)])
+    assert extent(outlined(page, QUERY)) == pytest.approx(there, abs=NEAR)
     assert extent(outlined(page, IMAGE)) == pytest.approx(
         np.array([(0, 0), (600, 400)]), abs=NEAR
     )
-    assert box(page, ".clip") == pytest.approx(box(page, f"{IMAGE} >> .picture"))
+    expect(page.locator(".layers figcaption")).to_have_text(
+        "coffee.pnglaid overquery.jpg"
+    )
+    frame = box(page, LAYERS)
+    scale = (frame[1, 0] - frame[0, 0]) / 1200
+    assert box(page, ".laid") == pytest.approx(frame[0] + there * scale, abs=OVERLAID)
+    assert box(page, ".clip") == pytest.approx(frame)
     expect(page.locator(".clip")).to_have_css("overflow", "hidden")
 
 
@@ -160,12 +172,13 @@ def test_a_format_that_browsers_do_not_show_leaves_the_image_outlined(
     on_image = extent(outlined(page, IMAGE))
     assert on_image == pytest.approx(np.reshape(BOX, (2, 2)), abs=NEAR)
     expect(page.locator(".edge")).to_have_count(1)
-    expect(page.locator(SLIDER)).to_have_count(0)
+    expect(page.locator(VIEWS)).to_be_hidden()
+    expect(page.locator(LAYERS)).to_have_count(0)
     expect(page.locator(SWITCH)).to_have_count(0)
 
 
 @pytest.mark.parametrize("change", ["nothing measured", "nothing proven"])
-def test_what_the_hash_alone_finds_is_shown_without_outlines(
+def test_what_the_hash_alone_finds_is_laid_over_but_not_outlined(
     page: Page, library: Library, change: str
 ) -> None:
     def changed(said: dict[str, Any]) -> None:
@@ -177,12 +190,39 @@ def test_what_the_hash_alone_finds_is_shown_without_outlines(
     answering(page, changed)
     with Image.open(library.files["coffee.png"]) as image:
         compare(page, encoded(image.convert("RGB").resize((300, 200))))
-    expect(page.locator(".controls")).to_have_text(
+    expect(page.locator(".joining")).to_have_text(
         "The perceptual hash matches the whole image."
     )
+    expect(page.locator(".picture img.there")).to_have_count(3)
+    expect(page.locator(".pair .edge")).to_have_count(0)
+    look(page, "Overlay")
+    assert box(page, ".laid") == pytest.approx(box(page, LAYERS), abs=OVERLAID)
+
+
+def test_what_nobody_measured_is_shown_beside_it(page: Page, library: Library) -> None:
+    def changed(said: dict[str, Any]) -> None:
+        del said["local_features"]
+        said["overlay"] = {"unchecked": "there is too little to compare"}
+
+    answering(page, changed)
+    with Image.open(library.files["coffee.png"]) as image:
+        compare(page, encoded(image.convert("RGB").resize((300, 200))))
     expect(page.locator(".picture img.there")).to_have_count(2)
+    expect(page.locator(VIEWS)).to_be_hidden()
     expect(page.locator(".edge")).to_have_count(0)
-    expect(page.locator(SLIDER)).to_have_count(0)
+
+
+def test_an_image_that_can_not_be_shown_leaves_the_query(
+    page: Page, library: Library
+) -> None:
+    for shown in ("view", "thumbnail"):
+        page.route(f"**/api/images/*/{shown}", lambda route: route.fulfill(status=404))
+    compare(page, encoded(cut(library)))
+    expect(page.locator(IMAGE).locator(".lost")).to_be_visible()
+    expect(page.locator(IMAGE).locator(".lost")).to_contain_text("not there")
+    expect(page.locator(QUERY).locator("img.there")).to_be_visible()
+    expect(page.locator(VIEWS)).to_be_hidden()
+    expect(page.locator(LAYERS)).to_be_hidden()
 
 
 def test_escape_closes_and_the_focus_returns(page: Page, library: Library) -> None:
@@ -248,8 +288,7 @@ def test_a_link_to_what_is_no_match_shows_the_search(page: Page) -> None:
 
 
 def test_a_comparison_fits_a_phone(phone: Page, library: Library) -> None:
-    compare(phone, encoded(cut(library)), name="long-" * 20 + ".jpg")
-    expect(phone.locator(SLIDER)).to_be_attached()
+    compare(phone, encoded(cut(library)), name="long-" * 20 + ".jpg", view=SIDES)
     for scrolls in (
         "document.documentElement",
         "document.querySelector('#compare-body')",

@@ -14,11 +14,13 @@ from tests.gallery.comparing import (
     MOST,
     NEAR,
     QUERY,
+    SIDES,
     SLIDER,
     SWITCH,
     compare,
     cut,
     encoded,
+    look,
     searched,
 )
 from tests.gallery.conftest import Library
@@ -29,7 +31,7 @@ from tests.gallery.giving import drop
 def test_lines_join_the_points_while_a_picture_is_pointed_at(
     page: Page, library: Library, side: str
 ) -> None:
-    compare(page, encoded(cut(library)))
+    compare(page, encoded(cut(library)), view=SIDES)
     expect(page.locator(".lines line").first).to_be_attached()
     expect(page.locator(LINES)).to_be_hidden()
     page.locator(side).locator(".picture").hover()
@@ -41,10 +43,9 @@ def test_lines_join_the_points_while_a_picture_is_pointed_at(
 def test_lines_join_the_points_while_a_picture_has_the_focus(
     page: Page, library: Library
 ) -> None:
-    compare(page, encoded(cut(library)))
+    compare(page, encoded(cut(library)), view=SIDES)
     expect(page.locator(".lines line").first).to_be_attached()
-    for _ in ("Open large", "the query"):
-        page.keyboard.press("Tab")
+    page.keyboard.press("Tab")  # from the chosen view
     expect(page.locator(QUERY).locator(".picture")).to_be_focused()
     expect(page.locator(LINES)).to_be_visible()
     page.keyboard.press("Tab")
@@ -58,7 +59,7 @@ def test_lines_join_the_points_while_a_picture_has_the_focus(
 
 
 def test_lines_join_what_is_the_same(page: Page, library: Library) -> None:
-    compare(page, encoded(cut(library, "astronaut.png")))
+    compare(page, encoded(cut(library, "astronaut.png")), view=SIDES)
     page.get_by_label("Join the points that match").check()
     expect(page.locator(LINES)).to_be_visible()
     expect(page.locator(".lines line").first).to_be_attached()
@@ -99,10 +100,11 @@ def test_without_points_all_else_is_shown(page: Page, library: Library) -> None:
         "**/local_features/search",
         lambda route: route.fulfill(status=503, json=problem),
     )
-    compare(page, encoded(cut(library)))
+    compare(page, encoded(cut(library)), view=SIDES)
     expect(page.locator(".lines-said")).to_have_text(
         "The lines can't be drawn. No keypoints today."
     )
     expect(page.locator(SWITCH)).to_be_disabled()
-    expect(page.locator(".edge")).to_have_count(2)
+    expect(page.locator(".pair .edge")).to_have_count(2)
+    look(page, "Overlay")
     expect(page.locator(SLIDER)).to_be_enabled()

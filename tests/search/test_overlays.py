@@ -94,7 +94,10 @@ def test_what_differs_is_said_in_pixels_of_the_whole_query(library: Library) -> 
     matches = found(library, ByImage(encode(page), region))
     match = matches[PICTURE]
     assert match.relation is Relation.EDITED
-    (box, *_) = match.evidence["overlay"]["regions"]
+    seen = match.evidence["overlay"]
+    corner = np.array(seen["transform"]) @ (x, y, 1)
+    assert corner[:2] / corner[2] == pytest.approx((0, 0), abs=1)
+    (box, *_) = seen["regions"]
     left, top, width, height = box
     # To a cell, on each side.
     assert left == pytest.approx(x + 160, abs=16)

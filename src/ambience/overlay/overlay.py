@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ambience.core.features import Image
-from ambience.core.geometry import Matrix, mapped
+from ambience.core.geometry import Matrix, Points, mapped
 from ambience.core.opencv import opencv
 from ambience.overlay.agreement import Agreement, Cells, agreement
 from ambience.overlay.alignment import Aligned, Gray, aligned
@@ -33,7 +33,8 @@ class Overlay:
             query, the largest first.
         cells: A line for each row of cells: ``=`` agrees, ``x`` differs, ``?`` may do
             either, ``.`` is blank, and a blank is outside of one image.
-        box: Where in the query these are, ``(x, y, width, height)``.
+        box: Where in the query these are, ``(x, y, width, height)``: whole cells, the
+            last of which may reach beyond what both show.
     """
 
     measure: Measure
@@ -93,7 +94,7 @@ def overlay(query: Image, image: Image, transform: Matrix) -> Overlay | None:
         blank=1 - telling / int(seen.common.sum()),
         regions=_regions(laid, seen),
         cells=_map(seen),
-        box=_box(laid, seen.cell, (0, 0, columns, rows)),
+        box=_of_query(laid, seen.cell * np.array([(0, 0), (columns, rows)])),
     )
 
 
@@ -155,7 +156,10 @@ def _box(
     """Return a box of cells in pixels of the query, as displayed."""
     height, width = laid.query.shape
     corners = np.array(cells, np.float64).reshape(2, 2) * cell
-    corners = np.minimum(corners, (width, height))
+    return _of_query(laid, np.minimum(corners, (width, height)))
+
+
+def _of_query(laid: Aligned, corners: Points) -> tuple[float, ...]:
     (left, top), (right, bottom) = mapped(laid.placed, corners).tolist()
     box = left, top, right - left, bottom - top
     return tuple(round(side, 1) for side in box)

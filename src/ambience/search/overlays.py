@@ -70,8 +70,8 @@ class Overlays:
             matches: Best first. Those that are no copies, or surely are, are left out.
 
         Returns:
-            `OVERLAY` by image: `Overlay.details`, or why it was not looked at, as
-            ``unchecked``.
+            `OVERLAY` by image: `Overlay.details` with the ``transform`` by which the
+            query was laid on it, or why it was not looked at, as ``unchecked``.
         """
         claimed = [
             match
@@ -108,15 +108,16 @@ class Overlays:
         if query.image.alpha is not None or image.alpha is not None:
             return {"unchecked": "one is transparent: what is behind it is anything"}
         best: Overlay | None = None
+        laid = np.eye(3)
         for transform in _laid(query, image, match.evidence):
             found = overlay(query.image, image, transform)
             if found is not None and (best is None or _sure(found) > _sure(best)):
-                best = found
+                best, laid = found, transform
             if best is not None and _sure(best) >= _EVEN:
                 break
         if best is None:
             return {"unchecked": "there is too little to compare"}
-        return _on_whole(best.details(), query.corner)
+        return _on_whole(best.details(), laid, query.corner)
 
 
 def _sure(found: Overlay) -> float:
@@ -135,12 +136,15 @@ def _laid(query: LookedAt, image: Image, evidence: Measures) -> Iterator[Matrix]
             yield oriented(turned, query.image.size, image.size)
 
 
-def _on_whole(told: Mapping[str, Any], corner: tuple[int, int]) -> Measured:
+def _on_whole(
+    told: Mapping[str, Any], laid: Matrix, corner: tuple[int, int]
+) -> Measured:
     """Return what is seen in pixels of the image that a query was cut out of."""
     x, y = corner
     seen = told["map"]
     return {
         **told,
+        "transform": (laid @ shift(-x, -y)).tolist(),
         "regions": [_moved(box, x, y) for box in told["regions"]],
         "map": {**seen, "box": _moved(seen["box"], x, y)},
     }

@@ -1,12 +1,18 @@
-/** Shows a query and one match side by side, with what they have in common. */
+/** Shows a query and one match in the view that tells best what they have in common. */
 
 import { imageRecord, Problem, thumbnailOf, viewOf } from "./api.js";
 import { become, hash, leave, place } from "./address.js";
+import { Blink } from "./blink.js";
+import { Difference } from "./difference.js";
 import { byId, element } from "./dom.js";
-import { Lines } from "./lines.js";
-import { measures, placement, unplaced } from "./measures.js";
+import { fit } from "./fit.js";
+import { measures, placement } from "./measures.js";
 import { Overlay } from "./overlay.js";
 import { Picture } from "./picture.js";
+import { Sides } from "./sides.js";
+import { Stage } from "./stage.js";
+import { best, Views } from "./views.js";
+import { Wipe } from "./wipe.js";
 import { label, percent, pixels, title } from "./words.js";
 
 export class Comparison {
@@ -14,7 +20,10 @@ export class Comparison {
   #body = byId("compare-body");
   #query = null;
   #id = null;
-  #fitted = []; // what follows the size of the pictures
+  #choice = new Views((name) => this.#look(name));
+  #views = {}; // by name
+  #stage = null; // where one lies on the other
+  #now = null; // the name of the view that is seen
   #sizes = new ResizeObserver(() => this.#fit());
 
   constructor() {
@@ -54,35 +63,77 @@ export class Comparison {
   async #draw(query, match) {
     const id = match.image_id;
     this.#describe(match);
-    const record = await imageRecord(id);
-    if (!this.#is(query, id)) return;
+    const image = { ...(await imageRecord(id)), id };
     const ours = queryPicture(query);
-    const theirs = imagePicture({ ...record, id });
-    const pair = element("div", { className: "pair" }, ours.root, theirs.root);
-    const controls = element("div", { className: "controls" });
-    this.#body.append(pair, controls);
+    if (!ours.size) await ours.shown; // nothing is to move once its size is known
+    if (!this.#is(query, id)) return;
+    const theirs = imagePicture(image);
     const placed = placement(match);
-    if (placed) this.#body.append(measures(placed));
-    else controls.append(element("p", {}, unplaced(match)));
-    for (const watched of [pair, ours.box, theirs.box]) this.#sizes.observe(watched);
+    this.#views = { sides: new Sides(match, placed, ours, theirs) };
+    const laid = ours.size && fit(match, ours.size, theirs.size);
+    if (laid) this.#lay(match, laid, { ours, theirs, query, image });
+    this.#build(placed);
+    this.#choice.show(laid ? best(match) : null);
+    this.#look(laid ? best(match) : "sides");
 
-    if (placed) theirs.outline(placed.image_region);
-    const [seen] = await Promise.all([ours.shown, theirs.shown]);
+    const [isSeen, isThere] = await Promise.all([ours.shown, theirs.shown]);
     if (!this.#is(query, id)) return;
     ours.facts.textContent = ours.size ? pixels(ours.size.width, ours.size.height) : "";
-    if (!placed || !seen) return;
-    this.#join(query, placed, { ours, theirs, pair, controls, id });
+    if (isSeen && isThere) this.#begin();
+    else this.#keepToSides();
+    if (isSeen) this.#views.sides.join(() => query.pointPairs().then((pairs) => pairs.get(id)));
   }
 
-  /** Show how both fit, now that both are seen. */
-  #join(query, placed, { ours, theirs, pair, controls, id }) {
-    ours.outline(placed.query_region);
-    const overlay = new Overlay(query, ours.size, theirs, placed);
-    const lines = new Lines(pair, ours, theirs);
-    controls.append(lines.control, overlay.control);
-    this.#fitted = [overlay, lines];
+  /** Make the views in which one lies on the other. */
+  #lay(match, laid, { ours, theirs, query, image }) {
+    const [above, below] = laid.isQueryBelow
+      ? [theirs, queryPicture(query, ours.size)]
+      : [ours, imagePicture(image)];
+    this.#stage = new Stage(laid, above, below);
+    Object.assign(this.#views, {
+      overlay: new Overlay(this.#stage, match.relation),
+      wipe: new Wipe(this.#stage),
+      blink: new Blink(this.#stage),
+      difference: new Difference(this.#stage, match, laid),
+    });
+  }
+
+  /** Put views on the page, all at one place: whichever is seen, nothing else moves. */
+  #build(placed) {
+    const views = Object.values(this.#views);
+    const scene = element("div", { className: "scene" }, this.#views.sides.root);
+    if (this.#stage) scene.append(this.#stage.root);
+    const controls = element("div", { className: "controls" });
+    controls.append(...views.map(({ control }) => control));
+    this.#body.append(scene, controls);
+    if (placed) this.#body.append(measures(placed));
+    for (const box of scene.querySelectorAll(".pair, .picture")) this.#sizes.observe(box);
+  }
+
+  /** Show how both fit, now that they can be shown. */
+  #begin() {
+    this.#stage?.begin();
+    for (const view of Object.values(this.#views)) view.begin?.();
     this.#fit();
-    lines.follow(query.pointPairs().then((pairs) => pairs.get(id)));
+  }
+
+  /** Leave out what takes both pictures, as one can't be shown. */
+  #keepToSides() {
+    this.#choice.show(null);
+    this.#look("sides");
+  }
+
+  /** Look at both in another way. */
+  #look(name) {
+    this.#views[this.#now]?.leave?.();
+    this.#now = name;
+    for (const [other, { control }] of Object.entries(this.#views)) {
+      control.classList.toggle("off", other !== name);
+    }
+    this.#views.sides.root.classList.toggle("off", name !== "sides");
+    if (this.#stage) this.#stage.root.classList.toggle("off", name === "sides");
+    if (this.#stage) this.#stage.root.dataset.view = name;
+    this.#views[name].enter?.();
   }
 
   #describe(match) {
@@ -103,14 +154,19 @@ export class Comparison {
 
   #clear() {
     this.#sizes.disconnect();
-    this.#fitted = [];
+    this.#views[this.#now]?.leave?.();
+    this.#views = {};
+    this.#stage = null;
+    this.#now = null;
+    this.#choice.show(null);
     this.#body.replaceChildren();
     byId("compare-why").textContent = "\u00a0";
     byId("compare-claim").replaceChildren();
   }
 
   #fit() {
-    for (const part of this.#fitted) part.fit();
+    this.#stage?.fit();
+    for (const view of Object.values(this.#views)) view.fit?.();
   }
 
   #is(query, id) {
@@ -119,14 +175,14 @@ export class Comparison {
 }
 
 /** Browsers can't show every format that is searched. */
-function queryPicture(query) {
+function queryPicture(query, size = query.size) {
   const ending = /\.(\w{1,5})$/.exec(query.name)?.[1].toUpperCase();
   const format = ending ? `${ending} files` : "files of this format";
   return new Picture({
     title: "Query",
     name: query.name,
     sources: [query.view, query.preview],
-    size: query.size,
+    size,
     lost: `This browser does not show ${format}, so only the image is shown.`,
   });
 }

@@ -59,8 +59,8 @@ function folded(summary, content) {
   return element("details", {}, element("summary", {}, summary), content);
 }
 
-/** Regions and transforms are to be seen, not read: the comparison draws them. */
-const isReadable = ([, value]) => !Array.isArray(value);
+/** Regions, maps and transforms are to be seen, not read: the comparison draws them. */
+const isReadable = ([, value]) => typeof value !== "object";
 
 const kind = (value) => (typeof value === "number" ? "number" : "value");
 

@@ -3,14 +3,25 @@
 import { element } from "./dom.js";
 
 const EVEN = 0.5; // above this distance, the geometry is more likely a coincidence
-const TURNED_DEGREES = 0.5; // less, nobody sees
-const WHOLE = ["same_file", "same_pixels"];
+
+/** Degrees; less, nobody sees. */
+export const TURNED_DEGREES = 0.5;
+
+/** Relations of images that are the same, pixel by pixel. */
+export const WHOLE = ["same_file", "same_pixels"];
+
 const SCALED = 0.005;
 
 /** Return what local features say of where the query lies; null if they prove nothing. */
 export function placement(match) {
   const local = match.evidence.local_features;
   return local?.transform && local.distance <= EVEN ? local : null;
+}
+
+/** Return what a look at the pixels answered; null if there was none. */
+export function seenOf(match) {
+  const seen = match.evidence.overlay;
+  return seen?.map ? seen : null;
 }
 
 /** Return why there is no region to outline. */

@@ -1,62 +1,35 @@
-/** Lays the query over the image where it fits, as far as a slider says. */
+/** Lays one image over the other where it fits, as far as a slider says. */
 
 import { element } from "./dom.js";
-import { laidOn } from "./homography.js";
+
+const FRAMED = ["crop", "contains"]; // seen whole, as a frame on the larger one
+const HALF = 50; // percent: of whole images, both are seen to begin with
 
 export class Overlay {
-  #laid;
-  #placed;
-  #from;
-  #onto;
+  #box;
+  #slider = element("input", { type: "range", id: "compare-blend", min: "0", max: "100" });
 
   /**
-   * @param {{view: string}} query
-   * @param {{width: number, height: number}} size Of the query, in pixels.
-   * @param {Picture} onto The image.
-   * @param {{transform: number[][], query_region: number[][]}} placed Where it fits.
+   * @param {Stage} stage
+   * @param {string} relation
    */
-  constructor(query, size, onto, placed) {
-    this.#placed = placed;
-    this.#from = size;
-    this.#onto = onto;
-    this.#laid = element("img", {
-      className: "laid",
-      alt: "",
-      draggable: false,
-      src: query.view,
-    });
-    onto.box.append(element("div", { className: "clip" }, this.#laid));
-    this.control = this.#slider();
-  }
-
-  /** Put it where it belongs, at the present size of the picture. */
-  fit() {
-    const { width, height } = this.#onto.box.getBoundingClientRect();
-    if (!width || !height) return;
-    const sizes = { from: this.#from, to: this.#onto.size, box: { width, height } };
-    const { transform, query_region: region } = this.#placed;
-    this.#laid.style.transform = laidOn(transform, region, sizes);
-  }
-
-  #slider() {
-    const slider = element("input", {
-      type: "range",
-      id: "compare-blend",
-      min: "0",
-      max: "100",
-      value: "0",
-    });
-    const blend = () => {
-      this.#laid.style.opacity = slider.value / 100;
-      slider.ariaValueText = `${slider.value}% query`;
-    };
-    slider.addEventListener("input", blend);
-    blend();
-    return element(
+  constructor(stage, relation) {
+    const { above, below } = stage.names;
+    this.#box = stage.box;
+    this.control = element(
       "p",
       { className: "blend" },
-      element("label", { htmlFor: slider.id }, "Lay the query over the image"),
-      slider,
+      element("span", { className: "end", ariaHidden: "true" }, below),
+      this.#slider,
+      element("span", { className: "end", ariaHidden: "true" }, above),
     );
+    const blend = () => {
+      this.#box.style.setProperty("--blend", this.#slider.value / 100);
+      this.#slider.ariaValueText = `${this.#slider.value}% ${above}`;
+    };
+    this.#slider.ariaLabel = `From ${below} to ${above}`;
+    this.#slider.value = FRAMED.includes(relation) ? 100 : HALF;
+    this.#slider.addEventListener("input", blend);
+    blend();
   }
 }

@@ -15,9 +15,12 @@ export class Picture {
    */
   constructor({ title, name, sources, size, lost }) {
     this.title = title;
+    this.name = name;
+    this.source = null; // where it was had
     this.size = size;
     this.#image = element("img", { alt: `${title}: ${name}`, draggable: false });
     this.box = element("div", { className: "picture" }, this.#image);
+    this.room = element("div", { className: "room" }, this.box);
     this.facts = element("span", { className: "facts" });
     this.root = element(
       "figure",
@@ -29,7 +32,7 @@ export class Picture {
         element("span", { className: "card-name", title: name }, name),
         this.facts,
       ),
-      element("div", { className: "room" }, this.box),
+      this.room,
     );
     if (size) this.#fit();
 
@@ -67,6 +70,7 @@ export class Picture {
       } catch {
         continue;
       }
+      this.source = source;
       const { naturalWidth: width, naturalHeight: height } = this.#image;
       this.size ??= { width, height };
       this.#fit();

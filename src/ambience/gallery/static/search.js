@@ -4,6 +4,7 @@ import { imageRecord, Problem, thumbnailOf } from "./api.js";
 import { hash, place } from "./address.js";
 import { byId, element, say } from "./dom.js";
 import { evidence, remarks, services } from "./evidence.js";
+import { seenOf } from "./measures.js";
 import { bytes, counted, isCopy, label, percent, pixels } from "./words.js";
 
 export class SearchPage {
@@ -129,9 +130,10 @@ function card(match) {
   );
 }
 
-/** Return the address that a match leads to: copies are compared, others only shown. */
+/** Return the address that a match leads to: what fits is compared, others only shown. */
 function opened(match) {
-  const beside = isCopy(match.relation) ? "compare" : "image";
+  const fits = isCopy(match.relation) || seenOf(match);
+  const beside = fits ? "compare" : "image";
   const where = { ...place(), compare: null, image: null };
   return hash({ ...where, [beside]: match.image_id });
 }
