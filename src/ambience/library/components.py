@@ -1,4 +1,4 @@
-"""What an open library consists of, opened from settings and closed in order."""
+"""The parts of an open library, opened from settings and closed in order."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -29,25 +29,25 @@ from ambience.sync import Backlog, CatchUp
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """All that a library consists of; the gateway's floors share them, too.
+    """Everything an open library consists of; the gateway uses it as well.
 
     Attributes:
-        services: All that are enabled, here or elsewhere.
+        services: All enabled services, here or elsewhere.
         catalog: The images.
         originals: Our own files.
-        pictures: Shows images.
+        pictures: Makes what is shown of images.
         writer: Changes images.
-        importer: Brings folders in.
-        searcher: Searches with all services.
-        repairs: Puts services in step.
-        backlog: The work that waits for them.
-        catch_up: Keeps them so while it runs; not started yet.
-        fetcher: Fetches images from the internet; ``None``: that is not done here.
-        limits: What images may cost.
+        importer: Imports folders.
+        searcher: Searches all services.
+        repairs: Makes services agree with the catalog.
+        backlog: The work that services still have to do.
+        catch_up: Keeps services up to date while it runs; not started yet.
+        fetcher: Fetches images from the internet; ``None`` if that is not allowed.
+        limits: The limits for images.
         data: The data folder.
-        readonly: Whether that can only be read.
-        database: The catalog's.
-        journal: What this process has under way.
+        readonly: Whether that folder is read-only.
+        database: The catalog's database.
+        journal: The changes of this process.
     """
 
     services: Sequence[AnyService]
@@ -138,7 +138,7 @@ class Components:
         )
 
     def close(self) -> None:
-        """Write what is to be written, and release everything."""
+        """Write everything that is pending, and release everything."""
         self.searcher.close()
         self.writer.close()
         for service in self.services:
@@ -148,7 +148,7 @@ class Components:
 
 
 def _highest_ids(services: Sequence[AnyService], originals: Originals) -> list[ImageId]:
-    """Return the highest ids that services here and originals know, cheaply."""
+    """Return the highest ids in local services and in originals, cheaply."""
     highest = [originals.highest_id(below=GIVEN_OUT_BELOW)]
     for service in services:
         if not service.url and (checks := service.ability(ChecksFeatures)) is not None:
@@ -158,11 +158,11 @@ def _highest_ids(services: Sequence[AnyService], originals: Originals) -> list[I
 
 
 def fetcher_from(settings: Settings, *, alone: bool) -> Fetcher | None:
-    """Return what fetches images from the internet, if that is to be done.
+    """Return what fetches images from the internet; ``None`` if that is not allowed.
 
     Args:
         settings: The configuration.
-        alone: Whether only this machine can ask for it.
+        alone: Whether only this machine can send requests.
     """
     search = settings.search_by_url
     if not (alone if search.enabled is None else search.enabled):

@@ -1,4 +1,4 @@
-"""What puts the services of a data folder in step with its catalog."""
+"""Makes the services of a data folder agree with its catalog."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +13,13 @@ from ambience.sync import Comparison, Repairer
 
 @dataclass(frozen=True, slots=True)
 class Repairs:
-    """What puts services in step with the catalog.
+    """What it takes to make services agree with the catalog.
 
     Attributes:
-        missed: What they are known to have missed.
-        claims: What was put to one of them alone.
-        comparison: Finds what else they lack.
-        repairer: Makes up for it.
+        missed: What services are known to have missed.
+        claims: Images that were added to one service alone.
+        comparison: Finds what else services lack.
+        repairer: Gives services what they lack.
     """
 
     missed: Missed
@@ -37,13 +37,13 @@ class Repairs:
         limits: Limits,
         image_locks: ImageLocks,
     ) -> Self:
-        """Return them for a data folder.
+        """Return the repairs of a data folder.
 
         Args:
-            database: Its catalog's.
-            journal: Of this process.
+            database: The catalog's database.
+            journal: The changes of this process.
             data: The folder.
-            limits: What an image may cost.
+            limits: The limits for images.
             image_locks: Shared by all threads of this process that change images.
         """
         missed, catalog = Missed(database), Catalog(database)
