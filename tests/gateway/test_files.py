@@ -93,7 +93,7 @@ def test_what_is_no_file_is_told(
         os.mkfifo(users_file)
     else:
         users_file.mkdir()
-    assert "it is no regular file" in refused(client, USERS, what)
+    assert "it is not a regular file" in refused(client, USERS, what)
 
 
 @pytest.mark.parametrize("what", ["file", "view"])

@@ -59,7 +59,7 @@ def test_an_image_deleted_between_two_looks_is_not_lost(house: House) -> None:
 def test_what_somebody_is_at_work_on_is_not_lost(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ambience.ingest.files._PAUSE_S", 0)
+    monkeypatch.setattr("ambience.ingest.file_check._PAUSE_S", 0)
     put(house, OLD)
     begun = house.journal.begin([JournalEntry(SEVEN, Operation.PUT)])
     (record,) = house.catalog.find([SEVEN])

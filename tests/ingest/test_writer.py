@@ -161,9 +161,7 @@ def test_deleting_what_is_not_there_is_an_error(house: House) -> None:
 
 def test_a_service_that_is_away_is_named_and_the_rest_is_done(house: House) -> None:
     house.sinks[1].fails = UnavailableError("no disk")
-    assert house.put(OLD) == {
-        "color": "no disk; it gets what it missed once it answers"
-    }
+    assert house.put(OLD) == {"color": "no disk; it catches up when it answers again"}
     assert house.sinks[0].held
     assert house.catalog.get(SEVEN).format == "png"
 

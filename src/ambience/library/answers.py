@@ -78,8 +78,8 @@ class LibraryMatch:
 
     @property
     def relation(self) -> Relation:
-        """What the query and the image are to each other."""
         """How the query relates to the image."""
+        return self.match.relation
 
     @property
     def score(self) -> float:

@@ -105,8 +105,8 @@ def test_what_a_private_name_means_is_not_given_away(*, known: bool) -> None:
     with web_server({}) as server, pytest.raises(BadParameterError) as raised:
         fetched(server, host="files.corp.test", resolve=resolve)
     assert str(raised.value) == (
-        f"files.corp.test {NOT_PUBLIC}: images are fetched from the public "
-        "internet only, so search with a file instead"
+        f"files.corp.test {NOT_PUBLIC}: images are only fetched from the "
+        "public internet, so search with a file instead"
     )
 
 
@@ -117,9 +117,9 @@ WRONG = {
     "file:///etc/passwd": "begins with http:// or https://",
     "ftp://photos.test/a.jpg": "begins with http:// or https://",
     "data:image/png;base64,AAAA": "begins with http:// or https://",
-    "http://user:word@photos.test/": "without a name and a password",
-    "http://user@photos.test/": "without a name and a password",
-    "http://127.0.0.1\\@photos.test/": "without a name and a password",
+    "http://user:word@photos.test/": "without a user name and a password",
+    "http://user@photos.test/": "without a user name and a password",
+    "http://127.0.0.1\\@photos.test/": "without a user name and a password",
     "http://photos.test:22/": "port 22 is not fetched from, only 80 and 443",
     "http://photos.test:-1/": "port -1 is not fetched from",
     "http://photos.test:http/": "no address",
@@ -171,7 +171,7 @@ def test_redirects_are_followed(status: int) -> None:
         ("http://[::1]:{port}/", NOT_PUBLIC),
         ("//10.0.0.1:{port}/", NOT_PUBLIC),
         ("http://127.0.0.1:22/", "port 22 is not fetched from"),
-        ("http://a:b@127.0.0.1:{port}/", "without a name and a password"),
+        ("http://a:b@127.0.0.1:{port}/", "without a user name and a password"),
         ("file:///etc/passwd", "begins with http:// or https://"),
         ("gopher://127.0.0.1:{port}/", "begins with http:// or https://"),
     ],
