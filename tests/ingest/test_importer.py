@@ -265,7 +265,7 @@ def test_a_disk_that_is_not_mounted_makes_nothing_missing(
     assert not any(image.missing for image in everything(library))
     (failure,) = report.unreadable
     assert failure.path == folder
-    assert "holds none of the 5 images that were imported from it" in failure.reason
+    assert "has none of the 5 images that were imported from it" in failure.reason
     assert exit_code(report) == 1
     folder.rmdir()
     away.rename(folder)

@@ -85,7 +85,7 @@ def test_a_delete_that_a_service_missed_is_remembered(
     color.fails = AWAY
     house.writer.delete(SEVEN)
     assert missed(house) == {"color": {SEVEN: "no answer"}}
-    with pytest.raises(NotFoundError, match="color can't say, and is told later"):
+    with pytest.raises(NotFoundError, match="color can't say, and will be told later"):
         house.writer.delete(SEVEN)
 
 

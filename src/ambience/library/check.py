@@ -29,7 +29,7 @@ from ambience.library.data_folder import data_folder, in_use
 from ambience.library.library import Library
 from ambience.service import AnyService, required
 from ambience.service.capabilities import ChecksFeatures, HoldsImages
-from ambience.sync import MadeUp, Strays
+from ambience.sync import Strays, WorkDone
 
 Unknown: TypeAlias = Literal["keep", "forget"]
 """What to do with images that services hold but nothing explains."""
@@ -201,10 +201,10 @@ class _Work:
         except AmbienceError as error:
             check.reason = str(error)
 
-    def _repaired(self, service: AnyService) -> MadeUp:
+    def _repaired(self, service: AnyService) -> WorkDone:
         repairs = self._components.repairs
         repairs.comparison.note(service, stop=threading.Event())
-        made = repairs.repairer.make_up(
+        made = repairs.repairer.repair(
             [service],
             threads=os.cpu_count() or 1,
             on_progress=self._progress(service.name),

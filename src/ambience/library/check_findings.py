@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ambience.core.features import ImageId
 from ambience.ingest import FileReport
-from ambience.sync import Differences, MadeUp, StrayReport
+from ambience.sync import Differences, StrayReport, WorkDone
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class ServiceCheck:
     missed: int = 0
     waiting: int = 0
     why: dict[str, tuple[int, ImageId]] = field(default_factory=dict)
-    made: MadeUp = field(default_factory=MadeUp)
+    made: WorkDone = field(default_factory=WorkDone)
     read: int = 0
     damaged: list[ImageId] = field(default_factory=list)
     without_checksum: int = 0

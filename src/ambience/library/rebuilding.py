@@ -106,7 +106,7 @@ def _extract(
     for reading in required(service, ChecksFeatures).readings():
         repairs.comparison.note_damaged(service, reading.damaged)
     repairs.comparison.note(service, stop=threading.Event())
-    made = repairs.repairer.make_up(
+    made = repairs.repairer.repair(
         [service], threads=os.cpu_count() or 1, on_progress=on_progress
     )[service.name]
     if made.ended:
