@@ -61,7 +61,7 @@ def test_a_full_disk_still_refuses_the_whole_change(
     assert house.journal.is_empty()
 
 
-@pytest.mark.parametrize(("keep", "words"), [(True, "gets what"), (False, "send it")])
+@pytest.mark.parametrize(("keep", "words"), [(True, "catches up"), (False, "send it")])
 def test_the_answer_says_what_becomes_of_it(
     house: House, color: FakeSink, words: str, *, keep: bool
 ) -> None:

@@ -1,4 +1,4 @@
-"""The images we know, the changes under way, and what services missed of them."""
+"""The images we know, the changes under way, and what services have missed."""
 
 from ambience.catalog.catalog import Catalog
 from ambience.catalog.claims import Claims

@@ -125,8 +125,8 @@ WRONG = {
     "http://photos.test:http/": "not an address",
     "http://[::1/": "not an address",
     "http://photos.test/\n": "not an address|not public",
-    "http://photos.test/\nHost: evil.test": "no address",
-    "http://" + "a" * 70_000: "no address",
+    "http://photos.test/\nHost: evil.test": "not an address",
+    "http://" + "a" * 70_000: "not an address",
 }
 
 
@@ -198,7 +198,7 @@ def test_a_redirect_to_nothing_is_said(headers: dict[str, Any]) -> None:
 def test_redirects_in_a_circle_end() -> None:
     answers = {"/": answer(status=302, location="/")}
     with web_server(answers) as server:
-        with pytest.raises(FetchError, match="another one more than 5 times"):
+        with pytest.raises(FetchError, match="redirected more than 5 times"):
             fetched(server)
         assert len(server.requests) == 6
 
@@ -245,7 +245,7 @@ def test_a_certificate_that_proves_nothing_is_refused(
     tls: ssl.SSLContext | None,
 ) -> None:
     server, _ = secure
-    with pytest.raises(FetchError, match="can't be connected to over https"):
+    with pytest.raises(FetchError, match=r"can't connect to .* over https"):
         fetched(
             server,
             host=host,
