@@ -26,7 +26,7 @@ from ambience.core.settings import Settings
 from ambience.core.stoppable_thread import StoppableThread
 from ambience.gateway.app import create_gateway, legacy_names
 from ambience.gateway.legacy.annotation_routes import annotation_routes
-from ambience.gateway.legacy.front import add_greeting, add_legacy
+from ambience.gateway.legacy.routing import add_greeting, add_legacy
 from ambience.gateway.legacy.service_routes import legacy_service_routes
 from ambience.imaging import decoding_ends, shared_pool
 from ambience.ingest import Progress

@@ -9,8 +9,8 @@ from fastapi.routing import APIRoute
 from ambience.catalog import Catalog
 from ambience.core.settings import Settings
 from ambience.gateway.legacy.annotation_routes import annotation_routes
-from ambience.gateway.legacy.front import add_legacy
 from ambience.gateway.legacy.image_routes import legacy_image_routes
+from ambience.gateway.legacy.routing import add_legacy
 from ambience.gateway.legacy.schemas import FileNames
 from ambience.gateway.legacy.service_routes import legacy_service_routes
 from ambience.gateway.proxy import Proxy
@@ -29,8 +29,8 @@ def create_gateway(library: Library, settings: Settings) -> FastAPI:
     """Return the application that serves the gateway.
 
     Args:
-        library: What it serves; open as long as it is served.
-        settings: Say what clients may do, and whether the original's routes are there.
+        library: The library to serve; it must stay open while it is served.
+        settings: What clients may do, and whether to serve the original's routes.
     """
     services, limits = library.components.services, library.components.limits
     claim = library.components.writer.claim
@@ -73,7 +73,7 @@ def create_gateway(library: Library, settings: Settings) -> FastAPI:
 
 
 def legacy_names(settings: Settings, catalog: Catalog) -> FileNames | None:
-    """Return how the original's routes name images, ``None`` if they are not served."""
+    """Return how the original's routes name images; ``None`` if they are not served."""
     if not settings.legacy_routes:
         return None
     return FileNames(catalog, shown=settings.legacy_file_names)

@@ -1,7 +1,7 @@
 """The routes of the original's services: add, remove, search by id, by image, by words.
 
-They take its fields and units and answer in its shapes, from the services that answer
-our own routes; docs/legacy.md has the table.
+They take the original's fields and units, and answer in its shapes, using the same
+services as our own routes; docs/legacy.md has the table.
 """
 
 import json
@@ -18,7 +18,6 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from ambience.core.errors import AmbienceError, NotFoundError, UnavailableError
 from ambience.core.features import ImageId
-from ambience.gateway.legacy.front import FORM, LegacyRoute
 from ambience.gateway.legacy.matches import Search, Wanted, by_matches, matched
 from ambience.gateway.legacy.requests import (
     MissingError,
@@ -27,6 +26,7 @@ from ambience.gateway.legacy.requests import (
     image_id_in,
     text_in,
 )
+from ambience.gateway.legacy.routing import FORM, LegacyRoute
 from ambience.gateway.legacy.schemas import (
     FileNames,
     LegacyGone,
@@ -40,11 +40,11 @@ from ambience.service import AnyService, required
 from ambience.service.capabilities import HoldsImages, SearchesImages, SearchesText
 from ambience.web.service_routes import Claim
 
-TAKEN = "Image with the same id is already in the db"  # as its clients know it
-_LOCKS = 64  # images that can be added at once: more than there are threads
-_SEARCHED_AS = {"image_text": "image_text_features"}  # the others by their own name
+TAKEN = "Image with the same id is already in the db"  # known to the original's clients
+_LOCKS = 64  # images that can be added at the same time: more than there are threads
+_SEARCHED_AS = {"image_text": "image_text_features"}  # the others have their own name
 
-# The original's sentences name a function, not always in the same way.
+# The original's messages name a function, not always in the same way.
 _BY_ID = {"phash": "_handler", "local_features": "_handler"}
 _BY_IMAGE = {"local_features": "_handler"}
 
@@ -62,11 +62,11 @@ def legacy_service_routes(
     """Return the original's routes of services.
 
     Args:
-        services: The services; those that keep no images to search have none.
-        limits: What images may cost.
-        names: How images are called.
-        claim: See `Claim`; nobody gives out ids where services run alone.
-        at_gateway: Whether a service out of order is answered for as by the gateway.
+        services: The services; those that store no images to search have no routes.
+        limits: The limits for images.
+        names: How images are named.
+        claim: See `Claim`; not needed if services run alone, where no ids are assigned.
+        at_gateway: Whether to answer as the gateway does if a service is out of order.
     """
     return [
         route
@@ -76,7 +76,7 @@ def legacy_service_routes(
 
 
 def retrieval(services: Sequence[AnyService]) -> list[AnyService]:
-    """Return the services that are as the original's: they keep images, and search."""
+    """Return the services like the original's: those that store images and search."""
     return [
         service
         for service in services
@@ -85,23 +85,23 @@ def retrieval(services: Sequence[AnyService]) -> list[AnyService]:
 
 
 def features_of(service: str) -> str:
-    """Return how the original's routes call what a service makes of an image."""
+    """Return the original's name for what a service extracts from an image."""
     return service if service.endswith("_features") else f"{service}_features"
 
 
 def reason_of(service: str, verb: str) -> str:
-    """Return the original's sentence for what could not be done to an image."""
+    """Return the original's message for what could not be done to an image."""
     return f"Can't {verb} {features_of(service).replace('_', ' ')}"
 
 
 def as_json(found: object) -> Response:
-    """Return an answer, written as the original's services write it."""
+    """Return an answer in the format of the original's services."""
     text = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
     return Response(text.encode(), media_type="application/json")
 
 
 def failed(detail: str) -> Response:
-    """Return what the original's services answer where something went wrong."""
+    """Return the answer of the original's services if something went wrong."""
     return JSONResponse({"detail": detail}, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
@@ -121,7 +121,7 @@ class _Routes:
         self._names = names
         self._claim = claim
         self._at_gateway = at_gateway
-        # Of several with one id at once, one is taken; others needn't wait.
+        # Of several adds of one id at once, one wins; other ids need not wait.
         self._adding = [threading.Lock() for _ in range(_LOCKS)]
 
     @property
@@ -133,7 +133,7 @@ class _Routes:
         return required(self._service, HoldsImages)
 
     def all(self) -> list[LegacyRoute]:
-        """Return them."""
+        """Return all routes of the service."""
         name = self._service.name
         features = features_of(name)
         similar = f"/{_SEARCHED_AS.get(name, name)}_get_similar_images_by"
@@ -143,7 +143,7 @@ class _Routes:
                 self.calculate,
                 LegacyNew,
                 FORM,
-                "Add an image to this service alone; 500 if the id is there already",
+                "Add an image to this service alone; 500 if the id is taken",
             ),
             LegacyRoute(
                 f"/delete_{features}",
@@ -164,7 +164,7 @@ class _Routes:
                 partial(self.by_id, sentence=f"{similar[1:]}_id"),
                 LegacySearchById,
                 "application/json",
-                "Find images like a known one, which comes first where distances count",
+                "Find images like a known one, which comes first if distances count",
             ),
         ]
         if self._service.ability(SearchesText) is not None:
@@ -189,7 +189,7 @@ class _Routes:
                     reason_of(self._service.name, "calculate"),
                 )
         except MissingError as error:
-            if error.kind:  # it took any text, and failed at what is no number
+            if error.kind:  # it took any text, and failed if that was not a number
                 return failed(reason_of(self._service.name, "calculate"))
             return error.of_service()
 
@@ -245,7 +245,7 @@ class _Routes:
         )
 
     async def _answer(self, work: Callable[[], Response], sentence: str) -> Response:
-        """Work in a thread, and answer as the original where that fails."""
+        """Do the work in a thread; if it fails, answer as the original did."""
         try:
             return await run_in_threadpool(work)
         except UnavailableError as error:
@@ -291,7 +291,7 @@ class _Routes:
 
 
 def unreachable(error: UnavailableError) -> Response:
-    """Return what the original's gateway answers while a service is down."""
+    """Return the answer of the original's gateway if a service is down."""
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     said = {
         "statusCode": status,
