@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     set_up_logs()
     bound_arenas()
     raise_open_files_limit()
-    tempfile.gettempdir()  # looked up once, now that files can still be opened
+    tempfile.gettempdir()  # looked up now, while files can still be opened
     settings = settings_from(options)
     shared_pool().warm_up()
     if options.services:
@@ -158,7 +158,7 @@ class _StartupImport:
             self._thread.start()
 
     def stop(self) -> None:
-        """Stop after the images in work."""
+        """Stop after the images in progress."""
         self._thread.stop()
 
     def _run(self, stop: threading.Event) -> None:
@@ -184,8 +184,8 @@ class _StartupImport:
 
 
 def _is_alone(settings: Settings, listener: socket.socket) -> bool:
-    """Tell whether only this machine can ask for something."""
-    # Another name is allowed where a proxy on this machine hands on what others ask.
+    """Tell whether only this machine can send requests."""
+    # If other names are allowed, a proxy on this machine may pass on others' requests.
     return _is_loopback(listener) and not settings.allowed_hosts
 
 
@@ -194,7 +194,7 @@ def _is_loopback(listener: socket.socket) -> bool:
 
 
 def _guarded(app: Any, settings: Settings, listener: socket.socket) -> Any:
-    """Refuse foreign host names if only this machine should get answers."""
+    """Refuse unknown host names if only this machine should get answers."""
     if _is_loopback(listener) or settings.allowed_hosts:
         return KnownHosts(app, hosts=(settings.host, *settings.allowed_hosts))
     return app

@@ -43,11 +43,9 @@ def create_app(  # noqa: PLR0913 -- all but one are passed by name
     Args:
         services: The services.
         limits: The limits for images.
-        claim: See `Claim`; not needed where only callers choose ids.
-        missed: Returns how many images each service missed; ``None`` if that is
-            unknown.
+        claim: See `Claim`; not needed if only callers choose ids.
+        backlog: Returns what waits for each service; ``None`` if that is unknown.
         route_class: Returns the class of a service's routes.
-        backlog: Says what waits for each service, where that is known.
         admission: What clients may do.
     """
     app = FastAPI(
