@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from ambience.catalog import Catalog, Claims, Journal, JournalEntry, Missed, Operation
+from ambience.catalog import (
+    Catalog,
+    Journal,
+    JournalEntry,
+    LoneImages,
+    Missed,
+    Operation,
+)
 from ambience.catalog.database import Database
 from ambience.core.errors import (
     BusyError,
@@ -86,7 +93,9 @@ class House:
             services=self.sinks,
             limits=Limits(),
         )
-        self.comparison = Comparison(self.catalog, self.missed, Claims(self.database))
+        self.comparison = Comparison(
+            self.catalog, self.missed, LoneImages(self.database)
+        )
         self.repairer = Repairer(
             catalog=self.catalog,
             missed=self.missed,

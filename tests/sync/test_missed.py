@@ -165,9 +165,11 @@ def test_an_id_put_to_one_service_alone_is_no_longer_to_be_removed_there(
         sink.fails = AWAY
     house.put(OLD)
     house.writer.delete(SEVEN)
-    house.writer.claim("color", SEVEN)
+    house.writer.note_lone_image("color", SEVEN)
     assert list(missed(house)) == ["phash"]
-    house.writer.claim("color", SEVEN)
+    house.writer.note_lone_image("color", SEVEN)
     house.put(OLD)
-    house.writer.claim("color", SEVEN)  # the image's own features are still missed
+    house.writer.note_lone_image(
+        "color", SEVEN
+    )  # the image's own features are still missed
     assert list(missed(house)) == ["color", "phash"]

@@ -190,7 +190,7 @@ def test_another_process_can_not_change_it_meanwhile(
         with pytest.raises(BusyError):
             other.put(NEW)
         with pytest.raises(BusyError):
-            other.writer.claim("color", ImageId(7))
+            other.writer.note_lone_image("color", ImageId(7))
 
     when_put(color, change)
     assert repair(house, color) == WorkDone(put=1)
@@ -326,7 +326,7 @@ def test_what_was_put_to_one_service_alone_is_never_removed(
     house.put(OLD)
     house.writer.delete(SEVEN)
     for image_id in (SEVEN, ImageId(8)):  # an id that was deleted, and another
-        house.writer.claim("color", image_id)
+        house.writer.note_lone_image("color", image_id)
         color.put({image_id: b"alone"})
     assert compare(house, color) == Differences()
     note(house, color)
@@ -390,5 +390,5 @@ def test_pages_follow_each_other_to_the_end(
     )
     assert house.comparison.unknown(color) == alone
     for image_id in alone:
-        house.catalog.claim_id(image_id, service="color")
+        house.catalog.note_lone_image(image_id, service="color")
     assert compare(house, color) == Differences(absent=len(lost))

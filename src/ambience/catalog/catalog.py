@@ -42,7 +42,7 @@ _CHANGEABLE = tuple(c.name for c in images.columns if not c.primary_key)
 _UNDELETE = delete(trash).where(trash.c.path.in_(IDS), trash.c.trashed.is_(None))
 _DELETED = select(trash.c.path, trash.c.sha256).where(trash.c.path.in_(IDS))
 # An image that was added to one service alone now belongs to all.
-_UNCLAIM = delete(claims).where(claims.c.image_id.in_(IDS))
+_NO_LONGER_LONE = delete(claims).where(claims.c.image_id.in_(IDS))
 _WITH_FEATURES = union(
     select(images.c.image_id).where(images.c.image_id.in_(IDS)),
     select(claims.c.image_id).where(claims.c.image_id.in_(IDS)),
@@ -189,8 +189,8 @@ class Catalog:
         with self._database.transaction() as connection:
             return ids_.reserve(connection, count)
 
-    def claim_id(self, image_id: ImageId, *, service: str) -> None:
-        """Reserve an id that a caller uses at one service alone.
+    def note_lone_image(self, image_id: ImageId, *, service: str) -> None:
+        """Note that a caller uses an id at one service alone.
 
         It will not be assigned to another image, and what the service has under it no
         longer counts as left over from a deleted image.
@@ -199,13 +199,13 @@ class Catalog:
             BusyError: If another process is just removing such a left-over.
         """
         with self._database.transaction() as connection:
-            ids_.claim(connection, [image_id])
+            ids_.pass_over(connection, [image_id])
             if journal.is_repaired(connection, image_id):
                 raise BusyError(
                     f"another process is repairing image {image_id}: try again in a "
                     "moment"
                 )
-            missed.claim(connection, image_id, service)
+            missed.note_lone_image(connection, image_id, service)
 
     def pass_ids(self, ids: Sequence[ImageId]) -> None:
         """Make sure that ids which others already know are not assigned again.
@@ -218,7 +218,7 @@ class Catalog:
         """
         if max(ids, default=0) >= self._database.rows(ids_.NEXT)[0][0]:
             with self._database.transaction() as connection:
-                ids_.claim(connection, ids)
+                ids_.pass_over(connection, ids)
 
     def is_changing(self, image_id: ImageId) -> bool:
         """Whether a change of an image is under way, or was interrupted."""
@@ -268,7 +268,7 @@ class Catalog:
             for part in parts(paths):
                 connection.execute(_UNDELETE, {"ids": part})
             for those in parts(ids):
-                connection.execute(_UNCLAIM, {"ids": those})
+                connection.execute(_NO_LONGER_LONE, {"ids": those})
             missed.note(connection, ids, reach)
             journal.end(connection, begun)
 

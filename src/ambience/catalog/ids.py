@@ -29,7 +29,7 @@ def reserve(connection: Connection, count: int) -> list[ImageId]:
     return [ImageId(image_id) for image_id in range(first, first + count)]
 
 
-def claim(connection: Connection, ids: Sequence[ImageId]) -> None:
+def pass_over(connection: Connection, ids: Sequence[ImageId]) -> None:
     """Make sure that ids chosen by callers are not assigned later."""
     below = [image_id for image_id in ids if image_id < GIVEN_OUT_BELOW]
     if below:

@@ -155,7 +155,7 @@ class Journal:
         wanted = [entry.image_id for entry in entries]
         with self._lease.transaction() as connection:
             owner = self._lease.owner
-            ids_.claim(connection, wanted)
+            ids_.pass_over(connection, wanted)
             if _found(connection, _OTHERS, wanted, lease=owner) or _found(
                 connection, _TAKEN, new
             ):

@@ -326,8 +326,8 @@ def note(connection: Connection, ids: Sequence[ImageId], reach: Reach) -> None:
         connection.execute(put, due)
 
 
-def claim(connection: Connection, image_id: ImageId, service: str) -> None:
-    """Claim an id for an image that a caller adds to one service alone."""
+def note_lone_image(connection: Connection, image_id: ImageId, service: str) -> None:
+    """Note that a caller uses an id at one service alone."""
     if not connection.execute(_KNOWN, {"ids": [image_id]}).all():
         _clear(connection, [service], [image_id])
         connection.execute(

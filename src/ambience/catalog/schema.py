@@ -136,7 +136,7 @@ NEXT_IMAGE_ID: Final = "next_image_id"
 """The counter of assigned ids."""
 
 CLAIMS_COMPLETE: Final = "claims_complete"
-"""The counter that is 1 if every id that is used at one service alone is a claim."""
+"""The counter that is 1 if every id that is used at one service alone is noted."""
 
 version = Table(  # Alembic's own
     "alembic_version",

@@ -33,9 +33,11 @@ def create_gateway(library: Library, settings: Settings) -> FastAPI:
         settings: What clients may do, and whether to serve the original's routes.
     """
     services, limits = library.components.services, library.components.limits
-    claim = library.components.writer.claim
+    note_lone_image = library.components.writer.note_lone_image
     proxies = {
-        service.name: Proxy(service, claim) for service in services if service.url
+        service.name: Proxy(service, note_lone_image)
+        for service in services
+        if service.url
     }
 
     def route_class(service: AnyService) -> type[APIRoute]:
@@ -51,7 +53,7 @@ def create_gateway(library: Library, settings: Settings) -> FastAPI:
     app = create_app(
         services,
         limits=limits,
-        claim=claim,
+        note_lone_image=note_lone_image,
         backlog=library.components.backlog.states,
         route_class=route_class,
         admission=admission_from(settings),
@@ -64,7 +66,11 @@ def create_gateway(library: Library, settings: Settings) -> FastAPI:
     names = legacy_names(settings, library.components.catalog)
     if names is not None:
         of_services = legacy_service_routes(
-            services, limits=limits, claim=claim, names=names, at_gateway=True
+            services,
+            limits=limits,
+            note_lone_image=note_lone_image,
+            names=names,
+            at_gateway=True,
         )
         at_once = legacy_image_routes(library.components, names=names)
         said = annotation_routes(services, limits=limits, at_gateway=True)

@@ -35,7 +35,7 @@ from ambience.service import AnyService
 from ambience.web.addresses import API
 from ambience.web.problems import STATUS
 from ambience.web.schemas import ImageIdPath
-from ambience.web.service_routes import Claim
+from ambience.web.service_routes import NoteLoneImage
 
 _SHORT = 2**18  # the largest size of a refusal or status, in bytes
 _JSON = "application/json"
@@ -76,16 +76,16 @@ class Proxy:
 
     Args:
         service: A service that runs elsewhere.
-        claim: Called with the id of an image before the image is put; after it, an
-            import could have taken the id in between. If the image is then refused, its
-            id is never used.
+        note_lone_image: Called with the id of an image before the image is put; after
+            it, an import could have taken the id in between. If the image is then
+            refused, its id is never used.
     """
 
-    def __init__(self, service: AnyService, claim: Claim) -> None:
+    def __init__(self, service: AnyService, note_lone_image: NoteLoneImage) -> None:
         self._url = httpx2.URL(service.url)
         self._address = Address.of(service.name, self._url)
         self._timeout_s = service.timeout_s
-        self._claim = claim
+        self._note_lone_image = note_lone_image
         self._path = self._url.raw_path.rstrip(b"/")
         self._own = f"{API}/{service.name}"
         self._status = service.status
@@ -114,17 +114,19 @@ class Proxy:
             if is_status:
                 return JSONResponse(await run_in_threadpool(self._status))
             if request.method == "PUT":
-                await self._claimed(request)
+                await self._note(request)
             return _PassedAnswer(self, expected)
 
         return handler
 
-    async def _claimed(self, request: Request) -> None:
+    async def _note(self, request: Request) -> None:
         try:
             image_id = _image_id.validate_python(request.path_params["image_id"])
         except ValidationError:
             return  # the service will say so
-        await run_in_threadpool(self._claim, self._address.name, ImageId(image_id))
+        await run_in_threadpool(
+            self._note_lone_image, self._address.name, ImageId(image_id)
+        )
 
     async def pass_on(
         self, scope: Scope, receive: Receive, send: Send, *, expected: int

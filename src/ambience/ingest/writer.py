@@ -114,8 +114,8 @@ class Writer:
         """
         self._once_mended(lambda: self._delete(image_id))
 
-    def claim(self, service: str, image_id: ImageId) -> None:
-        """Claim an id for an image that a caller adds to one service alone.
+    def note_lone_image(self, service: str, image_id: ImageId) -> None:
+        """Note that a caller uses an id at one service alone.
 
         The id is not assigned to another image later, and the image is not removed
         there as a left-over of a deleted one.
@@ -124,11 +124,11 @@ class Writer:
             BusyError: If another process is just removing such a left-over.
         """
 
-        def claim() -> None:
+        def note() -> None:
             with self.image_locks([image_id]):
-                self.catalog.claim_id(image_id, service=service)
+                self.catalog.note_lone_image(image_id, service=service)
 
-        self._once_mended(claim)
+        self._once_mended(note)
 
     def mend(self) -> None:
         """See `Recovery.mend`."""

@@ -129,7 +129,7 @@ class _Work:
             return check
         if self._repair:
             own.writer.recover()
-        strays = Strays(own.writer, own.repairs.claims, own.journal)
+        strays = Strays(own.writer, own.repairs.lone_images, own.journal)
         check.strays = strays.run(
             repair=self._repair, on_progress=self._progress("adopting")
         )
@@ -140,7 +140,7 @@ class _Work:
         )
         check.services = [self._service(service) for service in own.services]
         if self._unknown and not any(one.reason for one in check.services):
-            self._components.repairs.claims.complete()
+            self._components.repairs.lone_images.complete()
         check.cut_short = own.writer.cut_short()
         check.calibration = self._calibration()
         return check
@@ -248,18 +248,21 @@ class _Work:
         if not self._repair:
             return left
         known = {r.image_id for r in self._components.catalog.find(left)}
-        mine = known | self._components.repairs.claims.among(left)
+        mine = known | self._components.repairs.lone_images.among(left)
         removed = features.remove_damaged([i for i in left if i not in mine])
         return [i for i in left if i not in removed]
 
     def _decide(self, service: AnyService) -> None:
         """Keep or remove what a service holds but nothing explains, as requested."""
-        writer, claims = self._components.writer, self._components.repairs.claims
+        writer, lone_images = (
+            self._components.writer,
+            self._components.repairs.lone_images,
+        )
         unknown = self._components.repairs.comparison.unknown(service)
-        others = claims.among(unknown)  # added to another service alone
+        others = lone_images.among(unknown)  # added to another service alone
         for image_id in unknown:
             if self._unknown == "keep":
-                writer.claim(service.name, image_id)
+                writer.note_lone_image(service.name, image_id)
             elif image_id in others:
                 required(service, HoldsImages).remove([image_id])
             else:

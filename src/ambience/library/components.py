@@ -117,7 +117,7 @@ class Components:
                 originals,
                 calibration=calibration_of(data, declared_evidence(settings)),
                 limits=limits,
-                claims=repairs.claims,
+                lone_images=repairs.lone_images,
                 elsewhere={service.name for service in services if service.url},
             ),
             repairs=repairs,

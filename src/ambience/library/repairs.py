@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from ambience.catalog import Catalog, Claims, Journal, Missed
+from ambience.catalog import Catalog, Journal, LoneImages, Missed
 from ambience.catalog.database import Database
 from ambience.imaging import Limits
 from ambience.ingest import ImageLocks, Originals
@@ -17,13 +17,13 @@ class Repairs:
 
     Attributes:
         missed: What services are known to have missed.
-        claims: Images that were added to one service alone.
+        lone_images: Images that were added to one service alone.
         comparison: Finds what else services lack.
         repairer: Gives services what they lack.
     """
 
     missed: Missed
-    claims: Claims
+    lone_images: LoneImages
     comparison: Comparison
     repairer: Repairer
 
@@ -55,6 +55,6 @@ class Repairs:
             image_locks=image_locks,
             limits=limits,
         )
-        claims = Claims(database)
-        comparison = Comparison(catalog, missed, claims)
-        return cls(missed, claims, comparison, repairer)
+        lone_images = LoneImages(database)
+        comparison = Comparison(catalog, missed, lone_images)
+        return cls(missed, lone_images, comparison, repairer)

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ambience.catalog import Catalog, Claims, Missed
+from ambience.catalog import Catalog, LoneImages, Missed
 from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.service import AnyService, required
 from ambience.service.capabilities import HoldsImages
@@ -21,7 +21,7 @@ class Differences:
         absent: In the catalog, but not at the service, which should have them.
         outdated: At the service as they were before a change that it missed.
         left_over: Still at the service, but deleted.
-        unknown: At the service, but nothing explains them: see `Claims`.
+        unknown: At the service, but nothing explains them: see `LoneImages`.
         first_unknown: The first of those.
     """
 
@@ -40,13 +40,15 @@ class Comparison:
     Args:
         catalog: The images that there should be.
         missed: What services are known to have missed.
-        claims: Images that were added to one service alone.
+        lone_images: Images that were added to one service alone.
     """
 
-    def __init__(self, catalog: Catalog, missed: Missed, claims: Claims) -> None:
+    def __init__(
+        self, catalog: Catalog, missed: Missed, lone_images: LoneImages
+    ) -> None:
         self._catalog = catalog
         self._missed = missed
-        self._claims = claims
+        self._lone_images = lone_images
 
     def differences(self, service: AnyService) -> Differences:
         """Count the differences, without changing anything.
@@ -68,7 +70,7 @@ class Comparison:
             else:
                 found.left_over += len(self._missed.left_over(ids))
                 # An image whose put failed was there for a moment.
-                unknown = self._claims.unknown(service.name, ids)
+                unknown = self._lone_images.unknown(service.name, ids)
                 unknown = _among(service, unknown, held=True)
                 found.unknown += len(unknown)
                 if found.first_unknown is None:
@@ -87,7 +89,7 @@ class Comparison:
             image_id
             for absent, ids in self._pages(service, threading.Event())
             if not absent
-            for image_id in self._claims.unknown(service.name, ids)
+            for image_id in self._lone_images.unknown(service.name, ids)
         ]
 
     def note_damaged(self, service: AnyService, ids: Sequence[ImageId]) -> None:

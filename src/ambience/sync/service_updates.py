@@ -22,7 +22,7 @@ from ambience.service.fan_out import FanOut
 ENDS = (UnavailableError, StoredDataError, BusyError)
 """Errors of a service that end the work for it, until later."""
 
-Wanted: TypeAlias = Mapping[str, Sequence[ImageId]]
+ImagesByService: TypeAlias = Mapping[str, Sequence[ImageId]]
 """Images that services still have to get, by service."""
 
 Tell: TypeAlias = Callable[[HoldsImages, Mapping[ImageId, object]], object]
@@ -43,7 +43,7 @@ class ServiceUpdates:
         self._image_locks = image_locks
 
     @contextmanager
-    def of(self, wanted: Wanted) -> Iterator[tuple[Begun, Wanted]]:
+    def of(self, wanted: ImagesByService) -> Iterator[tuple[Begun, ImagesByService]]:
         """Keep everybody else from changing images; yield those that are ours.
 
         An image that somebody is changing is left for later: waiting for it may take

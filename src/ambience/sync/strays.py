@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from ambience.catalog import Catalog, Claims, ImageRecord, Journal
+from ambience.catalog import Catalog, ImageRecord, Journal, LoneImages
 from ambience.core.errors import AmbienceError, BusyError
 from ambience.core.features import ImageId
 from ambience.ingest.import_report import Failure, Progress
@@ -61,15 +61,17 @@ class Strays:
 
     Args:
         writer: Adds originals again, like uploads.
-        claims: Knows which ids are taken.
+        lone_images: Knows which ids are used at one service alone.
         journal: Knows whether anybody is changing images.
     """
 
-    def __init__(self, writer: Writer, claims: Claims, journal: Journal) -> None:
+    def __init__(
+        self, writer: Writer, lone_images: LoneImages, journal: Journal
+    ) -> None:
         self._writer = writer
         self._catalog: Catalog = writer.catalog
         self._originals = writer.originals
-        self._claims = claims
+        self._lone_images = lone_images
         self._journal = journal
 
     def run(
@@ -171,7 +173,7 @@ class Strays:
         return not (
             self._catalog.find([image_id])
             or self._catalog.is_in_trash(image_id)
-            or self._claims.among([image_id])
+            or self._lone_images.among([image_id])
         )
 
     def _fresh_id(self) -> ImageId:

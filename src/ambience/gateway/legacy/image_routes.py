@@ -20,7 +20,12 @@ from ambience.core.errors import (
     UnavailableError,
 )
 from ambience.core.features import MAX_IMAGE_ID, ImageId
-from ambience.gateway.legacy.matches import Wanted, by_matches, matched, unified_list
+from ambience.gateway.legacy.matches import (
+    SearchFields,
+    by_matches,
+    matched,
+    unified_list,
+)
 from ambience.gateway.legacy.requests import (
     MissingError,
     fields_of,
@@ -171,7 +176,7 @@ class _Routes:
             found = matched(
                 service.name,
                 searching.options,
-                Wanted.told(_ASKED[service.name]),
+                SearchFields.told(_ASKED[service.name]),
                 partial(searching.search, file),
             )
         except AmbienceError as error:
@@ -219,7 +224,7 @@ class _Routes:
         for service in self._services:  # complete an image that only some have
             if service.name not in reasons:
                 try:
-                    parts.writer.claim(service.name, image_id)
+                    parts.writer.note_lone_image(service.name, image_id)
                     holding = required(service, HoldsImages)
                     holding.put({image_id: holding.extract([file])[0]})
                 except (StoredDataError, UnavailableError) as error:

@@ -30,7 +30,7 @@ _FARTHEST = 3.4028234663852886e38  # the largest float of 32 bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class SearchFields:
     """The parameters of an original search; 0 counts as not given.
 
     Attributes:
@@ -50,7 +50,7 @@ class Wanted:
     others: Mapping[str, Any]
 
     @classmethod
-    def told(cls, fields: Mapping[str, Any]) -> "Wanted":
+    def told(cls, fields: Mapping[str, Any]) -> "SearchFields":
         """Return the parameters in a request's fields; unknown fields are ignored.
 
         Raises:
@@ -79,7 +79,7 @@ def by_matches(options: type[SearchOptions]) -> bool:
 def matched(
     name: str,
     options: type[SearchOptions],
-    wanted: Wanted,
+    wanted: SearchFields,
     search: Search,
     *,
     known: ImageId | None = None,
@@ -133,7 +133,7 @@ def _measured(name: str, distance: float) -> float:
     return int(distance) if name == _COUNTS_BITS else distance
 
 
-def _with_matches(wanted: Wanted, told: JSON, search: Search) -> list[JSON]:
+def _with_matches(wanted: SearchFields, told: JSON, search: Search) -> list[JSON]:
     """Return images with enough matches (votes, pairs or inliers), most first."""
     options = told | {"verify": wanted.verified}
     k = min(wanted.k or MAX_K, MAX_K)

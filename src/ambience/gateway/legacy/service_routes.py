@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from ambience.core.errors import AmbienceError, NotFoundError, UnavailableError
 from ambience.core.features import ImageId
-from ambience.gateway.legacy.matches import Search, Wanted, by_matches, matched
+from ambience.gateway.legacy.matches import Search, SearchFields, by_matches, matched
 from ambience.gateway.legacy.requests import (
     MissingError,
     fields_of,
@@ -38,7 +38,7 @@ from ambience.gateway.legacy.schemas import (
 from ambience.imaging import ImageFile, Limits
 from ambience.service import AnyService, required
 from ambience.service.capabilities import HoldsImages, SearchesImages, SearchesText
-from ambience.web.service_routes import Claim
+from ambience.web.service_routes import NoteLoneImage
 
 TAKEN = "Image with the same id is already in the db"  # known to the original's clients
 _LOCKS = 64  # images that can be added at the same time: more than there are threads
@@ -56,7 +56,7 @@ def legacy_service_routes(
     *,
     limits: Limits,
     names: FileNames,
-    claim: Claim = lambda _, __: None,
+    note_lone_image: NoteLoneImage = lambda _, __: None,
     at_gateway: bool = False,
 ) -> list[LegacyRoute]:
     """Return the original's routes of services.
@@ -65,13 +65,14 @@ def legacy_service_routes(
         services: The services; those that store no images to search have no routes.
         limits: The limits for images.
         names: How images are named.
-        claim: See `Claim`; not needed if services run alone, where no ids are assigned.
+        note_lone_image: See `NoteLoneImage`; not needed if services run alone, where no
+            ids are assigned.
         at_gateway: Whether to answer as the gateway does if a service is out of order.
     """
     return [
         route
         for service in retrieval(services)
-        for route in _Routes(service, limits, names, claim, at_gateway).all()
+        for route in _Routes(service, limits, names, note_lone_image, at_gateway).all()
     ]
 
 
@@ -113,13 +114,13 @@ class _Routes:
         service: AnyService,
         limits: Limits,
         names: FileNames,
-        claim: Claim,
+        note_lone_image: NoteLoneImage,
         at_gateway: bool,  # noqa: FBT001 -- named where it comes from
     ) -> None:
         self._service = service
         self._limits = limits
         self._names = names
-        self._claim = claim
+        self._note_lone_image = note_lone_image
         self._at_gateway = at_gateway
         # Of several adds of one id at once, one wins; other ids need not wait.
         self._adding = [threading.Lock() for _ in range(_LOCKS)]
@@ -260,7 +261,9 @@ class _Routes:
     ) -> Response:
         name, options = self._service.name, self._searching.options
         try:
-            found = matched(name, options, Wanted.told(fields), search, known=known)
+            found = matched(
+                name, options, SearchFields.told(fields), search, known=known
+            )
         except NotFoundError:
             if not by_matches(options):
                 raise
@@ -274,7 +277,7 @@ class _Routes:
                 status = HTTPStatus.INTERNAL_SERVER_ERROR
                 return PlainTextResponse(TAKEN, status)
             (extracted,) = self._holding.extract([file])
-            self._claim(self._service.name, image_id)
+            self._note_lone_image(self._service.name, image_id)
             self._holding.put({image_id: extracted})
         return Response()
 
