@@ -18,7 +18,7 @@ from ambience.cli.terminal_text import shown
 from ambience.core.errors import BadParameterError
 from ambience.core.matches import score_text
 from ambience.core.settings import Settings
-from ambience.library.from_settings import data_path, limits_from
+from ambience.library.settings_values import data_path, limits_from
 from ambience.search.duplicate_groups import Duplicate, DuplicateGroup
 from ambience.search.folder_duplicates import (
     FolderDuplicates,

@@ -32,9 +32,9 @@ from ambience.imaging import decoding_ends, shared_pool
 from ambience.ingest import Progress
 from ambience.ingest.folders import absolute
 from ambience.library.data_folder import data_folder, in_use, is_readonly
-from ambience.library.from_settings import limits_from
 from ambience.library.library import Library
 from ambience.library.opened_services import open_services
+from ambience.library.settings_values import limits_from
 from ambience.web.admission import admission_from
 from ambience.web.app import create_app
 from ambience.web.hosts import KnownHosts

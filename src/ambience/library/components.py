@@ -17,10 +17,10 @@ from ambience.ingest import Importer, Originals, Writer
 from ambience.ingest.fetching.fetcher import Fetcher
 from ambience.library.calibration_file import calibration_of, declared_evidence
 from ambience.library.data_folder import data_folder, is_readonly, opened_catalog
-from ambience.library.from_settings import limits_from
 from ambience.library.opened_services import open_services
-from ambience.library.pictures import Pictures
+from ambience.library.renditions import Renditions
 from ambience.library.repairs import Repairs
+from ambience.library.settings_values import limits_from
 from ambience.search.reverse_search import ReverseSearcher
 from ambience.service import AnyService
 from ambience.service.capabilities import ChecksFeatures
@@ -35,7 +35,7 @@ class Components:
         services: All enabled services, here or elsewhere.
         catalog: The images.
         originals: Our own files.
-        pictures: Makes what is shown of images.
+        renditions: Makes what is shown of images.
         writer: Changes images.
         importer: Imports folders.
         searcher: Searches all services.
@@ -53,7 +53,7 @@ class Components:
     services: Sequence[AnyService]
     catalog: Catalog
     originals: Originals
-    pictures: Pictures
+    renditions: Renditions
     writer: Writer
     importer: Importer
     searcher: ReverseSearcher
@@ -108,7 +108,7 @@ class Components:
             services=services,
             catalog=catalog,
             originals=originals,
-            pictures=Pictures(originals, limits=limits),
+            renditions=Renditions(originals, limits=limits),
             writer=writer,
             importer=Importer(writer, threads=settings.import_threads, data=data),
             searcher=ReverseSearcher(

@@ -9,7 +9,7 @@ from ambience.catalog import Journal
 from ambience.catalog.database import Database
 from ambience.core.errors import BadParameterError, BusyError
 from ambience.core.settings import Settings
-from ambience.library.from_settings import data_path
+from ambience.library.settings_values import data_path
 
 
 def data_folder(settings: Settings, *, to_write: bool = True) -> Path:

@@ -229,7 +229,7 @@ class Library:
         self.components.backlog.note(report)
         return report
 
-    def search(  # noqa: PLR0913 -- what a search may be told, each by name
+    def search(  # noqa: PLR0913 -- the parameters of a search, each by name
         self,
         query: object,
         *,
@@ -396,5 +396,5 @@ class Library:
         return [LibraryMatch(images.get(match.image_id), match) for match in matches]
 
     def _image(self, record: ImageRecord) -> LibraryImage:
-        thumbnail = self.components.pictures.thumbnail_if_any
+        thumbnail = self.components.renditions.thumbnail_if_any
         return LibraryImage(record.image_id, record, thumbnail)

@@ -15,8 +15,8 @@ from ambience.core.settings import Settings
 from ambience.ingest import ImageLocks, Progress, Report
 from ambience.library.damaged_stores import set_aside
 from ambience.library.data_folder import data_folder, in_use
-from ambience.library.from_settings import limits_from
 from ambience.library.repairs import Repairs
+from ambience.library.settings_values import limits_from
 from ambience.service import AnyService, Declaration, required
 from ambience.service.capabilities import ChecksFeatures, Rebuilds
 

@@ -38,7 +38,7 @@ M = TypeVar("M", bound=BaseModel)
 STATUS_S = 5.0  # a status takes no computation
 
 
-def connect(  # noqa: PLR0913 -- each is told by name
+def connect(  # noqa: PLR0913 -- each is passed by name
     name: str,
     url: str,
     *,
@@ -90,7 +90,7 @@ class RemoteService:
         is_slow: See `AnyService.is_slow`.
     """
 
-    def __init__(  # noqa: PLR0913 -- each is told by name
+    def __init__(  # noqa: PLR0913 -- each is passed by name
         self,
         name: str,
         client: httpx2.Client,

@@ -116,7 +116,7 @@ class Repairer:
         self._rates: defaultdict[str, RecentRate] = defaultdict(RecentRate)
 
     def rate(self, service: str) -> float | None:
-        """Return how many images per second it has got lately; None if unknown."""
+        """Return how many images per second it got lately; None if unknown."""
         return self._rates[service].per_s()
 
     def repair(

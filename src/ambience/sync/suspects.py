@@ -56,7 +56,7 @@ class Suspects:
         return is_to_blame
 
     def clear(self, service: str, ids: Sequence[ImageId]) -> None:
-        """Record that a service has got images."""
+        """Record that a service has received images."""
         self._got[service] += len(ids)
         for image_id in ids:
             self._before[service].pop(image_id, None)

@@ -81,7 +81,7 @@ class _Answers:
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._pictures = library.components.pictures
+        self._renditions = library.components.renditions
 
     def of(self, image_id: int, request: Request, show: _Show) -> Response:
         """Return a picture of an image, even if it is just being replaced."""
@@ -98,23 +98,23 @@ class _Answers:
         headers = _headers(record, "thumbnail")
         if _has(request, headers["ETag"]):
             return _not_modified(headers)
-        data = self._pictures.thumbnail(record)
+        data = self._renditions.thumbnail(record)
         return Response(data, media_type="image/webp", headers=headers)
 
     def file(self, record: ImageRecord, request: Request) -> Response:
         headers = _headers(record)
         if record.path is not None:
             headers["Content-Disposition"] = _named(record.path.name)
-        return _sent(self._pictures.open(record), request, headers)
+        return _sent(self._renditions.open(record), request, headers)
 
     def view(self, record: ImageRecord, request: Request) -> Response:
         fits = max(record.size) <= _VIEW_SIDE
         if fits and Format(record.format).in_browsers:
-            return _sent(self._pictures.open(record), request, _headers(record))
+            return _sent(self._renditions.open(record), request, _headers(record))
         headers = _headers(record, "view")
         if _has(request, headers["ETag"]):
             return _not_modified(headers)
-        data = self._pictures.rendition(record, longest_side=_VIEW_SIDE)
+        data = self._renditions.rendition(record, longest_side=_VIEW_SIDE)
         return Response(data, media_type=sniff(data).media_type, headers=headers)
 
 

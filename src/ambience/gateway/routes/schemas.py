@@ -122,7 +122,7 @@ class Waiting(BaseModel):
     remaining_s: float | None = Field(
         description="How long the rest takes at this rate, in seconds; null if unknown."
     )
-    paused: str | None = Field(description="Why there is no progress; null if any.")
+    paused: str | None = Field(description="Why there is no progress; null otherwise.")
     stuck: int = Field(description="Images that it can't get as they are.")
     stuck_reasons: list[Stuck]
 

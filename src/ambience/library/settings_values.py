@@ -1,4 +1,4 @@
-"""What settings mean, where nothing has to be opened to tell."""
+"""Values that follow from the settings, without opening anything."""
 
 from pathlib import Path
 

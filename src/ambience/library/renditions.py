@@ -12,8 +12,8 @@ from ambience.ingest.image_files import ImageFiles
 _log = logging.getLogger(__name__)
 
 
-class Pictures:
-    """Makes pictures from images' files, if these are unchanged.
+class Renditions:
+    """Makes renditions of images from their files, if these are unchanged.
 
     Every method raises what `ImageFiles.open` raises if it needs the file.
 
