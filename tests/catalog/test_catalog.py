@@ -197,14 +197,14 @@ def test_what_is_stuck_waits_until_its_file_is_seen(
     images = [record(1, path=Path("/a")), record(2, original="b"), record(3)]
     catalog.put(images, Reach(missed={"color": "away"}))
     for image in images:
-        missed.stick("color", image, "gone")
+        missed.mark_stuck("color", image, "gone")
     assert missed.waiting("color", limit=9) == []
     assert missed.reasons("color") == {"gone": (3, 1)}
     catalog.touch(ImageId(1), modified_ns=2)
     assert missed.waiting("color", limit=9) == [1]
     missed.retry("color")  # but nothing ever helps what has no file
     assert missed.waiting("color", limit=9) == [1, 2]
-    missed.stick("color", record(2, original="before"), "gone")  # no longer so
+    missed.mark_stuck("color", record(2, original="before"), "gone")  # no longer so
     assert missed.waiting("color", after=ImageId(1), limit=9) == [2]
 
 

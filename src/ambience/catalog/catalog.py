@@ -207,7 +207,7 @@ class Catalog:
                 )
             missed.note_lone_image(connection, image_id, service)
 
-    def pass_ids(self, ids: Sequence[ImageId]) -> None:
+    def pass_over_ids(self, ids: Sequence[ImageId]) -> None:
         """Make sure that ids which others already know are not assigned again.
 
         A catalog that was lost or replaced by an older copy would otherwise assign ids

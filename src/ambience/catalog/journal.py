@@ -197,12 +197,12 @@ class Journal:
             return taken
         with self._lease.transaction() as connection:
             owner = self._lease.owner
-            free = ["", owner, *self._gone()]
+            free = ["", owner, *self._ended_leases()]
             for service, ids in wanted.items():
                 taken[service] = _found(
                     connection, _UNTAKEN, ids, service=service, free=free
                 )
-                _give(connection, service, taken[service], owner)
+                _set_worker(connection, service, taken[service], owner)
         return taken
 
     def give_back(self, taken: Mapping[str, Sequence[ImageId]]) -> None:
@@ -210,7 +210,7 @@ class Journal:
         if any(taken.values()):
             with self._database.transaction() as connection:
                 for service, ids in taken.items():
-                    _give(connection, service, ids, "", of=self._lease.owner)
+                    _set_worker(connection, service, ids, "", of=self._lease.owner)
 
     def begin_repair(
         self, wanted: Mapping[str, Sequence[ImageId]]
@@ -246,7 +246,7 @@ class Journal:
 
     def cut_short(self) -> int:
         """Return how many changes were begun and not ended, if we begin none now."""
-        gone = {self._lease.owner, *self._gone()}
+        gone = {self._lease.owner, *self._ended_leases()}
         rows = self._database.rows(
             select(journal.c.owner, func.count()).group_by(journal.c.owner)
         )
@@ -269,9 +269,10 @@ class Journal:
     def left_over(self) -> list[JournalEntry]:
         """Take over and return the entries of processes that have died."""
         found: list[JournalEntry] = []
-        if self._gone():  # otherwise write nothing: the disk may refuse it
+        if self._ended_leases():  # otherwise write nothing: the disk may refuse it
             with self._lease.transaction() as connection:
-                gone, owner = self._gone(), self._lease.owner  # again, now that we may
+                owner = self._lease.owner
+                gone = self._ended_leases()  # again: others may have been faster
                 theirs = journal.c.owner.in_(gone)
                 found = _entries(connection.execute(_ENTRIES.where(theirs)))
                 connection.execute(update(journal).where(theirs).values(owner=owner))
@@ -300,7 +301,7 @@ class Journal:
         }
         return [e for e in entries if found.get((e.owner, e.image_id)) == e]
 
-    def _gone(self) -> list[str]:
+    def _ended_leases(self) -> list[str]:
         """Return the leases, other than ours, under which nobody works any more."""
         working = (
             select(journal.c.owner).union(select(leases.c.owner), _WORKERS).subquery()
@@ -338,7 +339,7 @@ def _found(
     ]
 
 
-def _give(
+def _set_worker(
     connection: Connection,
     service: str,
     ids: Sequence[ImageId],

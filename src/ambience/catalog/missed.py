@@ -258,7 +258,7 @@ class Missed:
                     _clear(connection, [service], ids)
                 journal_.end(connection, begun)
 
-    def stick(self, service: str, image: ImageRecord, reason: str) -> None:
+    def mark_stuck(self, service: str, image: ImageRecord, reason: str) -> None:
         """Record that a service can't get an image as it is now, and why."""
         path = None if image.path is None else os.fsencode(image.path)
         as_it_is = exists().where(

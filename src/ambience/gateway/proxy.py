@@ -168,7 +168,9 @@ class Proxy:
             return
         except (httpx2.HTTPError, OSError) as error:
             if not answer.has_begun:
-                raise self._address.silence(error, timeout_s=self._timeout_s) from error
+                raise self._address.no_answer(
+                    error, timeout_s=self._timeout_s
+                ) from error
             # The connection is closed early, which tells the client.
             _log.warning("%s broke off its answer (%r)", self._address.name, error)
             return

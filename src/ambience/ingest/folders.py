@@ -21,7 +21,7 @@ _NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 _LATEST_NS = 2**63 - 1  # in the year 2262
 
-# Files in a part: with this many, a network gets most of the benefit of a batch, and a
+# Files in a batch: with this many, a network gets most of the benefit of batches, and a
 # stop does not have to wait long.
 _TOGETHER = 8
 _TOGETHER_BYTES = 32 * 2**20  # and no more than this: they are in memory together
@@ -201,20 +201,20 @@ class _Sized(Protocol):
 SizedT = TypeVar("SizedT", bound=_Sized)
 
 
-def dealt(files: Sequence[SizedT], *, threads: int) -> Iterator[list[SizedT]]:
-    """Deal files, in order, into parts that a thread works on together.
+def file_batches(files: Sequence[SizedT], *, threads: int) -> Iterator[list[SizedT]]:
+    """Divide files, in order, into batches that a thread works on together.
 
     Args:
         files: The files.
         threads: How many threads there are: a few files are spread over all of them.
     """
     most = min(_TOGETHER, -(-len(files) // threads))
-    part: list[SizedT] = []
+    batch: list[SizedT] = []
     for file in files:
-        size = sum(one.byte_count for one in part) + file.byte_count
-        if part and (len(part) >= most or size > _TOGETHER_BYTES):
-            yield part
-            part = []
-        part.append(file)
-    if part:
-        yield part
+        size = sum(one.byte_count for one in batch) + file.byte_count
+        if batch and (len(batch) >= most or size > _TOGETHER_BYTES):
+            yield batch
+            batch = []
+        batch.append(file)
+    if batch:
+        yield batch

@@ -13,7 +13,7 @@ from ambience.core.errors import AmbienceError, BusyError
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
 from ambience.ingest.bounded_map import bounded_map
-from ambience.ingest.folders import FoundFile, absolute, dealt, is_gone, walk
+from ambience.ingest.folders import FoundFile, absolute, file_batches, is_gone, walk
 from ambience.ingest.import_report import Failure, Progress, Report
 from ambience.ingest.incoming import Arrival, Prepared
 from ambience.ingest.regular_files import read_regular
@@ -95,7 +95,7 @@ class Importer:
         def look_at(files: Sequence[FoundFile]) -> list[_Outcome]:
             return self._look_at(files, known, again=again, wait=wait)
 
-        parts = dealt(fresh, threads=self._threads)
+        parts = file_batches(fresh, threads=self._threads)
         for _, future in bounded_map(look_at, parts, threads=self._threads, stop=stop):
             for outcome in future.result():
                 done += 1

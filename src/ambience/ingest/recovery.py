@@ -36,11 +36,11 @@ class Recovery:
         self._journal = journal
         self._image_locks = image_locks
         self._given_up: set[JournalEntry] = set()  # each is logged once
-        self._adrift: set[ImageId] = set()  # see `set_adrift`
+        self._taken_over: set[ImageId] = set()  # see `note_taken_over`
 
     def mend(self) -> None:
         """Retry what this process, or one that has died, could not finish."""
-        self._settle_adrift()
+        self._settle_taken_over()
         if self._journal.is_empty():
             return
         self.mend_left_over()
@@ -66,21 +66,23 @@ class Recovery:
             self.end(entries, died=True)
         return len(entries)
 
-    def set_adrift(self, entries: Sequence[JournalEntry]) -> None:
+    def note_taken_over(self, entries: Sequence[JournalEntry]) -> None:
         """Remember changes that others took over while we were still working on them.
 
         We may have told services something after the others were done. Once nobody is
         working on these images, services are made to agree with the catalog again, as
         if they had missed a change.
         """
-        self._adrift.update(entry.image_id for entry in entries)
+        self._taken_over.update(entry.image_id for entry in entries)
 
-    def _settle_adrift(self) -> None:
-        for image_id in list(self._adrift):
+    def _settle_taken_over(self) -> None:
+        for image_id in list(self._taken_over):
             if not self._changes.catalog.is_changing(image_id):
-                reach = self._changes.sinks.nobody("two processes were changing it")
+                reach = self._changes.sinks.missed_by_all(
+                    "two processes were changing it"
+                )
                 self._changes.catalog.forget([image_id], reach)
-                self._adrift.discard(image_id)
+                self._taken_over.discard(image_id)
 
     def end(self, entries: Sequence[JournalEntry], *, died: bool = False) -> None:
         """Undo or finish interrupted changes; those that can't be remain listed.
@@ -105,7 +107,7 @@ class Recovery:
                     case Operation.REPAIR:  # it is still recorded as missed
                         self._journal.abandon(entry.begun)
             except TakenOverError:
-                self.set_adrift([entry])
+                self.note_taken_over([entry])
             except (AmbienceError, OSError) as error:
                 if entry not in self._given_up:
                     self._given_up.add(entry)
@@ -161,7 +163,7 @@ class Recovery:
             missing = isinstance(error, FileNotFoundError)
             self._changes.catalog.put(
                 [replace(known, modified_ns=None, missing=missing)],
-                self._changes.sinks.nobody("a change was interrupted"),
+                self._changes.sinks.missed_by_all("a change was interrupted"),
                 entry.begun,
             )
             return

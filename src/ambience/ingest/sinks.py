@@ -135,7 +135,7 @@ class Sinks:
             [name for name in left if name in put_off],
         )
 
-    def nobody(self, reason: str) -> Reach:
+    def missed_by_all(self, reason: str) -> Reach:
         """Return that no service can be assumed to know a change, and why."""
         return Reach(missed=dict.fromkeys(self._held(), reason))
 

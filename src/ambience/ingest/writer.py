@@ -182,7 +182,7 @@ class Writer:
             try:
                 return self._changes.put(arrivals, sources, known, begun)
             except TakenOverError:
-                self._recovery.set_adrift(entries)
+                self._recovery.note_taken_over(entries)
                 raise
             except BaseException:
                 self._recovery.end(entries)
@@ -195,7 +195,7 @@ class Writer:
             try:
                 known, away = self._changes.delete(begun)
             except TakenOverError:
-                self._recovery.set_adrift([entry])
+                self._recovery.note_taken_over([entry])
                 raise
             if not known:
                 told = f"; {', '.join(away)} can't say, and will be told later"

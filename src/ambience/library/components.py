@@ -85,7 +85,7 @@ class Components:
         services = open_services(settings, data)
         readonly = is_readonly(data)
         if not readonly:
-            catalog.pass_ids(_highest_ids(services, originals))
+            catalog.pass_over_ids(_highest_ids(services, originals))
         writer = Writer(
             catalog=catalog,
             journal=journal,

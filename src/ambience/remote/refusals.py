@@ -113,7 +113,7 @@ class Address:
                 return dict(state)
             case {"name": self.name, "available": True} if _is_whole(state):
                 return dict(state)
-        raise self.something_else(answered.status)
+        raise self.wrong_answer(answered.status)
 
     def refusal(self, answered: Answered, *, of_status: bool = False) -> AmbienceError:
         """Return the error for an answer that is not a success.
@@ -127,7 +127,7 @@ class Address:
         """
         status, detail = answered.status, answered.detail
         if detail is None:
-            return self.something_else(status)
+            return self.wrong_answer(status)
         if of_status and status == HTTPStatus.NOT_FOUND:
             return UnavailableError(
                 f"{self.name} at {self.url} answers, but not as this version does: "
@@ -138,7 +138,7 @@ class Address:
             return _ERRORS[status](detail)
         return UnavailableError(f"{self.name} answered {status}: {detail}")
 
-    def something_else(self, status: int) -> UnavailableError:
+    def wrong_answer(self, status: int) -> UnavailableError:
         """Return the error for an answer that no service gives."""
         try:
             phrase = f"{status} {HTTPStatus(status).phrase}"
@@ -149,7 +149,7 @@ class Address:
             f"services.{self.name}.url is right"
         )
 
-    def silence(self, error: Exception, *, timeout_s: float) -> UnavailableError:
+    def no_answer(self, error: Exception, *, timeout_s: float) -> UnavailableError:
         """Return the error for a missing or incomplete answer."""
         if isinstance(error, TimeoutError):
             return UnavailableError(

@@ -154,7 +154,7 @@ class RemoteService:
         # Whoever reads on from the last id must come to an end.
         above = [-1 if after is None else after, *said]
         if any(b <= a for a, b in pairwise(above)) or len(said) > limit:
-            raise self._address.something_else(answered.status)
+            raise self._address.wrong_answer(answered.status)
         return [ImageId(image_id) for image_id in said]
 
     def search(
@@ -214,13 +214,13 @@ class RemoteService:
         try:
             return kind.model_validate(answered.json)
         except ValidationError as error:
-            raise self._address.something_else(answered.status) from error
+            raise self._address.wrong_answer(answered.status) from error
 
     def _change(self, method: str, path: str, **options: Any) -> None:
         answered = self._send(method, path, **options)
         # An answer from something else must not pass for an image that was stored.
         if answered.status != HTTPStatus.NO_CONTENT:
-            raise self._address.something_else(answered.status)
+            raise self._address.wrong_answer(answered.status)
 
     def _send(
         self, method: str, path: str, *, limit_s: float | None = None, **options: Any
@@ -234,7 +234,7 @@ class RemoteService:
                 **options,
             )
         except (httpx2.HTTPError, OSError) as error:
-            raise self._address.silence(error, timeout_s=limit_s) from error
+            raise self._address.no_answer(error, timeout_s=limit_s) from error
         media_type = response.headers.get("content-type", "").partition(";")[0]
         answered = Answered(response.status_code, media_type, response.content)
         if response.is_success:

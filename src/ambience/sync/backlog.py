@@ -61,7 +61,7 @@ class Backlog:
         """See `Missed.services_of`."""
         return self._missed.services_of(ids)
 
-    def work_off(
+    def work_on(
         self,
         services: Sequence[AnyService],
         *,
@@ -142,7 +142,7 @@ class Backlog:
             of = [left[service.name] for service in due]
             total = done + sum(tally.total - tally.stuck for tally in of)
             on_progress(Progress(done, total))
-            new = self.work_off(
+            new = self.work_on(
                 due, threads=self._threads, stop=stop, on_progress=one_more
             )
             for name, one in new.items():

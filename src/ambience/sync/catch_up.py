@@ -124,7 +124,7 @@ class CatchUp:
                     "%s missed %s images: it is getting them now", service.name, missed
                 )
                 self._made[service.name] = WorkDone()
-        made = self._backlog.work_off(
+        made = self._backlog.work_on(
             due, threads=_THREADS, stop=stop, within_s=_LOOKS_S
         )
         for name, one in made.items():

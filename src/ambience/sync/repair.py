@@ -20,7 +20,7 @@ from ambience.core.features import ImageId
 from ambience.core.shortage import NO_DESCRIPTORS, is_shortage
 from ambience.imaging import Limits
 from ambience.ingest.bounded_map import bounded_map
-from ambience.ingest.folders import dealt
+from ambience.ingest.folders import file_batches
 from ambience.ingest.image_locks import ImageLocks
 from ambience.ingest.import_report import Failure, Progress
 from ambience.ingest.originals import Originals
@@ -187,7 +187,7 @@ class Repairer:
         after, suspects = None, dict[ImageId, Collection[str]]()
         while run.goes_on() and (page := self._queue.page(run.active, after=after)):
             after = max(page)
-            first, last = self._suspects.told_apart(page)
+            first, last = self._suspects.split(page)
             suspects |= last
             yield from self._parts_of(run, first, threads)
         yield from self._parts_of(run, suspects, threads)
@@ -200,7 +200,7 @@ class Repairer:
             if not run.goes_on():
                 return
             some = {i: wanted[i] for i in ids[start : start + _TAKEN]}
-            yield from dealt(self._taken(run, some), threads=threads)
+            yield from file_batches(self._taken(run, some), threads=threads)
 
     def _taken(self, run: _Run, wanted: Mapping[ImageId, Collection[str]]) -> list[Due]:
         """Take work that is free; handle deleted images, return the others."""
@@ -257,7 +257,7 @@ class Repairer:
         elif isinstance(error, NotFoundError):
             self._forget(run, name, record, error)
         else:
-            self._stick(run, name, record, error)
+            self._mark_stuck(run, name, record, error)
 
     def _write_batch(self, run: _Run, batch: Sequence[Ready]) -> None:
         """Write a batch; images that may have broken a service come last, and alone."""
@@ -277,7 +277,7 @@ class Repairer:
             name: [ready.record.image_id for ready in batch if name in ready.extracted]
             for name in run.active
         }
-        with self._updates.of(wanted) as (begun, missing):
+        with self._updates.locked(wanted) as (begun, missing):
             now = {r.image_id: r.sha256 for r in self._catalog.find(begun.ids)}
             same = {
                 name: {
@@ -308,7 +308,7 @@ class Repairer:
         if not isinstance(error, BadInputError):
             ids = [ready.record.image_id for ready in own]
             if isinstance(error, UnavailableError) and self._suspects.note(name, ids):
-                self._stick(run, name, own[0].record, error)
+                self._mark_stuck(run, name, own[0].record, error)
             run.end(name, error)
             return
         if len(own) == 1:
@@ -318,7 +318,7 @@ class Repairer:
             self._write(run, [replace(ready, extracted={name: ready.extracted[name]})])
 
     def _remove(self, run: _Run, gone: Mapping[str, Sequence[ImageId]]) -> None:
-        with self._updates.of(gone) as (begun, missing):
+        with self._updates.locked(gone) as (begun, missing):
             known = {record.image_id for record in self._catalog.find(begun.ids)}
             those = {
                 name: {image_id: None for image_id in ids if image_id not in known}
@@ -337,7 +337,7 @@ class Repairer:
         self, run: _Run, name: str, record: ImageRecord, error: Exception
     ) -> None:
         """Remove an image from a service: better no feature than an outdated one."""
-        with self._updates.of({name: [record.image_id]}) as (begun, _):
+        with self._updates.locked({name: [record.image_id]}) as (begun, _):
             failed: Mapping[str, AmbienceError] = {}
             if self._catalog.find(begun.ids) == [record]:
                 those = {name: dict.fromkeys(begun.ids)}
@@ -346,9 +346,9 @@ class Repairer:
         if failed:
             run.end(name, failed[name])
         else:
-            self._stick(run, name, record, error)
+            self._mark_stuck(run, name, record, error)
 
-    def _stick(
+    def _mark_stuck(
         self, run: _Run, name: str, record: ImageRecord, error: Exception
     ) -> None:
         match error:
@@ -363,7 +363,7 @@ class Repairer:
                     "%s failed on image %s", name, record.image_id, exc_info=error
                 )
                 reason = f"{name} failed on it: {error!r}"
-        self._missed.stick(name, record, reason)
+        self._missed.mark_stuck(name, record, reason)
         run.taken.done(name, [record.image_id])
         run.made[name].stuck += 1
 

@@ -43,7 +43,9 @@ class ServiceUpdates:
         self._image_locks = image_locks
 
     @contextmanager
-    def of(self, wanted: ImagesByService) -> Iterator[tuple[Begun, ImagesByService]]:
+    def locked(
+        self, wanted: ImagesByService
+    ) -> Iterator[tuple[Begun, ImagesByService]]:
         """Keep everybody else from changing images; yield those that are ours.
 
         An image that somebody is changing is left for later: waiting for it may take

@@ -27,9 +27,7 @@ class Suspects:
         """Whether an image has to be given to a service alone."""
         return image_id in self._before[service]
 
-    def told_apart(
-        self, due: ServicesByImage
-    ) -> tuple[ServicesByImage, ServicesByImage]:
+    def split(self, due: ServicesByImage) -> tuple[ServicesByImage, ServicesByImage]:
         """Return what to give to services first, and what to give them last."""
         last = {
             image_id: suspect

@@ -22,7 +22,7 @@ from ambience.core.errors import (
 from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.gateway.legacy.matches import (
     SearchFields,
-    by_matches,
+    counts_matches,
     matched,
     unified_list,
 )
@@ -43,10 +43,10 @@ from ambience.gateway.legacy.schemas import (
 from ambience.gateway.legacy.service_routes import (
     TAKEN,
     as_json,
-    features_of,
+    failure_message,
+    feature_name,
     holds,
-    reason_of,
-    retrieval,
+    retrieval_services,
 )
 from ambience.imaging import ImageFile
 from ambience.ingest import Arrival
@@ -117,7 +117,7 @@ class _Routes:
         self._parts = parts
         self._names = names
         self._services = sorted(
-            retrieval(parts.services),
+            retrieval_services(parts.services),
             key=lambda one: (
                 _ORDER.index(one.name) if one.name in _ORDER else len(_ORDER)
             ),
@@ -148,16 +148,16 @@ class _Routes:
             async with form_of(request) as (fields, data):
                 find_duplicate = _flag(_cut(fields).get("find_duplicate", "0"))
                 if find_duplicate:
-                    near = (await self._heard(data, ("phash",))).get("phash")
+                    near = (await self._all_found(data, ("phash",))).get("phash")
                     return _from_gateway({"duplicate": near} if near else {})
-                found = await self._heard(data, tuple(_ASKED))
+                found = await self._all_found(data, tuple(_ASKED))
         except MissingError as error:
             return error.of_gateway()
         told = {f"{name}_res": one[:_SHOWN] for name, one in found.items() if one}
         unified = unified_list(list(found.values()))
         return _from_gateway(told | ({"unified_res": unified} if unified else {}))
 
-    async def _heard(
+    async def _all_found(
         self, data: bytes, names: tuple[str, ...]
     ) -> dict[str, list[JSON]]:
         """Return what each of some services finds; all are asked at once."""
@@ -165,11 +165,11 @@ class _Routes:
         asked = [there[name] for name in names if name in there]
         file = ImageFile(data, limits=self._parts.limits, sides=working_sides(asked))
         found = await asyncio.gather(
-            *(run_in_threadpool(self._said, service, file) for service in asked)
+            *(run_in_threadpool(self._found, service, file) for service in asked)
         )
         return {b.name: one for b, one in zip(asked, found, strict=True)}
 
-    def _said(self, service: AnyService, file: ImageFile) -> list[JSON]:
+    def _found(self, service: AnyService, file: ImageFile) -> list[JSON]:
         """Return what a service finds; nothing if it is out of order."""
         try:
             searching = required(service, SearchesImages)
@@ -182,7 +182,7 @@ class _Routes:
         except AmbienceError as error:
             _log.info("%s finds nothing: %s", service.name, error)
             return []
-        return self._names.put_on(found)
+        return self._names.with_names(found)
 
     def _outcomes(
         self, request: Request, verb: str, reasons: Mapping[str, "_Reason"]
@@ -192,7 +192,7 @@ class _Routes:
         said = []
         for service in self._services:
             reason = reasons.get(service.name)
-            url = f"{base}{verb}_{features_of(service.name)}"
+            url = f"{base}{verb}_{feature_name(service.name)}"
             if reason is None:
                 said.append({"status": "fulfilled", "value": "", "url": url})
             else:
@@ -261,11 +261,11 @@ _EXISTS: _Reason = {"reason": _FAILED, "data": TAKEN}
 
 
 def _counts(service: AnyService) -> bool:
-    return by_matches(required(service, SearchesImages).options)
+    return counts_matches(required(service, SearchesImages).options)
 
 
 def _refused(service: AnyService, verb: str) -> _Reason:
-    return {"reason": _FAILED, "data": {"detail": reason_of(service.name, verb)}}
+    return {"reason": _FAILED, "data": {"detail": failure_message(service.name, verb)}}
 
 
 def _cut(fields: Mapping[str, str]) -> dict[str, str]:

@@ -71,7 +71,7 @@ class SearchFields:
         )
 
 
-def by_matches(options: type[SearchOptions]) -> bool:
+def counts_matches(options: type[SearchOptions]) -> bool:
     """Tell by its options whether a service compares keypoints and counts them."""
     return issubclass(options, KeypointOptions)
 
@@ -97,7 +97,7 @@ def matched(
         ValueError: If not exactly one of ``k`` and a distance is given.
     """
     told = {n: v for n, v in wanted.others.items() if n in options.model_fields}
-    if by_matches(options):
+    if counts_matches(options):
         return _with_matches(wanted, told, search)
     versions = "mirrored" if known is None else "upright"
     plain = {"background": False, "orientations": versions, "metric": "l1"}

@@ -155,7 +155,7 @@ class FileNames:
     catalog: Catalog
     shown: bool = False
 
-    def put_on(self, found: list[JSON]) -> list[JSON]:
+    def with_names(self, found: list[JSON]) -> list[JSON]:
         """Return matches, with file names if answers have them.
 
         Then, entries that stand for no image are left out.

@@ -18,7 +18,12 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from ambience.core.errors import AmbienceError, NotFoundError, UnavailableError
 from ambience.core.features import ImageId
-from ambience.gateway.legacy.matches import Search, SearchFields, by_matches, matched
+from ambience.gateway.legacy.matches import (
+    Search,
+    SearchFields,
+    counts_matches,
+    matched,
+)
 from ambience.gateway.legacy.requests import (
     MissingError,
     fields_of,
@@ -71,12 +76,12 @@ def legacy_service_routes(
     """
     return [
         route
-        for service in retrieval(services)
+        for service in retrieval_services(services)
         for route in _Routes(service, limits, names, note_lone_image, at_gateway).all()
     ]
 
 
-def retrieval(services: Sequence[AnyService]) -> list[AnyService]:
+def retrieval_services(services: Sequence[AnyService]) -> list[AnyService]:
     """Return the services like the original's: those that store images and search."""
     return [
         service
@@ -85,14 +90,14 @@ def retrieval(services: Sequence[AnyService]) -> list[AnyService]:
     ]
 
 
-def features_of(service: str) -> str:
+def feature_name(service: str) -> str:
     """Return the original's name for what a service extracts from an image."""
     return service if service.endswith("_features") else f"{service}_features"
 
 
-def reason_of(service: str, verb: str) -> str:
+def failure_message(service: str, verb: str) -> str:
     """Return the original's message for what could not be done to an image."""
-    return f"Can't {verb} {features_of(service).replace('_', ' ')}"
+    return f"Can't {verb} {feature_name(service).replace('_', ' ')}"
 
 
 def as_json(found: object) -> Response:
@@ -136,7 +141,7 @@ class _Routes:
     def all(self) -> list[LegacyRoute]:
         """Return all routes of the service."""
         name = self._service.name
-        features = features_of(name)
+        features = feature_name(name)
         similar = f"/{_SEARCHED_AS.get(name, name)}_get_similar_images_by"
         routes = [
             LegacyRoute(
@@ -187,16 +192,16 @@ class _Routes:
                 image_id = image_id_in(fields)
                 return await self._answer(
                     partial(self._add, image_id, data),
-                    reason_of(self._service.name, "calculate"),
+                    failure_message(self._service.name, "calculate"),
                 )
         except MissingError as error:
             if error.kind:  # it took any text, and failed if that was not a number
-                return failed(reason_of(self._service.name, "calculate"))
+                return failed(failure_message(self._service.name, "calculate"))
             return error.of_service()
 
     async def delete(self, request: Request) -> Response:
         """Remove an image."""
-        sentence = reason_of(self._service.name, "delete")
+        sentence = failure_message(self._service.name, "delete")
         try:
             fields = await fields_of(request)
             name = fields.get("file_name") or None
@@ -265,10 +270,10 @@ class _Routes:
                 name, options, SearchFields.told(fields), search, known=known
             )
         except NotFoundError:
-            if not by_matches(options):
+            if not counts_matches(options):
                 raise
             found = []
-        return as_json(self._names.put_on(found))
+        return as_json(self._names.with_names(found))
 
     def _add(self, image_id: ImageId, data: bytes) -> Response:
         file = ImageFile(data, limits=self._limits)
@@ -288,8 +293,8 @@ class _Routes:
             known = self._holding.remove([image_id])
         except NotFoundError:
             known = []
-        if not known and by_matches(self._searching.options):
-            return failed(reason_of(self._service.name, "delete"))
+        if not known and counts_matches(self._searching.options):
+            return failed(failure_message(self._service.name, "delete"))
         return Response()
 
 
