@@ -123,8 +123,8 @@ class PostgresqlDatabase:
             return UnavailableError(NO_DESCRIPTORS)
         if code not in {_DISK_FULL, _READ_ONLY} and (not code or code[:2] in _AWAY):
             return UnavailableError(
-                f"the catalog {self.place} can't be reached ({said}): check that "
-                "PostgreSQL is running there, and settings.catalog.url"
+                f"the catalog {self.place} can't be reached ({said}): check "
+                "settings.catalog.url, and that PostgreSQL is running there"
             )
         return StoredDataError(
             f"the catalog {self.place} can't be written ({said}): check whether its "

@@ -32,13 +32,13 @@ def data_folder(settings: Settings, *, to_write: bool = True) -> Path:
         ) from error
     if not os.access(data, os.R_OK | os.X_OK):
         raise BadParameterError(
-            f"the data folder {data} can't be read: allow it, or name another with "
-            "--data"
+            f"the data folder {data} can't be read: change its permissions, or name "
+            "another with --data"
         )
     if to_write and is_readonly(data):
         raise BadParameterError(
-            f"the data folder {data} can't be written to: allow it, or name another "
-            "with --data"
+            f"the data folder {data} can't be written to: change its permissions, or "
+            "name another with --data"
         )
     return data
 

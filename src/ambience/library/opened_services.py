@@ -71,5 +71,5 @@ def _check_names(settings: Settings) -> None:
         if unknown := [name for name in named if name not in registry.names()]:
             raise BadParameterError(
                 f"settings.{where}: there is no service {unknown[0]!r}: "
-                f"there are {', '.join(registry.names())}"
+                f"the services are {', '.join(registry.names())}"
             )

@@ -271,7 +271,7 @@ class ReverseSearcher:
         for name in services:
             if name not in self._services:
                 raise NotFoundError(
-                    f"there is no service {name!r}: there are "
+                    f"there is no service {name!r}: the services are "
                     + ", ".join(self._services)
                 )
         names = services or tuple(self._services)
