@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Container
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -219,17 +220,19 @@ class _Work:
         wanted = math.ceil(self._share * service.status().get("count", 0))
         after = self._positions.get(work) if self._share < 1 else None
         on_progress = self._progress(f"reading {service.name}")
-        for start in (after, None)[: 1 if after is None else 2]:
-            for reading in features.readings(after=start):
-                if self._share < 1 and check.read >= wanted:
-                    break
-                check.read += len(reading.ids)
-                check.damaged += reading.damaged
-                check.without_checksum += reading.without_checksum
-                after = reading.last
-                if self._repair and reading.without_checksum:
-                    features.add_checksums(reading.ids)
-                on_progress(Progress(check.read, max(wanted, check.read)))
+        starts = [None] if after is None else [after, None]  # then from the first
+        for reading in chain.from_iterable(
+            features.readings(after=start) for start in starts
+        ):
+            if self._share < 1 and check.read >= wanted:
+                break
+            check.read += len(reading.ids)
+            check.damaged += reading.damaged
+            check.without_checksum += reading.without_checksum
+            after = reading.last
+            if self._repair and reading.without_checksum:
+                features.add_checksums(reading.ids)
+            on_progress(Progress(check.read, max(wanted, check.read)))
         if wanted and self._share < 1 and not self._components.readonly:
             self._positions.put(work, after)
         if self._repair:
