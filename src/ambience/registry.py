@@ -48,7 +48,7 @@ def load(name: str) -> Declaration[Any]:
     module = BUILTIN.get(name) or names().get(name)
     if module is None:
         raise NotFoundError(
-            f"there is no service {name!r}: there are {', '.join(names())}"
+            f"there is no service {name!r}: the services are {', '.join(names())}"
         )
     declared: Declaration[Any] = import_module(module).SERVICE
     return declared

@@ -27,7 +27,7 @@ OWNERS = {
     "psycopg": "",
     "rich": "cli/*",
     "sqlalchemy": "catalog/**/*.py",
-    "sqlite3": "catalog/sqlite.py catalog/unwritable.py",
+    "sqlite3": "catalog/sqlite.py catalog/readonly_file.py",
     "starlette": "web/* gateway/**/* gallery/* remote/upstream.py",
     "uvicorn": "cli/*",
 }

@@ -36,7 +36,7 @@ def test_what_was_put_off_is_told_from_what_was_missed(
     assert missed.among("slow", IDS) == []
     assert missed.outdated("slow") == 0
     catalog.put([record(1)], Reach(missed={"slow": "away"}))  # now it has missed it
-    missed.stick("slow", record(2), "gone")
+    missed.mark_stuck("slow", record(2), "gone")
     assert missed.tallies() == {"slow": Tally(total=3, stuck=1, put_off=1)}
     assert missed.reasons("slow") == {"away": (1, 1), "gone": (1, 2)}
     assert missed.reasons("slow", stuck=True) == {"gone": (1, 2)}
@@ -61,7 +61,7 @@ def test_nothing_of_what_is_stuck_is_taken(
     open_journal: Open,
     missed: Missed,
 ) -> None:
-    missed.stick("slow", record(2), "gone")
+    missed.mark_stuck("slow", record(2), "gone")
     assert open_journal("one").take_work({"slow": IDS}) == {"slow": [1, 3]}
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from ambience.catalog import (
     Catalog,
-    Claims,
     ImageRecord,
     Journal,
     JournalEntry,
+    LoneImages,
     Missed,
     Operation,
     Positions,
@@ -122,13 +122,13 @@ def test_an_id_is_given_out_once_and_never_again(
     image = record(4)
     catalog.put([image], begun=begun)
     catalog.delete(image, trashed=None)  # and still nobody else gets its id
-    catalog.claim_id(ImageId(7), service="phash")
+    catalog.note_lone_image(ImageId(7), service="phash")
     assert catalog.reserve_ids(2) == [8, 9]
     assert catalog.reserve_ids(0) == []
 
 
 def test_an_id_at_the_end_of_the_range_does_not_use_ids_up(catalog: Catalog) -> None:
-    catalog.claim_id(ImageId(2**53 - 1), service="phash")
+    catalog.note_lone_image(ImageId(2**53 - 1), service="phash")
     assert catalog.reserve_ids(1) == [1]
 
 
@@ -197,14 +197,14 @@ def test_what_is_stuck_waits_until_its_file_is_seen(
     images = [record(1, path=Path("/a")), record(2, original="b"), record(3)]
     catalog.put(images, Reach(missed={"color": "away"}))
     for image in images:
-        missed.stick("color", image, "gone")
+        missed.mark_stuck("color", image, "gone")
     assert missed.waiting("color", limit=9) == []
     assert missed.reasons("color") == {"gone": (3, 1)}
     catalog.touch(ImageId(1), modified_ns=2)
     assert missed.waiting("color", limit=9) == [1]
     missed.retry("color")  # but nothing ever helps what has no file
     assert missed.waiting("color", limit=9) == [1, 2]
-    missed.stick("color", record(2, original="before"), "gone")  # no longer so
+    missed.mark_stuck("color", record(2, original="before"), "gone")  # no longer so
     assert missed.waiting("color", after=ImageId(1), limit=9) == [2]
 
 
@@ -219,7 +219,7 @@ def test_only_what_is_missed_and_free_is_begun_to_be_repaired(
     assert begun.ids == [1]
     assert journal.begin_repair({"phash": ids})[0].ids == []
     with pytest.raises(BusyError, match="repairing image 1"):
-        catalog.claim_id(ids[0], service="color")
+        catalog.note_lone_image(ids[0], service="color")
     missed.settle({"color": ids[:1]}, begun=begun)
     assert [entry.image_id for entry in journal.ours()] == [2]
     assert journal.ours()[0].source == "staged"  # a repair does not take it over
@@ -234,7 +234,7 @@ def test_what_was_deleted_is_left_over_unless_its_id_was_given_anew(
         catalog.put([record(image_id)])
     for image_id in ids[:2]:
         catalog.delete(record(image_id), trashed=None)
-    catalog.claim_id(ids[1], service="color")
+    catalog.note_lone_image(ids[1], service="color")
     assert missed.left_over(ids) == [1]  # 3 is known, 4 was never
     missed.note_left_over("color", ids, "still there")
     missed.note_absent("phash", ids, "not there")
@@ -271,8 +271,8 @@ def test_what_is_unknown_is_neither_known_deleted_claimed_nor_under_way(
     catalog.put([record(0), record(1)])
     catalog.delete(record(1), trashed=None)
     journal.begin([JournalEntry(ids[2], Operation.PUT)])
-    catalog.claim_id(ids[3], service="color")
-    claims = Claims(database)
+    catalog.note_lone_image(ids[3], service="color")
+    claims = LoneImages(database)
     assert claims.unknown("color", ids) == [4]
     assert claims.unknown("phash", ids) == [3, 4]
     assert claims.among(ids) == {3}

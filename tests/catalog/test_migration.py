@@ -12,9 +12,9 @@ from sqlalchemy import create_engine, inspect
 
 from ambience.catalog import (
     Catalog,
-    Claims,
     Journal,
     JournalEntry,
+    LoneImages,
     Missed,
     Operation,
     Positions,
@@ -83,7 +83,7 @@ def test_a_catalog_of_the_first_version_goes_on(path: Path) -> None:
             assert missed.left_over([ImageId(7), ImageId(8)]) == [8]
             catalog.put(catalog.find([ImageId(7)]), Reach(missed={"color": "away"}))
             assert missed.counts() == {"color": 1}
-            assert not Claims(database).are_complete()
+            assert not LoneImages(database).are_complete()
     with closing(Database(path)) as database:
         assert Catalog(database).reserve_ids(1) == [9]
 
@@ -91,7 +91,11 @@ def test_a_catalog_of_the_first_version_goes_on(path: Path) -> None:
 def test_everything_in_a_catalog_of_the_third_version_is_kept(third: Path) -> None:
     ids = [ImageId(i) for i in range(1, 13)]
     with closing(Database(third)) as database:
-        catalog, missed, claims = Catalog(database), Missed(database), Claims(database)
+        catalog, missed, claims = (
+            Catalog(database),
+            Missed(database),
+            LoneImages(database),
+        )
         assert catalog.ids() == [1, 2, 3, 7]
         assert {i.image_id: i.path for i in catalog.find(ids)} == {
             1: Path("/photos/a.jpg"),
@@ -127,7 +131,7 @@ def test_the_trash_has_its_order_still(third: Path) -> None:
         (image,) = catalog.find([ImageId(1)])
         catalog.delete(image, trashed=None)
         assert missed.left_over([ImageId(1)]) == [1]
-        catalog.claim_id(ImageId(1), service="color")
+        catalog.note_lone_image(ImageId(1), service="color")
         assert missed.left_over([ImageId(1)]) == []
 
 

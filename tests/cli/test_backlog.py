@@ -103,7 +103,7 @@ def test_ctrl_c_while_slow_services_get_images_leaves_the_rest_for_later(
         process.stderr.read()
         out = process.stdout.read()
     assert process.returncode == 0
-    assert "local_features has got" in out
+    assert "local_features got" in out
     assert "images still to go to local_features" in out
     with opened_library(tmp_path / "data") as library:
         left = library.components.backlog.states()["local_features"].waiting

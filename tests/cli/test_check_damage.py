@@ -84,7 +84,7 @@ def test_damaged_features_of_images_without_a_file_are_said(
 ) -> None:
     with opened_library(data) as library:
         shutil.rmtree(data / "originals")
-        library.components.writer.claim("color", ImageId(2000))
+        library.components.writer.note_lone_image("color", ImageId(2000))
         color = next(b for b in library.components.services if b.name == "color")
         put(color, {ImageId(2000): ImageFile(NEW)})
     flip_features(data, "color")

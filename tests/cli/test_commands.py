@@ -250,7 +250,7 @@ def test_settings_of_a_service_that_is_not_there_are_refused(
     assert main(["duplicates"]) == 1
     assert capsys.readouterr().err == (
         f"ambience: settings.{where}: there is no service 'phsah': "
-        f"there are {', '.join(registry.BUILTIN)}\n"
+        f"the services are {', '.join(registry.BUILTIN)}\n"
     )
 
 

@@ -152,7 +152,7 @@ def test_what_is_unknown_may_be_kept(killed: Path, check: Check) -> None:
 def test_what_was_put_to_one_service_alone_is_known(data: Path, check: Check) -> None:
     with opened_library(data) as library:
         color = next(b for b in library.components.services if b.name == "color")
-        library.components.writer.claim("color", ImageId(7000))
+        library.components.writer.note_lone_image("color", ImageId(7000))
         put(color, {ImageId(7000): ImageFile(image(1))})
         assert 7000 in [
             m.image_id

@@ -226,7 +226,7 @@ def test_clients_of_the_original_are_answered_alike(client: TestClient) -> None:
 
 
 def test_a_service_at_a_wrong_address_is_listed(lost: TestClient) -> None:
-    words = "see whether services.phash.url is right"
+    words = "check that services.phash.url is right"
     ready = lost.get("/readyz")
     assert ready.status_code == 200
     lost.put("/api/images/7", files={"image": IMAGE})

@@ -267,10 +267,12 @@ def test_a_wrong_address_is_said_and_is_no_answer(what: str) -> None:
                 call()
         state = remote.status()
         assert state["available"] is False
-        assert "see whether services.phash.url is right" in state["reason"]
+        assert "check that services.phash.url is right" in state["reason"]
 
 
 @pytest.mark.parametrize("url", ["phash:33336", "127.0.0.1", "http://", "http://h:x"])
 def test_what_is_no_address_is_refused_at_once(url: str) -> None:
-    with pytest.raises(BadParameterError, match=r"services\.phash\.url.*no address"):
+    with pytest.raises(
+        BadParameterError, match=r"services\.phash\.url.*not an address"
+    ):
         connect("phash", url, timeout_s=1)

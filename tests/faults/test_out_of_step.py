@@ -95,8 +95,8 @@ def test_a_service_that_was_killed_is_in_step_again_by_itself(split: Split) -> N
         service = down.enter_context(split.service())
         assert [put(client, i, i) for i in (1, 2, 3)] == ["stored"] * 3
         service.kill()
-        assert "it gets what it missed" in put(client, 4, 4)
-        assert "it gets what it missed" in put(client, 2, 12)
+        assert "it catches up" in put(client, 4, 4)
+        assert "it catches up" in put(client, 2, 12)
         client.delete("/api/images/3").raise_for_status()
         found = client.post("/api/reverse_search", files={"image": IMAGES[12]}).json()
         assert found["matches"][0]["image_id"] == 2

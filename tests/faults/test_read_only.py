@@ -145,7 +145,7 @@ def test_it_is_served_and_no_change_is_taken(data: Path, close: Close) -> None:
         assert server.stop() == 0
     first, second = server.log.splitlines()
     assert "is read-only" in first
-    assert "thumbnails can't be kept" in second
+    assert "thumbnails can't be saved" in second
     assert all_files(data) == before
 
 

@@ -93,7 +93,7 @@ def test_what_is_no_file_is_told(
         os.mkfifo(users_file)
     else:
         users_file.mkdir()
-    assert "it is no regular file" in refused(client, USERS, what)
+    assert "it is not a regular file" in refused(client, USERS, what)
 
 
 @pytest.mark.parametrize("what", ["file", "view"])
@@ -171,7 +171,7 @@ def test_a_thumbnail_that_can_not_be_kept_is_shown(
     path.unlink()
     path.mkdir()  # nothing can be written there
     assert client.get(f"/api/images/{USERS}/thumbnail").content == good
-    assert "thumbnails can't be kept" in caplog.text
+    assert "thumbnails can't be saved" in caplog.text
 
 
 @pytest.mark.parametrize(

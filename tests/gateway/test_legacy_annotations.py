@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from ambience.gateway.legacy.annotation_routes import annotation_routes
-from ambience.gateway.legacy.front import add_legacy
+from ambience.gateway.legacy.routing import add_legacy
 from ambience.imaging import ImageFile, Limits
 from ambience.remote.remote_service import RemoteService
 from ambience.service.capabilities import Annotates, Annotation

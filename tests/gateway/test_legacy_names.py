@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
 from ambience.core.options import SearchOptions
-from ambience.gateway.legacy.front import add_legacy
+from ambience.gateway.legacy.routing import add_legacy
 from ambience.gateway.legacy.schemas import FileNames
 from ambience.gateway.legacy.service_routes import legacy_service_routes
 from ambience.imaging import ImageFile, Limits

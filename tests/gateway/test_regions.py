@@ -132,7 +132,7 @@ def test_a_region_takes_a_file(client: TestClient, folder: Path) -> None:
     )
     assert refused(client, image_id=1000, region=REGION) == (
         404,
-        "the file of image 1000 was not kept: only its features",
+        "the file of image 1000 was not kept, only its features",
     )
     record = client.get("/api/images/1").json()
     (folder / record["name"]).unlink()

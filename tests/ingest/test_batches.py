@@ -9,7 +9,7 @@ import pytest
 from ambience.core.errors import BadInputError, TruncatedImageError
 from ambience.imaging import WORKING_SIDE, ImageFile
 from ambience.ingest import ImageLocks
-from ambience.ingest.folders import FoundFile, dealt
+from ambience.ingest.folders import FoundFile, file_batches
 from ambience.ingest.incoming import Prepared, prepare
 from ambience.ingest.sinks import Sinks
 from ambience.service.capabilities import HoldsImages
@@ -113,7 +113,7 @@ def test_no_image_is_nothing_to_prepare(told: Telling) -> None:
 def test_files_are_dealt_to_all_threads_in_order(threads: int) -> None:
     for count in (0, 1, 2, 3, 16, 100):
         files = [FoundFile(Path(str(n)), n, 0) for n in range(count)]
-        parts = list(dealt(files, threads=threads))
+        parts = list(file_batches(files, threads=threads))
         assert [file for part in parts for file in part] == files
         share = -(-count // threads)
         assert max(map(len, parts), default=0) <= share
@@ -122,4 +122,4 @@ def test_files_are_dealt_to_all_threads_in_order(threads: int) -> None:
 
 def test_large_files_are_worked_on_one_by_one() -> None:
     files = [FoundFile(Path(str(n)), 40 * MEBI, 0) for n in range(5)]
-    assert [len(part) for part in dealt(files, threads=1)] == [1] * 5
+    assert [len(part) for part in file_batches(files, threads=1)] == [1] * 5

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ambience.catalog import Claims, ImageRecord, JournalEntry, Operation
+from ambience.catalog import ImageRecord, JournalEntry, LoneImages, Operation
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile, Limits
 from ambience.ingest import Arrival, FileCheck, FileReport, Originals
@@ -59,7 +59,7 @@ def test_an_image_deleted_between_two_looks_is_not_lost(house: House) -> None:
 def test_what_somebody_is_at_work_on_is_not_lost(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ambience.ingest.files._PAUSE_S", 0)
+    monkeypatch.setattr("ambience.ingest.file_check._PAUSE_S", 0)
     put(house, OLD)
     begun = house.journal.begin([JournalEntry(SEVEN, Operation.PUT)])
     (record,) = house.catalog.find([SEVEN])
@@ -134,7 +134,7 @@ def test_nothing_is_wrong_while_images_are_replaced_all_the_time(house: House) -
 
     busy = threading.Thread(target=change)
     busy.start()
-    strays = Strays(house.writer, Claims(house.database), house.journal)
+    strays = Strays(house.writer, LoneImages(house.database), house.journal)
     try:
         for _ in range(ROUNDS):
             assert looked_at(house).wrong == 0
@@ -153,7 +153,7 @@ def test_an_upload_under_way_is_not_adopted(house: House) -> None:
     source = house.originals.stage(SEVEN, NEW)
     begun = house.journal.begin([JournalEntry(SEVEN, Operation.PUT, source, keep=True)])
     original = house.originals.keep(SEVEN, source, suffix="png")
-    strays = Strays(house.writer, Claims(house.database), house.journal)
+    strays = Strays(house.writer, LoneImages(house.database), house.journal)
     report = strays.run(repair=True)
     assert (report.originals, report.staging) == (0, 0)
     house.journal.abandon(begun)

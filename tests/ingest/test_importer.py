@@ -265,7 +265,7 @@ def test_a_disk_that_is_not_mounted_makes_nothing_missing(
     assert not any(image.missing for image in everything(library))
     (failure,) = report.unreadable
     assert failure.path == folder
-    assert "holds none of the 5 images that were imported from it" in failure.reason
+    assert "has none of the 5 images that were imported from it" in failure.reason
     assert exit_code(report) == 1
     folder.rmdir()
     away.rename(folder)
@@ -289,7 +289,7 @@ def test_a_pipe_is_told_and_not_waited_for(library: Library, folder: Path) -> No
     assert counts(run(library, folder)) == {"added": 5}
     report = run(library, folder / "pipe.png")
     (failure,) = report.unreadable
-    assert failure.reason == "can't be read: it is no regular file"
+    assert failure.reason == "can't be read: it is not a regular file"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes there")
@@ -303,7 +303,7 @@ def test_a_file_that_becomes_a_pipe_once_it_was_found_fails(
     importer = library.components.importer
     (outcome,) = importer._look_at(found, {}, again=False, wait=True)  # noqa: SLF001 -- too quick else
     assert isinstance(outcome.prepared, OSError)
-    assert "no regular file" in str(outcome.prepared)
+    assert "not a regular file" in str(outcome.prepared)
 
 
 def test_a_file_larger_than_the_limit_is_reported(tmp_path: Path) -> None:

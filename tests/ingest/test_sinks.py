@@ -42,10 +42,10 @@ def hanging(house: House) -> Iterator[HangingSink]:
     sink.released.set()
 
 
-def make_up(house: House, sink: FakeSink) -> None:
+def repair(house: House, sink: FakeSink) -> None:
     """Give a service what it missed, once the write that hung has ended."""
     deadline = time.monotonic() + GUARD_S
-    while house.repairer.make_up([sink])["color"].ended:
+    while house.repairer.repair([sink])["color"].ended:
         assert time.monotonic() < deadline
 
 
@@ -77,7 +77,7 @@ def test_a_write_that_hangs_counts_as_missed_and_is_made_up_for(
     assert house.sinks[0].held == {SEVEN: ImageFile(OLD).sha256}
     assert house.missed.counts() == {"color": 1}
     hanging.released.set()
-    make_up(house, hanging)
+    repair(house, hanging)
     assert house.holds(OLD)
     assert house.missed.counts() == {}
 
@@ -88,12 +88,12 @@ def test_a_late_write_does_not_overwrite_a_newer_one(
     house.put(OLD)
     hanging.hangs = True
     house.put(NEW)
-    made = house.repairer.make_up([hanging])["color"]
-    assert made.ended == "color is not done with an earlier change"
+    made = house.repairer.repair([hanging])["color"]
+    assert made.ended == "color is still busy with an earlier change"
     assert "left out" in house.put(NEWEST)["color"]  # and costs no time
     assert hanging.held == {SEVEN: ImageFile(OLD).sha256}
     hanging.released.set()  # only now, what was put before is written
-    make_up(house, hanging)
+    repair(house, hanging)
     assert house.holds(NEWEST)
     assert house.missed.counts() == {}
 
@@ -105,7 +105,7 @@ def test_a_late_write_does_not_bring_back_what_was_deleted(
     house.put(OLD)
     house.writer.delete(SEVEN)
     hanging.released.set()
-    make_up(house, hanging)
+    repair(house, hanging)
     assert house.holds(None)
     assert house.missed.counts() == {}
 
@@ -120,5 +120,5 @@ def test_what_is_wrong_with_the_disk_is_said_after_all_have_ended(
     house.sinks[0].fails = None
     hanging.released.set()
     house.writer.mend()
-    make_up(house, hanging)
+    repair(house, hanging)
     assert house.holds(None)

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from ambience.catalog import Catalog, Claims, Journal, JournalEntry, Missed, Operation
+from ambience.catalog import (
+    Catalog,
+    Journal,
+    JournalEntry,
+    LoneImages,
+    Missed,
+    Operation,
+)
 from ambience.catalog.database import Database
 from ambience.core.errors import (
     BusyError,
@@ -86,7 +93,9 @@ class House:
             services=self.sinks,
             limits=Limits(),
         )
-        self.comparison = Comparison(self.catalog, self.missed, Claims(self.database))
+        self.comparison = Comparison(
+            self.catalog, self.missed, LoneImages(self.database)
+        )
         self.repairer = Repairer(
             catalog=self.catalog,
             missed=self.missed,
@@ -161,9 +170,7 @@ def test_deleting_what_is_not_there_is_an_error(house: House) -> None:
 
 def test_a_service_that_is_away_is_named_and_the_rest_is_done(house: House) -> None:
     house.sinks[1].fails = UnavailableError("no disk")
-    assert house.put(OLD) == {
-        "color": "no disk; it gets what it missed once it answers"
-    }
+    assert house.put(OLD) == {"color": "no disk; it catches up when it answers again"}
     assert house.sinks[0].held
     assert house.catalog.get(SEVEN).format == "png"
 

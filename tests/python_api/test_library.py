@@ -132,7 +132,7 @@ def test_what_nothing_fits_answers_nothing(library: Library) -> None:
     result = library.search(np.full((60, 80), 127, np.uint8))
     assert len(result) == 0
     assert any("flat" in note for note in result.notes)
-    assert "nothing like it here" in result._repr_html_()
+    assert "nothing similar in this library" in result._repr_html_()
 
 
 @pytest.mark.parametrize(
@@ -143,9 +143,9 @@ def test_what_nothing_fits_answers_nothing(library: Library) -> None:
         ("nowhere/", "no service here searches by words"),
         ("http://localhost/a.png", "localhost has no address, or one that is"),
         (b"no image", "not an image"),
-        (True, "a bool is nothing to search with"),
-        (None, "a NoneType is nothing to search with"),
-        (1.5, "a float is nothing to search with"),
+        (True, "can't search with a bool"),
+        (None, "can't search with a NoneType"),
+        (1.5, "can't search with a float"),
         (-1, "an id is between 0 and"),
         (np.zeros((4, 4), np.float32), "an array of float32 and shape"),
         (np.zeros((4, 4, 2), np.uint8), r"shape \(4, 4, 2\) is no image"),
@@ -178,7 +178,7 @@ def test_options_out_of_range_are_refused(
 
 
 def test_words_have_no_region(empty: Library) -> None:
-    with pytest.raises(BadParameterError, match="words have no region"):
+    with pytest.raises(BadParameterError, match="a region needs an image"):
         empty.search("a red door", region=(0, 0, 1, 1))
 
 

@@ -11,8 +11,8 @@ from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
 from ambience.ingest import Arrival, Progress, Report
 from ambience.service.backlog_state import BacklogState
-from ambience.sync import Differences, MadeUp
-from ambience.sync.rate import RecentRate
+from ambience.sync import Differences, WorkDone
+from ambience.sync.recent_rate import RecentRate
 from tests.abilities import GUARD_S
 from tests.drawing import drawn_image, encode
 from tests.ingest.test_writer import NEW, OLD, SEVEN, FakeSink, House
@@ -37,7 +37,7 @@ def put_off_many(house: House) -> None:
     put_off(house, *CONTENT.values(), first=MANY[0])
 
 
-def finished(house: House, **how: object) -> dict[str, MadeUp]:
+def finished(house: House, **how: object) -> dict[str, WorkDone]:
     return house.backlog.finish(stop=threading.Event(), **how)  # type: ignore[arg-type]
 
 
@@ -54,7 +54,7 @@ def test_an_image_is_with_the_quick_at_once_and_with_the_slow_later(
     assert slow.held == {}
     assert house.missed.tallies() == {"color": Tally(total=1, put_off=1)}
     assert house.missed.services_of([SEVEN]) == {SEVEN: ["color"]}
-    assert finished(house) == {"color": MadeUp(put=1)}
+    assert finished(house) == {"color": WorkDone(put=1)}
     assert house.holds(OLD)
     assert house.missed.tallies() == {}
     assert house.missed.services_of([SEVEN]) == {}
@@ -147,7 +147,7 @@ def test_a_service_that_is_down_gets_what_was_put_off_when_it_is_back(
     assert finished(house) == {}  # it is not even tried
     assert state(house).waiting == 1
     slow.fails = None
-    assert finished(house) == {"color": MadeUp(put=1)}
+    assert finished(house) == {"color": WorkDone(put=1)}
 
 
 def test_waiting_is_no_damage(house: House, slow: FakeSink) -> None:
@@ -231,7 +231,7 @@ def test_an_image_whose_file_is_gone_is_stuck_with_its_reason(
     put_off(house, OLD)
     (file,) = (house.data / "originals").rglob("*.png")
     file.unlink()
-    assert finished(house) == {"color": MadeUp(stuck=1)}
+    assert finished(house) == {"color": WorkDone(stuck=1)}
     why = (("the file is gone", 1, SEVEN),)
     assert state(house) == BacklogState(missed=1, stuck=1, reasons=why)
     assert house.missed.services_of([SEVEN]) == {}
@@ -252,7 +252,7 @@ def test_an_image_on_which_a_service_fails_is_stuck_and_the_others_come_in(
         return extract(images)
 
     slow.extract = fragile  # type: ignore[method-assign]
-    assert finished(house) == {"color": MadeUp(put=len(MANY) - 1, stuck=1)}
+    assert finished(house) == {"color": WorkDone(put=len(MANY) - 1, stuck=1)}
     (why,) = state(house).reasons
     assert why == ("color failed on it: ZeroDivisionError('no edges')", 1, MANY[5])
     assert caplog.messages == [f"color failed on image {MANY[5]}"]
@@ -294,11 +294,11 @@ def test_a_write_that_hangs_is_given_up_and_the_others_go_on(
 
     slow.put = hang  # type: ignore[method-assign]
     made = finished(house)
-    assert made["phash"] == MadeUp(put=len(MANY))
+    assert made["phash"] == WorkDone(put=len(MANY))
     assert f"gave no answer within {SHORT_S} s" in made["color"].ended
     assert state(house).ended == made["color"].ended
     released.set()
-    wait_until(lambda: not finished(house).get("color", MadeUp()).ended)
+    wait_until(lambda: not finished(house).get("color", WorkDone()).ended)
     assert len(slow.held) == len(MANY)
 
 

@@ -112,9 +112,9 @@ def test_what_is_done_is_said_once_and_so_is_what_fails(
         color.put = put  # type: ignore[method-assign]
         wait_until(lambda: house.holds(OLD))
     assert caplog.messages == [
-        "color missed 1 images: it gets them now",
-        "color is not in step yet: still starting",
-        "color has got 1 images, forgotten 0, and can't have 0",
+        "color missed 1 images: it is getting them now",
+        "color is not up to date yet: still starting",
+        "color has caught up: 1 images added, 0 removed, 0 not possible",
     ]
 
 

@@ -61,7 +61,7 @@ def test_a_full_disk_still_refuses_the_whole_change(
     assert house.journal.is_empty()
 
 
-@pytest.mark.parametrize(("keep", "words"), [(True, "gets what"), (False, "send it")])
+@pytest.mark.parametrize(("keep", "words"), [(True, "catches up"), (False, "send it")])
 def test_the_answer_says_what_becomes_of_it(
     house: House, color: FakeSink, words: str, *, keep: bool
 ) -> None:
@@ -85,7 +85,7 @@ def test_a_delete_that_a_service_missed_is_remembered(
     color.fails = AWAY
     house.writer.delete(SEVEN)
     assert missed(house) == {"color": {SEVEN: "no answer"}}
-    with pytest.raises(NotFoundError, match="color can't say, and is told later"):
+    with pytest.raises(NotFoundError, match="color can't say, and will be told later"):
         house.writer.delete(SEVEN)
 
 
@@ -165,9 +165,11 @@ def test_an_id_put_to_one_service_alone_is_no_longer_to_be_removed_there(
         sink.fails = AWAY
     house.put(OLD)
     house.writer.delete(SEVEN)
-    house.writer.claim("color", SEVEN)
+    house.writer.note_lone_image("color", SEVEN)
     assert list(missed(house)) == ["phash"]
-    house.writer.claim("color", SEVEN)
+    house.writer.note_lone_image("color", SEVEN)
     house.put(OLD)
-    house.writer.claim("color", SEVEN)  # the image's own features are still missed
+    house.writer.note_lone_image(
+        "color", SEVEN
+    )  # the image's own features are still missed
     assert list(missed(house)) == ["color", "phash"]

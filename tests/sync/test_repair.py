@@ -14,7 +14,7 @@ from ambience.core.errors import BadInputError, BusyError, UnavailableError
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
 from ambience.ingest import Arrival
-from ambience.sync import Differences, MadeUp
+from ambience.sync import Differences, WorkDone
 from tests.drawing import drawn_image, encode
 from tests.ingest.test_writer import NEW, OLD, SEVEN, FakeSink, House
 
@@ -31,8 +31,8 @@ def note(house: House, sink: FakeSink) -> None:
     house.comparison.note(sink, stop=threading.Event())
 
 
-def make_up(house: House, sink: FakeSink, **how: Any) -> MadeUp:
-    return house.repairer.make_up([sink], **how)[sink.name]
+def repair(house: House, sink: FakeSink, **how: Any) -> WorkDone:
+    return house.repairer.repair([sink], **how)[sink.name]
 
 
 def put_many(house: House) -> None:
@@ -63,13 +63,13 @@ def test_a_service_that_is_back_gets_what_it_missed(
     color.fails = AWAY
     house.put(NEW)
     house.writer.delete(ImageId(100))
-    assert make_up(house, color) == MadeUp(ended="no answer")
+    assert repair(house, color) == WorkDone(ended="no answer")
     color.fails = None
-    assert make_up(house, color) == MadeUp(put=1, removed=1)
+    assert repair(house, color) == WorkDone(put=1, removed=1)
     assert house.missed.counts() == {}
     assert house.journal.is_empty()
     assert color.held == house.sinks[0].held
-    assert make_up(house, color) == MadeUp()
+    assert repair(house, color) == WorkDone()
 
 
 def test_many_are_made_up_for_in_batches(house: House, color: FakeSink) -> None:
@@ -77,10 +77,10 @@ def test_many_are_made_up_for_in_batches(house: House, color: FakeSink) -> None:
     put_many(house)
     color.fails = None
     seen: list[int] = []
-    made = make_up(
+    made = repair(
         house, color, threads=2, on_progress=lambda progress: seen.append(progress.done)
     )
-    assert made == MadeUp(put=MANY)
+    assert made == WorkDone(put=MANY)
     assert seen == list(range(1, MANY + 1))
     assert color.held == house.sinks[0].held
 
@@ -92,10 +92,10 @@ def test_a_service_that_goes_away_in_between_gets_the_rest_later(
     put_many(house)
     color.fails = None
     when_put(color, lambda: setattr(color, "fails", AWAY))
-    assert make_up(house, color).ended == "no answer"
+    assert repair(house, color).ended == "no answer"
     assert house.journal.is_empty()
     color.fails = None
-    assert make_up(house, color).put == MANY
+    assert repair(house, color).put == MANY
 
 
 def test_no_image_is_stuck_for_want_of_file_descriptors(
@@ -109,11 +109,11 @@ def test_no_image_is_stuck_for_want_of_file_descriptors(
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     monkeypatch.setattr(color, "extract", want)
-    made = make_up(house, color)
+    made = repair(house, color)
     assert made.stuck == 0
     assert "file descriptors" in made.ended
     monkeypatch.undo()
-    assert make_up(house, color) == MadeUp(put=1)
+    assert repair(house, color) == WorkDone(put=1)
 
 
 def test_it_stops_between_images(house: House, color: FakeSink) -> None:
@@ -121,7 +121,7 @@ def test_it_stops_between_images(house: House, color: FakeSink) -> None:
     put_many(house)
     color.fails = None
     stop = threading.Event()
-    made = make_up(house, color, stop=stop, on_progress=lambda _: stop.set())
+    made = repair(house, color, stop=stop, on_progress=lambda _: stop.set())
     assert 0 < made.put < MANY
     assert house.missed.counts() == {"color": MANY - made.put}
 
@@ -140,7 +140,7 @@ def test_what_changes_meanwhile_is_not_overwritten(
         return extract(images)
 
     color.extract = replaced_meanwhile  # type: ignore[method-assign]
-    assert make_up(house, color) == MadeUp()
+    assert repair(house, color) == WorkDone()
     assert house.holds(NEW)
     assert house.missed.counts() == {}
 
@@ -160,9 +160,9 @@ def test_what_is_deleted_meanwhile_does_not_come_back(
         return extract(images)
 
     color.extract = deleted_meanwhile  # type: ignore[method-assign]
-    assert make_up(house, color) == MadeUp()
+    assert repair(house, color) == WorkDone()
     assert color.held == {}
-    assert make_up(house, color) == MadeUp(removed=1)
+    assert repair(house, color) == WorkDone(removed=1)
 
 
 def test_a_change_waits_for_the_image_to_be_made_up_for(
@@ -173,7 +173,7 @@ def test_a_change_waits_for_the_image_to_be_made_up_for(
     color.fails = None
     other = threading.Thread(target=house.put, args=(NEW,))
     when_put(color, other.start)
-    assert make_up(house, color) == MadeUp(put=1)
+    assert repair(house, color) == WorkDone(put=1)
     other.join()
     assert house.holds(NEW)
 
@@ -190,10 +190,10 @@ def test_another_process_can_not_change_it_meanwhile(
         with pytest.raises(BusyError):
             other.put(NEW)
         with pytest.raises(BusyError):
-            other.writer.claim("color", ImageId(7))
+            other.writer.note_lone_image("color", ImageId(7))
 
     when_put(color, change)
-    assert make_up(house, color) == MadeUp(put=1)
+    assert repair(house, color) == WorkDone(put=1)
     other.close()
     assert house.holds(OLD)
 
@@ -206,11 +206,11 @@ def test_what_another_process_is_changing_is_left_to_it(
     color.fails = None
     other = House(house.data)
     assert other.journal.begin_repair({"color": [SEVEN]})[0].ids == [7]
-    assert make_up(house, color) == MadeUp()
+    assert repair(house, color) == WorkDone()
     assert house.missed.counts() == {"color": 1}
     other.close()  # without an end, as a process that is killed
     house.writer.mend()
-    assert make_up(house, color) == MadeUp(put=1)
+    assert repair(house, color) == WorkDone(put=1)
 
 
 def test_a_repair_that_was_killed_is_still_to_be_done(
@@ -234,12 +234,12 @@ def test_an_image_without_a_file_stays_listed_and_nothing_stale_is_left(
     color.fails = AWAY
     house.put(NEW, keep=False)
     color.fails = None
-    assert make_up(house, color) == MadeUp(stuck=1)
+    assert repair(house, color) == WorkDone(stuck=1)
     assert color.held == {}
     (reason,) = house.missed.reasons("color")
     assert reason == "the image was not kept: send it again"
     note(house, color)
-    assert make_up(house, color) == MadeUp()  # nothing would change
+    assert repair(house, color) == WorkDone()  # nothing would change
     assert house.put(NEW, keep=False) == {}
     assert house.missed.counts() == {}
 
@@ -261,13 +261,13 @@ def test_a_file_that_can_not_be_used_is_said_and_tried_again_when_it_is_seen(
     color.fails = None
     if content is not None:
         file.write_bytes(content)
-    assert make_up(house, color) == MadeUp(stuck=1)
+    assert repair(house, color) == WorkDone(stuck=1)
     (failure,) = house.repairer.failures("color")
     assert (failure.path, failure.reason) == (file, reason)
-    assert make_up(house, color) == MadeUp()
+    assert repair(house, color) == WorkDone()
     file.write_bytes(OLD)
     house.catalog.touch(SEVEN, modified_ns=2)
-    assert make_up(house, color) == MadeUp(put=1)
+    assert repair(house, color) == WorkDone(put=1)
 
 
 def test_an_image_that_one_service_refuses_is_said_and_the_others_come_in(
@@ -286,7 +286,7 @@ def test_an_image_that_one_service_refuses_is_said_and_the_others_come_in(
     color.fails = AWAY
     put_many(house)
     color.fails = None
-    assert make_up(house, color) == MadeUp(put=MANY, stuck=1)
+    assert repair(house, color) == WorkDone(put=MANY, stuck=1)
     assert SEVEN not in color.held
     assert list(house.missed.reasons("color")) == ["too large for color"]
 
@@ -302,7 +302,7 @@ def test_a_new_service_lacks_everything_and_gets_it(
     assert compare(house, color) == Differences(absent=MANY)
     assert house.missed.counts() == {}  # to compare changes nothing
     note(house, color)
-    assert make_up(house, color).put == MANY
+    assert repair(house, color).put == MANY
     assert compare(house, color) == Differences()
 
 
@@ -316,7 +316,7 @@ def test_a_service_that_was_put_back_to_an_old_state_forgets_what_was_deleted(
     color.held = before
     assert compare(house, color) == Differences(absent=1, left_over=1)
     note(house, color)
-    assert make_up(house, color) == MadeUp(put=1, removed=1)
+    assert repair(house, color) == WorkDone(put=1, removed=1)
     assert color.held == house.sinks[0].held
 
 
@@ -326,11 +326,11 @@ def test_what_was_put_to_one_service_alone_is_never_removed(
     house.put(OLD)
     house.writer.delete(SEVEN)
     for image_id in (SEVEN, ImageId(8)):  # an id that was deleted, and another
-        house.writer.claim("color", image_id)
+        house.writer.note_lone_image("color", image_id)
         color.put({image_id: b"alone"})
     assert compare(house, color) == Differences()
     note(house, color)
-    assert make_up(house, color) == MadeUp()
+    assert repair(house, color) == WorkDone()
     assert set(color.held) == {SEVEN, 8}
 
 
@@ -390,5 +390,5 @@ def test_pages_follow_each_other_to_the_end(
     )
     assert house.comparison.unknown(color) == alone
     for image_id in alone:
-        house.catalog.claim_id(image_id, service="color")
+        house.catalog.note_lone_image(image_id, service="color")
     assert compare(house, color) == Differences(absent=len(lost))

@@ -59,7 +59,7 @@ def test_what_a_process_had_taken_when_it_was_killed_is_done_by_another(
 ) -> None:
     put_off_many(house)
     assert other.journal.take_work({"color": MANY[:30]}) == {"color": MANY[:30]}
-    made = house.repairer.make_up([slow])
+    made = house.repairer.repair([slow])
     assert made["color"].put == 10
     other.journal._lock.release()  # noqa: SLF001 -- what the system does when a process dies
     finished(house)

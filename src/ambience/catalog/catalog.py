@@ -1,4 +1,4 @@
-"""The table of images: one row each, found by id, path, content or date."""
+"""The table of images, one row each, found by id, path, content or date."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,9 +11,9 @@ from sqlalchemy import bindparam, delete, func, or_, select, tuple_, union, upda
 
 from ambience.catalog import ids as ids_
 from ambience.catalog import journal, missed
+from ambience.catalog.bulk_statements import IDS, parts, upsert
 from ambience.catalog.database import Database
 from ambience.catalog.journal import Begun
-from ambience.catalog.many import IDS, parts, upsert
 from ambience.catalog.missed import Reach
 from ambience.catalog.records import ImageRecord, KnownFile, record, values
 from ambience.catalog.schema import claims, images, trash
@@ -38,11 +38,11 @@ _IDS_AFTER = (
     .order_by(images.c.image_id)
 )
 _CHANGEABLE = tuple(c.name for c in images.columns if not c.primary_key)
-# A file added again is no longer deleted.
+# A file that is added again is no longer deleted.
 _UNDELETE = delete(trash).where(trash.c.path.in_(IDS), trash.c.trashed.is_(None))
 _DELETED = select(trash.c.path, trash.c.sha256).where(trash.c.path.in_(IDS))
-# What was put to one service alone is now everybody's.
-_UNCLAIM = delete(claims).where(claims.c.image_id.in_(IDS))
+# An image that was added to one service alone now belongs to all.
+_NO_LONGER_LONE = delete(claims).where(claims.c.image_id.in_(IDS))
 _WITH_FEATURES = union(
     select(images.c.image_id).where(images.c.image_id.in_(IDS)),
     select(claims.c.image_id).where(claims.c.image_id.in_(IDS)),
@@ -55,7 +55,7 @@ _NOBODY = Reach()
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in the list of images by date: after this image."""
+    """A position in the list of images by date: after this image."""
 
     shown_at: datetime
     image_id: ImageId
@@ -65,7 +65,7 @@ class Catalog:
     """Reads and writes image records; each call is one transaction.
 
     Args:
-        database: Where they are kept.
+        database: The catalog's database.
     """
 
     def __init__(self, database: Database) -> None:
@@ -86,7 +86,7 @@ class Catalog:
         return found[0]
 
     def find(self, ids: Iterable[ImageId]) -> list[ImageRecord]:
-        """Return those of these images that are known, in the same order."""
+        """Return those of these images that are known, in the given order."""
         wanted = list(ids)
         known = {
             row[0]: record(row)
@@ -102,9 +102,9 @@ class Catalog:
     def with_contents(
         self, contents: Iterable[bytes]
     ) -> dict[bytes, list[ImageRecord]]:
-        """Return the images whose files have some contents, by SHA-256 and by id.
+        """Return the images with any of these contents, by SHA-256 and then by id.
 
-        A content that no image has is left out.
+        Contents that no image has are left out.
         """
         found: dict[bytes, list[ImageRecord]] = {}
         for part in parts(list(dict.fromkeys(contents))):
@@ -146,14 +146,14 @@ class Catalog:
     def ids(
         self, *, after: ImageId | None = None, limit: int | None = None
     ) -> list[ImageId]:
-        """Return the ids of images, in order: those above one, so many at most."""
+        """Return the ids of images above ``after``, in order, at most ``limit``."""
         rows = self._database.rows(
             _IDS_AFTER.limit(limit), {"after": -1 if after is None else after}
         )
         return [ImageId(image_id) for (image_id,) in rows]
 
     def files_in(self, folder: Path) -> dict[Path, KnownFile]:
-        """Return the user's files known at or below a folder, by path."""
+        """Return the user's known files at or below a folder, by path."""
         start = os.fsencode(folder)
         below = start.rstrip(os.sep.encode()) + os.sep.encode()
         path = images.c.path
@@ -172,10 +172,10 @@ class Catalog:
         }
 
     def deleted_among(self, files: Mapping[Path, bytes]) -> set[Path]:
-        """Return those of these files that the user removed from ambience before.
+        """Return those of these files that the user had removed from ambience.
 
         Args:
-            files: The SHA-256 of each, by its path.
+            files: The SHA-256 of each file, by path.
         """
         return {
             path
@@ -185,51 +185,51 @@ class Catalog:
         }
 
     def reserve_ids(self, count: int) -> list[ImageId]:
-        """Return ids that no image has, had, or ever gets otherwise."""
+        """Return ids that no image has, had, or will get in any other way."""
         with self._database.transaction() as connection:
             return ids_.reserve(connection, count)
 
-    def claim_id(self, image_id: ImageId, *, service: str) -> None:
-        """See to it that an id that a caller puts to one service alone stays theirs.
+    def note_lone_image(self, image_id: ImageId, *, service: str) -> None:
+        """Note that a caller uses an id at one service alone.
 
-        It is not given out later, and what the service has under it is no longer what
-        a deleted image left there.
+        It will not be assigned to another image, and what the service has under it no
+        longer counts as left over from a deleted image.
 
         Raises:
             BusyError: If another process is just removing such a left-over.
         """
         with self._database.transaction() as connection:
-            ids_.claim(connection, [image_id])
+            ids_.pass_over(connection, [image_id])
             if journal.is_repaired(connection, image_id):
                 raise BusyError(
                     f"another process is repairing image {image_id}: try again in a "
                     "moment"
                 )
-            missed.claim(connection, image_id, service)
+            missed.note_lone_image(connection, image_id, service)
 
-    def pass_ids(self, ids: Sequence[ImageId]) -> None:
-        """See to it that ids are not given out which others know already.
+    def pass_over_ids(self, ids: Sequence[ImageId]) -> None:
+        """Make sure that ids which others already know are not assigned again.
 
-        A catalog that is gone, or was put back to an earlier state, would give out
-        again what services and originals have under images that it does not know.
+        A catalog that was lost or replaced by an older copy would otherwise assign ids
+        that services and originals use for images it does not know.
 
         Args:
-            ids: The highest that each of them knows, below `ids.GIVEN_OUT_BELOW`.
+            ids: The highest id that each of them knows, below `ids.GIVEN_OUT_BELOW`.
         """
         if max(ids, default=0) >= self._database.rows(ids_.NEXT)[0][0]:
             with self._database.transaction() as connection:
-                ids_.claim(connection, ids)
+                ids_.pass_over(connection, ids)
 
     def is_changing(self, image_id: ImageId) -> bool:
-        """Whether a change of an image is under way, or was cut short."""
+        """Whether a change of an image is under way, or was interrupted."""
         return bool(self.changing([image_id]))
 
     def changing(self, ids: Sequence[ImageId]) -> set[ImageId]:
-        """Return those of these images whose change is under way, or was cut short."""
+        """Return those of these images whose change is under way or was interrupted."""
         return set(self._database.read(lambda reader: journal.changing(reader, ids)))
 
     def with_features(self, ids: Sequence[ImageId]) -> set[ImageId]:
-        """Return those of these images of which services may have something."""
+        """Return those of these images that services may have features of."""
         return {
             ImageId(image_id)
             for part in parts(ids)
@@ -237,7 +237,7 @@ class Catalog:
         }
 
     def is_in_trash(self, image_id: ImageId) -> bool:
-        """Whether an image of this id was deleted."""
+        """Whether an image with this id was deleted."""
         query = select(trash.c.image_id).where(trash.c.image_id == image_id)
         return bool(self._database.rows(query.limit(1)))
 
@@ -247,16 +247,16 @@ class Catalog:
         reach: Reach = _NOBODY,
         begun: Begun | None = None,
     ) -> None:
-        """Add or replace images, and strike their changes out of the journal.
+        """Add or replace images, and remove their changes from the journal.
 
         Args:
-            records: The images, as they are now.
-            reach: Which services know already, and which have missed it.
-            begun: What the journal says of it; ``None``: nothing.
+            records: The new records.
+            reach: Which services know the change already, and which have missed it.
+            begun: The change in the journal; ``None`` if there is none.
 
         Raises:
-            TakenOverError: If others have taken over what was begun.
-            BusyError: If a path is another image's by now.
+            TakenOverError: If others have taken the change over.
+            BusyError: If a path now belongs to another image.
         """
         ids = [image.image_id for image in records]
         paths = [os.fsencode(i.path) for i in records if i.path is not None]
@@ -268,7 +268,7 @@ class Catalog:
             for part in parts(paths):
                 connection.execute(_UNDELETE, {"ids": part})
             for those in parts(ids):
-                connection.execute(_UNCLAIM, {"ids": those})
+                connection.execute(_NO_LONGER_LONE, {"ids": those})
             missed.note(connection, ids, reach)
             journal.end(connection, begun)
 
@@ -280,16 +280,16 @@ class Catalog:
         reach: Reach = _NOBODY,
         begun: Begun | None = None,
     ) -> None:
-        """Move an image to the trash, and strike the change out of the journal.
+        """Move an image to the trash, and remove the change from the journal.
 
         Args:
-            image: Which.
-            trashed: Where our own copy of it went, relative to ``trash/``.
-            reach: Which services know already, and which have missed it.
-            begun: What the journal says of it; ``None``: nothing.
+            image: The image.
+            trashed: Where our own copy is now, relative to ``trash/``.
+            reach: Which services know the change already, and which have missed it.
+            begun: The change in the journal; ``None`` if there is none.
 
         Raises:
-            TakenOverError: If others have taken over what was begun.
+            TakenOverError: If others have taken the change over.
         """
         entry = {
             "image_id": image.image_id,
@@ -309,22 +309,22 @@ class Catalog:
     def forget(
         self, ids: Sequence[ImageId], reach: Reach, begun: Begun | None = None
     ) -> None:
-        """Strike out of the journal what no record knows, or is to know.
+        """Remove the change of images that have, or are to have, no record.
 
         Args:
-            ids: Of the images.
+            ids: The images.
             reach: Which services have forgotten them already, and which have not.
-            begun: What the journal says of it; ``None``: nothing.
+            begun: The change in the journal; ``None`` if there is none.
 
         Raises:
-            TakenOverError: If others have taken over what was begun.
+            TakenOverError: If others have taken the change over.
         """
         with self._database.transaction() as connection:
             missed.note(connection, ids, reach)
             journal.end(connection, begun)
 
     def mark_missing(self, ids: Sequence[ImageId], *, missing: bool) -> None:
-        """Say that the user's files of images are gone, or there again."""
+        """Record that the user's files of images are gone, or exist again."""
         with self._database.transaction() as connection:
             for part in parts(ids):
                 connection.execute(
@@ -334,9 +334,9 @@ class Catalog:
                 )
 
     def mark_file(self, image: ImageRecord, *, missing: bool) -> None:
-        """Say that the user's file of an image is gone, or there again.
+        """Record that the user's file of an image is gone, or exists again.
 
-        Nothing is said where the image has another file by now.
+        Nothing is recorded if the image has another file by now.
         """
         its = (images.c.image_id == image.image_id) & (
             images.c.path == os.fsencode(image.path or "")
@@ -345,15 +345,15 @@ class Catalog:
             connection.execute(update(images).where(its).values(missing=int(missing)))
 
     def move(self, image_id: ImageId, path: Path, *, modified_ns: int) -> None:
-        """Say that an image's file is now at another path."""
+        """Record that an image's file is now at another path."""
         self._see(image_id, path=os.fsencode(path), modified_ns=modified_ns)
 
     def touch(self, image_id: ImageId, *, modified_ns: int) -> None:
-        """Say that an image's file has a new date and the same content."""
+        """Record that an image's file has a new date and the same content."""
         self._see(image_id, modified_ns=modified_ns)
 
     def _see(self, image_id: ImageId, **now: object) -> None:
-        """Take down that an image's file was seen, and what is new about it."""
+        """Record that an image's file was seen, and what is new about it."""
         seen = update(images).where(images.c.image_id == image_id)
         with self._database.transaction() as connection:
             connection.execute(seen.values(missing=0, **now))

@@ -9,19 +9,20 @@ from sqlalchemy import Connection
 
 from ambience.core.errors import UnavailableError
 
-READERS = 8  # queries are short: so many serve the 40 threads that answer requests
+READERS = 8  # queries are short: this many serve the 40 threads that answer requests
 _WAIT_S = 30.0  # as long as a write waits for another process's
-_CLOSE_S = 5.0  # a thread that hangs must not hold up the end
+_CLOSE_S = 5.0  # a thread that hangs must not delay the shutdown
 
 
 class Connections:
-    """Connections that are lent to one thread at a time, and never more of them.
+    """A fixed number of connections, each lent to one thread at a time.
 
-    All are made at once: later, when file descriptors may be short, none is needed.
+    All are made at once, so that none is needed later, when file descriptors may be
+    short.
 
     Args:
-        connect: Makes one.
-        count: How many.
+        connect: Makes a connection.
+        count: How many to make.
         wait_s: How long `lent` waits for one, in seconds.
     """
 
@@ -46,7 +47,7 @@ class Connections:
 
     @contextmanager
     def lent(self) -> Iterator[Connection]:
-        """Give a connection, until the block ends.
+        """Lend a connection until the block ends.
 
         Raises:
             UnavailableError: If others keep all of them for too long.
@@ -62,7 +63,7 @@ class Connections:
             self._idle.put(connection)
 
     def close(self) -> None:
-        """Close them; one that a thread does not give back ends with the process."""
+        """Close all; one that a thread does not return is closed with the process."""
         self._is_closed = True
         deadline = time.monotonic() + _CLOSE_S
         while self._count:

@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from ambience.catalog import migration
 from ambience.catalog.connections import READERS, Connections
 from ambience.catalog.postgresql import PostgresqlDatabase
+from ambience.catalog.readonly_file import ReadonlyFile
 from ambience.catalog.sqlite import SqliteFile
-from ambience.catalog.unwritable import UnwritableFile
 from ambience.core.errors import StoredDataError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
-"""A row of a query, however many columns it has."""
+"""A row of a query, with any number of columns."""
 
 
 class Database:
@@ -34,9 +34,9 @@ class Database:
 
     Raises:
         BadParameterError: If an address can't be used.
-        CorruptDataError: If it is no catalog, damaged, or of a later version.
-        StoredDataError: If it can't be written to, or, with ``readonly``, if it is
-            not there or of an older version.
+        CorruptDataError: If it is not a catalog, damaged, or of a later version.
+        StoredDataError: If it can't be written to; or, with ``readonly``, if it does
+            not exist or has an older version.
         UnavailableError: If it can't be reached, or there are no file descriptors.
     """
 
@@ -48,18 +48,18 @@ class Database:
         )
         self._local = threading.local()
         self._readonly = readonly
-        self._unwritable: UnwritableFile | None = None
+        self._readonly_file: ReadonlyFile | None = None
         with self._translated(), ExitStack() as opened:
             if readonly and isinstance(place, Path):
-                self._unwritable = UnwritableFile(place)
-                opened.callback(self._unwritable.close)
+                self._readonly_file = ReadonlyFile(place)
+                opened.callback(self._readonly_file.close)
             if not readonly:
-                # One: SQLite admits no more, and in PostgreSQL they wait in line too.
+                # One: SQLite admits no more, and in PostgreSQL writers queue anyway.
                 self._writer = Connections(self._dialect.writer, 1)
                 opened.callback(self._writer.close)
                 with self.transaction() as connection:
                     migration.bring_up_to_date(connection, self._dialect)
-            if self._unwritable is None:
+            if self._readonly_file is None:
                 self._readers = Connections(self._dialect.reader, READERS)
                 opened.callback(self._readers.close)
             if readonly:
@@ -68,7 +68,7 @@ class Database:
 
     @property
     def file(self) -> str:
-        """What tells an SQLite file from its copies; empty in PostgreSQL."""
+        """What distinguishes an SQLite file from its copies; empty for PostgreSQL."""
         return self._dialect.file
 
     @property
@@ -83,47 +83,47 @@ class Database:
     def rows(
         self, statement: Executable, parameters: Mapping[str, object] | None = None
     ) -> Sequence[AnyRow]:
-        """Return what a query finds; within a transaction of this thread, in that.
+        """Return the rows of a query, within this thread's transaction if any.
 
         Raises:
-            UnavailableError: If too many threads ask at once.
+            UnavailableError: If too many threads read at once.
             StoredDataError: If it can't be read.
             CorruptDataError: If it is damaged.
         """
         return self.read(lambda reader: reader.execute(statement, parameters).all())
 
     def read(self, ask: Callable[[Connection], T]) -> T:
-        """Return the answer to a question that writes nothing; see `rows`."""
+        """Return the answer of a function that only reads; see `rows`."""
         within: Connection | None = getattr(self._local, "connection", None)
         with self._translated():
             if within is not None:
                 return ask(within)
-            if self._unwritable is not None:
-                return self._unwritable.read(lambda reader: _asked(reader, ask))
+            if self._readonly_file is not None:
+                return self._readonly_file.read(lambda reader: _asked(reader, ask))
             with self._readers.lent() as reader:
                 try:
                     return _asked(reader, ask)
                 except DBAPIError as error:
                     if not error.connection_invalidated:
                         raise
-                return _asked(reader, ask)  # on a new connection: it has just lost one
+                return _asked(reader, ask)  # again, now that it has reconnected
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Write everything inside, or nothing; there is none within another.
+        """Write everything inside the block, or nothing; transactions don't nest.
 
         Nobody else writes meanwhile, in any process: what is read inside stays true.
 
         Raises:
             BusyError: If another process is in the way.
-            UnavailableError: If other threads are, for too long, or it can't be
-                reached.
+            UnavailableError: If other threads are in the way for too long, or the
+                database can't be reached.
             StoredDataError: If the disk refuses, or the catalog is read-only.
             CorruptDataError: If it is damaged.
         """
         self.check_writable()
         if getattr(self._local, "connection", None) is not None:
-            raise RuntimeError("a transaction was begun within another")
+            raise RuntimeError("transactions can't be nested")
         with self._translated(), self._writer.lent() as connection:
             try:
                 self._begin(connection)
@@ -137,28 +137,28 @@ class Database:
                 self._local.connection = None
 
     def check_writable(self) -> None:
-        """Raise what `transaction` would, before more is done for one.
+        """Raise early what `transaction` would raise.
 
         Raises:
             StoredDataError: If the catalog is read-only.
         """
         if self._readonly:
             raise StoredDataError(
-                f"the catalog {self._dialect.place} is opened read-only, as the data "
+                f"the catalog {self._dialect.place} is open read-only because the data "
                 "folder is read-only: images can be found and shown, but not added, "
                 "replaced or deleted"
             )
 
     def damage(self) -> list[str]:
-        """Read everything; return what is wrong with it, nothing if all is well.
+        """Read everything; return all problems, nothing if there are none.
 
         Raises:
-            CorruptDataError: If it can't even be read.
+            CorruptDataError: If it can't be read at all.
         """
         return self.read(self._dialect.damage)
 
     def reindex(self) -> None:
-        """Make all indexes anew from the tables."""
+        """Rebuild all indexes from the tables."""
         self.read(self._dialect.reindex)
 
     def _begin(self, connection: Connection) -> None:
@@ -168,19 +168,19 @@ class Database:
             if not error.connection_invalidated:
                 raise
             connection.rollback()
-            self._dialect.begin(connection)  # on a new connection, as in `read`
+            self._dialect.begin(connection)  # it has reconnected, as in `read`
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """Say what the database says in our words."""
+        """Translate the errors of the database."""
         try:
             yield
         except DBAPIError as error:
-            raise (self._unwritable or self._dialect).error(error) from error
+            raise (self._readonly_file or self._dialect).error(error) from error
 
 
 def _asked(reader: Connection, ask: Callable[[Connection], T]) -> T:
     try:
         return ask(reader)
     finally:
-        reader.rollback()  # there is nothing to undo: it ends what was begun by asking
+        reader.rollback()  # nothing to undo: this ends the implicit transaction

@@ -1,4 +1,4 @@
-"""What differs between SQLite and PostgreSQL, as the rest of the catalog sees it."""
+"""The differences between SQLite and PostgreSQL, as the rest of the catalog sees it."""
 
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from ambience.core.errors import AmbienceError
 
 
 class Dialect(Protocol):
-    """One of the two, with the address of a database."""
+    """One of the two databases, with its address."""
 
     @property
     def place(self) -> str:
@@ -18,7 +18,7 @@ class Dialect(Protocol):
 
     @property
     def file(self) -> str:
-        """What tells the file from its copies; empty where there is none."""
+        """What distinguishes the file from its copies; empty if there is none."""
         ...
 
     @property
@@ -35,29 +35,29 @@ class Dialect(Protocol):
         ...
 
     def begin(self, connection: Connection) -> None:
-        """Begin a transaction of a writer; until it ends, nobody else begins one."""
+        """Begin a write transaction; nobody else can begin one until it ends."""
         ...
 
     def error(self, error: DBAPIError) -> AmbienceError:
-        """Return what the database said, in our words."""
+        """Translate an error of the database."""
         ...
 
     def damage(self, connection: Connection) -> list[str]:
-        """Read everything; return what is wrong with it, in the database's words."""
+        """Read everything; return all problems, as the database reports them."""
         ...
 
     def reindex(self, connection: Connection) -> None:
-        """Make all indexes anew."""
+        """Rebuild all indexes."""
         ...
 
     def prepare_upgrade(self, connection: Connection) -> None:
-        """Change what was made before there were revisions into what the first takes.
+        """Change an older catalog so that the first revision can be applied to it.
 
         Raises:
-            StoredDataError: If it is no catalog.
+            StoredDataError: If it is not a catalog.
         """
         ...
 
     def finish_upgrade(self, connection: Connection) -> None:
-        """Keep versions of ambience out that know no revisions."""
+        """Keep out versions of ambience that don't know revisions."""
         ...

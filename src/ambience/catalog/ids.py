@@ -1,4 +1,4 @@
-"""Gives out image ids, none of them twice."""
+"""Assigns image ids, none of them twice."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,12 @@ from sqlalchemy import BindParameter, Connection, bindparam, case, select, updat
 from ambience.catalog.schema import NEXT_IMAGE_ID, counters
 from ambience.core.features import ImageId
 
-# Ids that callers choose below this are passed over by those that we give out; one
-# chosen above it does not use up all those in between.
+# Ids that callers choose below this are never assigned by us; an id chosen above it
+# does not use up all those in between.
 GIVEN_OUT_BELOW = 2**52
 
 NEXT = select(counters.c.value).where(counters.c.name == NEXT_IMAGE_ID)
-"""The next id that is given out."""
+"""The next id to assign."""
 
 _TO: BindParameter[int] = bindparam("to")
 _ADVANCE = (
@@ -23,14 +23,14 @@ _ADVANCE = (
 
 
 def reserve(connection: Connection, count: int) -> list[ImageId]:
-    """Return ids that no image has, had, or ever gets otherwise."""
+    """Return ids that no image has, had, or will get in any other way."""
     first: int = connection.execute(NEXT).scalar_one()
     connection.execute(_ADVANCE, {"to": first + count})
     return [ImageId(image_id) for image_id in range(first, first + count)]
 
 
-def claim(connection: Connection, ids: Sequence[ImageId]) -> None:
-    """See to it that ids chosen by callers are not given out later."""
+def pass_over(connection: Connection, ids: Sequence[ImageId]) -> None:
+    """Make sure that ids chosen by callers are not assigned later."""
     below = [image_id for image_id in ids if image_id < GIVEN_OUT_BELOW]
     if below:
         connection.execute(_ADVANCE, {"to": max(below) + 1})

@@ -1,4 +1,4 @@
-"""Reads the whole catalog for damage, and makes its indexes anew."""
+"""Reads the whole catalog for damage, and rebuilds its indexes."""
 
 from contextlib import suppress
 
@@ -7,7 +7,7 @@ from ambience.core.errors import CorruptDataError
 
 
 def problems(database: Database) -> list[str]:
-    """Return what is wrong within a catalog, nothing for a sound one."""
+    """Return what is wrong within a catalog; nothing if it is intact."""
     try:
         return database.damage()
     except CorruptDataError as error:
@@ -15,10 +15,10 @@ def problems(database: Database) -> list[str]:
 
 
 def mend(database: Database) -> bool:
-    """Make damaged indexes anew from the tables; return whether all is well then.
+    """Rebuild damaged indexes from the tables; return whether that solved everything.
 
-    Damaged tables can't be mended: nothing else knows what was in them. Nor can an
-    index whose pages are no pages any more.
+    Damaged tables can't be repaired, because their contents are nowhere else. Nor can
+    an index whose pages are no longer recognizable.
     """
     with suppress(CorruptDataError):
         database.reindex()

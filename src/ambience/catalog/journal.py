@@ -1,4 +1,4 @@
-"""Changes under way, so that one cut short is finished or undone at the next start."""
+"""Changes under way, so that an interrupted one is finished or undone later."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,10 +18,10 @@ from sqlalchemy import (
 )
 
 from ambience.catalog import ids as ids_
+from ambience.catalog.bulk_statements import IDS, parts, upsert
 from ambience.catalog.database import AnyRow, Database
 from ambience.catalog.lease import LEASE_S, TAKEN_OVER, Lease
 from ambience.catalog.lock_files import LockFiles
-from ambience.catalog.many import IDS, parts, upsert
 from ambience.catalog.schema import images, journal, leases, missed
 from ambience.core.errors import BusyError, TakenOverError
 from ambience.core.features import ImageId
@@ -32,16 +32,16 @@ class Operation(StrEnum):
 
     PUT = "put"
     DELETE = "delete"
-    REPAIR = "repair"  # a service gets what it missed; the catalog stays as it is
+    REPAIR = "repair"  # a service gets what it missed; the catalog does not change
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """Changes that the journal knows of, for whoever may end them.
+    """Changes in the journal, as needed to end them.
 
     Attributes:
-        owner: The lease under which they are done.
-        ids: Of the images.
+        owner: The lease under which they were begun.
+        ids: The images.
     """
 
     owner: str
@@ -50,15 +50,15 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One change that a process began and did not end.
+    """One change that a process has begun and not ended.
 
     Attributes:
-        image_id: Of what.
-        operation: What was being done.
-        source: Staged bytes of the new image, relative to ``staging/``; empty if
-            there are none.
-        keep: Whether they are to become an original.
-        owner: The lease under which it is done; empty before it is begun.
+        image_id: The image.
+        operation: What is being done to it.
+        source: Staged bytes of the new image, relative to ``staging/``; empty if there
+            are none.
+        keep: Whether these are to become an original.
+        owner: The lease under which it was begun; empty before that.
     """
 
     image_id: ImageId
@@ -69,7 +69,7 @@ class JournalEntry:
 
     @property
     def begun(self) -> Begun:
-        """What ends it."""
+        """What is needed to end it."""
         return Begun(self.owner, [self.image_id])
 
 
@@ -97,14 +97,14 @@ _WORKERS = select(missed.c.worker).where(missed.c.worker != "")
 
 
 class Journal:
-    """Says which images this process is changing, durably, before it does.
+    """Records which images this process is changing, durably, before it does.
 
-    A process does so under a lease. Entries whose lease has ended are left over, and
-    so, at once, are those of a process whose lock file in the same folder of the same
-    machine is no longer held, as it died.
+    A process changes images under a lease. Entries whose lease has ended are left over.
+    So are, at once, those of a process on the same machine and folder whose lock file
+    is no longer held, because that process has died.
 
     Args:
-        database: Holds the entries.
+        database: The catalog's database.
         locks: A folder for the lock files.
         readonly: Whether nothing may be written: this process then begins no change,
             and needs no lock.
@@ -134,28 +134,28 @@ class Journal:
         self._database.check_writable()
 
     def check(self, begun: Begun) -> None:
-        """See to it that changes may go on; see `Lease.check`."""
+        """Make sure that changes may go on; see `Lease.check`."""
         self._lease.check(begun.owner)
 
     def begin(
         self, entries: Sequence[JournalEntry], *, new: Sequence[ImageId] = ()
     ) -> Begun:
-        """Write down changes before they are made.
+        """Record changes before they are made.
 
-        An entry that this process could not end before is taken over.
+        An entry that this process could not end before is replaced.
 
         Args:
-            entries: What will be done.
-            new: Those of the images that were not there when their key was reserved.
+            entries: The changes.
+            new: Those of the images that did not exist when their key was reserved.
 
         Raises:
             BusyError: If another process is changing one of the images, or one of
-                ``new`` is there by now.
+                ``new`` exists by now.
         """
         wanted = [entry.image_id for entry in entries]
         with self._lease.transaction() as connection:
             owner = self._lease.owner
-            ids_.claim(connection, wanted)
+            ids_.pass_over(connection, wanted)
             if _found(connection, _OTHERS, wanted, lease=owner) or _found(
                 connection, _TAKEN, new
             ):
@@ -181,13 +181,13 @@ class Journal:
     def take_work(
         self, wanted: Mapping[str, Sequence[ImageId]]
     ) -> dict[str, list[ImageId]]:
-        """Take work that waits, so that no other process does the same meanwhile.
+        """Take waiting work, so that no other process does the same meanwhile.
 
-        It is ours until it is settled or given back, or our lease ends. Nobody is kept
-        from changing the images.
+        The work is ours until it is settled or given back, or our lease ends. Others
+        may still change the images.
 
         Args:
-            wanted: By service, images that it has still to get.
+            wanted: Images that services still have to get, by service.
 
         Returns:
             Those of them that still wait, and that no other process has taken.
@@ -197,32 +197,32 @@ class Journal:
             return taken
         with self._lease.transaction() as connection:
             owner = self._lease.owner
-            free = ["", owner, *self._gone()]
+            free = ["", owner, *self._ended_leases()]
             for service, ids in wanted.items():
                 taken[service] = _found(
                     connection, _UNTAKEN, ids, service=service, free=free
                 )
-                _give(connection, service, taken[service], owner)
+                _set_worker(connection, service, taken[service], owner)
         return taken
 
     def give_back(self, taken: Mapping[str, Sequence[ImageId]]) -> None:
-        """Let others have work that was taken and not done."""
+        """Give back work that was taken but not done."""
         if any(taken.values()):
             with self._database.transaction() as connection:
                 for service, ids in taken.items():
-                    _give(connection, service, ids, "", of=self._lease.owner)
+                    _set_worker(connection, service, ids, "", of=self._lease.owner)
 
     def begin_repair(
         self, wanted: Mapping[str, Sequence[ImageId]]
     ) -> tuple[Begun, dict[str, list[ImageId]]]:
-        """Write down which images services are about to get, or to forget.
+        """Record which images services are about to get, or to forget.
 
         Args:
-            wanted: By service, those.
+            wanted: The images, by service.
 
         Returns:
-            What was begun, and of that, by service, what it still misses. Images that
-            somebody is changing are in neither.
+            What was begun; and the images among these that services still miss, by
+            service. Images that somebody is changing are in neither.
         """
         missing: dict[str, list[ImageId]] = {service: [] for service in wanted}
         if not any(wanted.values()):
@@ -241,37 +241,38 @@ class Journal:
         return Begun(owner, free), missing
 
     def is_empty(self) -> bool:
-        """Whether no change at all is under way, in any process."""
+        """Whether no change is under way in any process."""
         return not self._database.rows(select(literal(1)).select_from(journal).limit(1))
 
     def cut_short(self) -> int:
-        """Return how many changes were begun and not ended, while we begin none."""
-        gone = {self._lease.owner, *self._gone()}
+        """Return how many changes were begun and not ended, if we begin none now."""
+        gone = {self._lease.owner, *self._ended_leases()}
         rows = self._database.rows(
             select(journal.c.owner, func.count()).group_by(journal.c.owner)
         )
         return sum(count for owner, count in rows if owner in gone)
 
     def is_alone(self) -> bool:
-        """Whether no other process uses this folder, as `left_over` saw it."""
+        """Whether no other process uses this folder, as of the last `left_over`."""
         return not self._files.others()
 
     def others_live(self) -> bool:
-        """Whether another process has this data folder in use now."""
+        """Whether another process is using this data folder now."""
         return any(map(self._files.is_held, self._files.others()))
 
     def abandon(self, begun: Begun) -> None:
-        """Forget changes that came to nothing, unless others have taken them over."""
+        """Remove changes that came to nothing, unless others have taken them over."""
         if begun.ids:
             with self._database.transaction() as connection:
                 _strike_out(connection, begun)
 
     def left_over(self) -> list[JournalEntry]:
-        """Take over and return the entries of processes that are no more."""
+        """Take over and return the entries of processes that have died."""
         found: list[JournalEntry] = []
-        if self._gone():  # else nothing is written, on a disk that may refuse it
+        if self._ended_leases():  # otherwise write nothing: the disk may refuse it
             with self._lease.transaction() as connection:
-                gone, owner = self._gone(), self._lease.owner  # nobody else is so far
+                owner = self._lease.owner
+                gone = self._ended_leases()  # again: others may have been faster
                 theirs = journal.c.owner.in_(gone)
                 found = _entries(connection.execute(_ENTRIES.where(theirs)))
                 connection.execute(update(journal).where(theirs).values(owner=owner))
@@ -286,12 +287,12 @@ class Journal:
         return found
 
     def ours(self) -> list[JournalEntry]:
-        """Return the entries of this process, those that it could not end included."""
+        """Return the entries of this process, including those it could not end."""
         ours = _ENTRIES.where(journal.c.owner == self._lease.owner)
         return _entries(self._database.rows(ours))
 
     def still_open(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
-        """Return those of these entries that nothing has ended or replaced since."""
+        """Return those of these entries that have not been ended or replaced since."""
         query = _ENTRIES.where(journal.c.image_id.in_(IDS))
         found = {
             (entry.owner, entry.image_id): entry
@@ -300,7 +301,7 @@ class Journal:
         }
         return [e for e in entries if found.get((e.owner, e.image_id)) == e]
 
-    def _gone(self) -> list[str]:
+    def _ended_leases(self) -> list[str]:
         """Return the leases, other than ours, under which nobody works any more."""
         working = (
             select(journal.c.owner).union(select(leases.c.owner), _WORKERS).subquery()
@@ -320,17 +321,17 @@ class Journal:
         owner, file, where, lock, has_ended = row
         if file is None:  # given back, or of a version without leases
             return not self._files.is_held(owner)
-        if file != self._database.file:  # a backup: nobody is at work on this copy
+        if file != self._database.file:  # this is a backup: nobody works on the copy
             return True
         if where == self._files.machine and self._files.is_here(lock):
             return not self._files.is_held(lock.partition(" ")[0])
-        return bool(has_ended)  # of others nothing is known but the time
+        return bool(has_ended)  # all we know about the others is the time
 
 
 def _found(
     connection: Connection, query: Any, ids: Sequence[ImageId], **more: object
 ) -> list[ImageId]:
-    """Return what a query about some images finds in all parts of them."""
+    """Return what a query about images finds for all of them."""
     return [
         ImageId(image_id)
         for part in parts(ids)
@@ -338,7 +339,7 @@ def _found(
     ]
 
 
-def _give(
+def _set_worker(
     connection: Connection,
     service: str,
     ids: Sequence[ImageId],
@@ -346,14 +347,14 @@ def _give(
     *,
     of: str | None = None,
 ) -> None:
-    """Say who is at work on images for a service.
+    """Record who is working on images for a service.
 
     Args:
-        connection: Where.
-        service: For whom.
-        ids: Of the images.
-        worker: Who; empty: nobody.
-        of: Only where this one is so far.
+        connection: The connection.
+        service: The service.
+        ids: The images.
+        worker: The new worker; empty for nobody.
+        of: Only change entries of this worker.
     """
     its = missed.c.service == service
     if of is not None:
@@ -372,7 +373,7 @@ def _entries(rows: Iterable[AnyRow]) -> list[JournalEntry]:
 
 
 def changing(connection: Connection, ids: Sequence[ImageId]) -> list[ImageId]:
-    """Return those of the images that are being changed, or whose change was cut."""
+    """Return the images whose change is under way or was interrupted."""
     return _found(connection, _CHANGING, ids)
 
 
@@ -383,7 +384,7 @@ def is_repaired(connection: Connection, image_id: ImageId) -> bool:
 
 
 def end(connection: Connection, begun: Begun | None) -> None:
-    """Strike out entries, in the transaction that makes their change known.
+    """Remove entries, in the transaction that commits their change.
 
     Raises:
         TakenOverError: If others have taken one over.

@@ -1,4 +1,4 @@
-"""What a process has under way is its own for as long as it renews its lease."""
+"""A lease: the changes of a process are its own for as long as it renews it."""
 
 import logging
 import os
@@ -27,13 +27,13 @@ from ambience.catalog.schema import journal, leases, missed
 from ambience.core.errors import AmbienceError, TakenOverError
 from ambience.core.stoppable_thread import StoppableThread
 
-LEASE_S = 10.0  # a process that is cut off is missed for no longer than that
-_BEATS = 4  # in that time: one or two may fail, or come late on a busy machine
-_STOP_S = 5.0  # a database that hangs must not hold up the end
+LEASE_S = 10.0  # if a process is cut off, others wait no longer than that
+_BEATS = 4  # renewals in that time: some may fail, or be late on a busy machine
+_STOP_S = 5.0  # a database that hangs must not delay the shutdown
 
 TAKEN_OVER: Final = (
-    "another process has taken this change over, as this one did not renew its lease "
-    "in time: try again"
+    "another process has taken this change over because this one did not renew its "
+    "lease in time: try again"
 )
 
 _log = logging.getLogger(__name__)
@@ -42,23 +42,23 @@ _OWNER: BindParameter[str] = bindparam("lease")
 _OURS = leases.c.owner == _OWNER
 _HAS_WORK = or_(
     exists().where(journal.c.owner == _OWNER),
-    # Said twice, so that the index is used that has nothing but work taken.
+    # The first condition lets the index be used, which has only work that is taken.
     exists().where(missed.c.worker != "", missed.c.worker == _OWNER),
 )
 
 
 class Lease:
-    """This process's right to what it began, as others see it in the database.
+    """This process's right to what it has begun, as others see it in the database.
 
-    It is taken with the first change, renewed in the background for as long as any is
-    under way, and given back after the last, so an idle process writes nothing. When
-    it ends is up to the database's clock. Once it has, others may take over what was
-    begun under it; in the same transaction they remove it, so whoever comes back too
-    late finds that out, and goes on under a new one.
+    It is taken with the first change, renewed in the background while any is under way,
+    and given back after the last one, so an idle process writes nothing. It ends by the
+    database's clock. After that, others may take over what was begun under it, and
+    remove it in the same transaction; so a process that comes back too late notices,
+    and continues under a new one.
 
     Args:
-        database: Holds the lease.
-        files: What tells others on this machine sooner that this process is dead.
+        database: The catalog's database.
+        files: Shows others on this machine at once if this process is dead.
         length_s: How long it lasts unless it is renewed, in seconds.
     """
 
@@ -70,8 +70,8 @@ class Lease:
         self._length_s = length_s
         self._owner = files.name
         self._is_taken = False
-        self._ends = 0.0  # by our own clock, and not later than by the database's
-        self._complaint = ""  # what was said last
+        self._ends = 0.0  # by our own clock, never later than by the database's
+        self._complaint = ""  # the last one logged
         self._starting = threading.Lock()
         self._beats: StoppableThread | None = None
 
@@ -103,15 +103,15 @@ class Lease:
         self._start_beats()
 
     def check(self, owner: str) -> None:
-        """See to it that a change may go on.
+        """Make sure that a change may go on.
 
         Args:
             owner: The name under which it was begun.
 
         Raises:
             TakenOverError: If others may have taken it over.
-            AmbienceError: If the database can't be asked about a lease that was not
-                renewed in time.
+            AmbienceError: If the lease was not renewed in time, and the database can't
+                be asked about it.
         """
         if owner == self._owner and _clock() >= self._ends:
             self._renew()
@@ -119,7 +119,7 @@ class Lease:
             raise TakenOverError(TAKEN_OVER)
 
     def close(self) -> None:
-        """Give it back, whatever is still under way."""
+        """Give the lease back, even if changes are under way."""
         if self._beats is not None:
             self._beats.stop()
         if self._is_taken:
@@ -128,7 +128,7 @@ class Lease:
                     connection.execute(
                         delete(leases).where(_OURS), {"lease": self._owner}
                     )
-            except AmbienceError as error:  # then it ends by itself
+            except AmbienceError as error:  # it then ends by itself
                 _log.warning("the lease could not be given back: %s", error)
 
     def _start_beats(self) -> None:
@@ -149,7 +149,7 @@ class Lease:
                     _log.warning("the lease could not be renewed: %s", error)
 
     def _renew(self) -> None:
-        """Renew it, or give it back where nothing is under way."""
+        """Renew the lease, or give it back if nothing is under way."""
         owner, begun = self._owner, _clock()
         idle = delete(leases).where(_OURS, ~_HAS_WORK)
         with self._database.transaction() as connection:
@@ -170,16 +170,16 @@ class Lease:
         return self._database.now_ms + int(1000 * self._length_s)
 
     def _lose(self) -> None:
-        """Take another name: what was begun under the old one is others' now."""
+        """Take a new name: what was begun under the old one belongs to others now."""
         _log.warning(
-            "another process has taken over what was under way here, as the lease "
+            "another process has taken over the changes of this one because its lease "
             "could not be renewed in time"
         )
         self._owner, self._is_taken = uuid.uuid4().hex, False
 
 
 def _clock() -> float:
-    """Return a time in seconds that goes on while the machine sleeps, if there is."""
+    """Return a time in seconds that includes sleep of the machine, if possible."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()

@@ -1,4 +1,4 @@
-"""Lock files tell which processes of this machine have a data folder in use."""
+"""Lock files show which processes of this machine are using a data folder."""
 
 import os
 import platform
@@ -12,13 +12,13 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-_BOOT = Path("/proc/sys/kernel/random/boot_id")  # Linux: another one at each start
+_BOOT = Path("/proc/sys/kernel/random/boot_id")  # Linux: a new one at each boot
 
 
 def machine() -> str:
-    """Return what tells a running system from all others, and from its next start.
+    """Return what identifies a running system, until its next boot.
 
-    Containers of one system share it, as they share its locks.
+    Containers on one system share it, as they share its locks.
     """
     try:
         return _BOOT.read_text(encoding="ascii").strip()
@@ -29,11 +29,11 @@ def machine() -> str:
 class LockFiles:
     """A process holds a lock on a file of its own for as long as it lives.
 
-    The system releases it even after ``kill -9``.
+    The system releases the lock even after ``kill -9``.
 
     Args:
         folder: Where the files are.
-        readonly: Whether nothing may be written: this process then holds none.
+        readonly: Whether nothing may be written: this process then holds no lock.
     """
 
     def __init__(self, folder: Path, *, readonly: bool) -> None:
@@ -42,29 +42,29 @@ class LockFiles:
         self.name = uuid.uuid4().hex
         self.machine = machine()  # now, while there are descriptors to read it
         self.lock = FileLock(self._path(self.name))
-        self.own = ""  # tells this process's file from all others: see `is_here`
+        self.own = ""  # identifies this process's file: see `is_here`
         if not readonly:
             folder.mkdir(parents=True, exist_ok=True)
             self.lock.acquire()
             self.own = self._described(self.name)
 
     def close(self) -> None:
-        """Give up this process's lock."""
+        """Release this process's lock."""
         if not self._readonly:
             self.lock.release()
             self._path(self.name).unlink(missing_ok=True)
 
     def others(self) -> set[str]:
-        """Return the names of the other files, those of dead processes included."""
+        """Return the names of the other files, including those of dead processes."""
         return {path.stem for path in self._folder.glob("*.lock")} - {self.name}
 
     def is_here(self, described: str) -> bool:
         """Whether a process of this machine has its file in this very folder.
 
-        Not in a copy of it: a file is told by its number, too.
+        A copy of the folder does not count: its files have other numbers.
 
         Args:
-            described: What was `own` there.
+            described: The value of `own` in that process.
         """
         try:
             return self._described(described.partition(" ")[0]) == described
@@ -72,7 +72,7 @@ class LockFiles:
             return False
 
     def is_held(self, name: str) -> bool:
-        """Whether the process lives whose file this is."""
+        """Whether the process that has this file is alive."""
         path = self._path(name)
         if self._readonly or not path.exists():
             return _seems_held(path)
@@ -97,7 +97,7 @@ class LockFiles:
 
 
 def _seems_held(path: Path) -> bool:
-    """Whether a process has a lock, as far as can be seen without writing to it."""
+    """Whether a process has a lock, as far as this can be seen without writing."""
     if not path.exists():
         return False
     if fcntl is None:
@@ -107,7 +107,7 @@ def _seems_held(path: Path) -> bool:
     except PermissionError:
         return True
     try:
-        fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)  # let go with the file
+        fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)  # released on closing
     except BlockingIOError:
         return True
     finally:

@@ -1,4 +1,4 @@
-"""Makes the tables of a new catalog, and brings those of an earlier one up to date."""
+"""Creates the tables of a new catalog, and updates those of an older one."""
 
 from pathlib import Path
 from threading import Lock
@@ -10,7 +10,7 @@ from ambience.catalog.dialect import Dialect
 from ambience.core.errors import CorruptDataError, StoredDataError
 
 FOLDER = Path(__file__).parent / "migrations"
-_RUNNING = Lock()  # Alembic keeps what it works on in the module, not in an object
+_RUNNING = Lock()  # Alembic keeps its state in a module, not in an object
 
 
 def bring_up_to_date(connection: Connection, dialect: Dialect) -> None:
@@ -28,7 +28,7 @@ def bring_up_to_date(connection: Connection, dialect: Dialect) -> None:
     else:
         found = _version(connection, dialect)
         if found == schema.VERSIONS[-1]:
-            return  # no write to a disk that may refuse it
+            return  # without a write, which the disk may refuse
         _upgrade(connection)
     dialect.finish_upgrade(connection)
 
@@ -46,8 +46,8 @@ def check(connection: Connection, dialect: Dialect) -> None:
         return
     raise StoredDataError(
         f"the catalog {dialect.place} is new or was written by an older ambience, and "
-        "can't be brought up to date, as the data folder is read-only: run `ambience "
-        "check` once where it can be written"
+        "can't be updated because the data folder is read-only: run `ambience check` "
+        "once where it can be written"
     )
 
 

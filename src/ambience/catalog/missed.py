@@ -1,4 +1,4 @@
-"""What each service has still to get: what it missed, and what was put off."""
+"""What each service still has to get: what it missed, and what was put off."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -20,9 +20,9 @@ from sqlalchemy import (
 )
 
 from ambience.catalog import journal as journal_
+from ambience.catalog.bulk_statements import IDS, parts, upsert
 from ambience.catalog.database import Database
 from ambience.catalog.journal import Begun
-from ambience.catalog.many import IDS, parts, upsert
 from ambience.catalog.records import ImageRecord
 from ambience.catalog.schema import claims, images, journal, missed, trash
 from ambience.core.features import ImageId
@@ -69,7 +69,7 @@ _LEFT_OVER = (
     .where(trash.c.image_id.in_(IDS))
     .where(~exists().where(images.c.image_id == trash.c.image_id))
     .where(~exists().where(journal.c.image_id == trash.c.image_id))
-    .where(trash.c.alone == 0)  # its id was not put to one service alone since
+    .where(trash.c.alone == 0)  # its id was not used at one service alone since
     .where(
         ~exists().where(
             _LATER.c.image_id == trash.c.image_id, _LATER.c.number > trash.c.number
@@ -90,7 +90,7 @@ _KNOWN = select(images.c.image_id).where(images.c.image_id.in_(IDS))
 
 
 PUT_OFF: Final = "it is slow, and gets its images one after another"
-"""Why a service has still to get an image that was put off."""
+"""Why a service still has to get an image that was put off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,8 @@ class Reach:
 
     Attributes:
         reached: Services that know of it.
-        missed: By service, why it does not.
-        put_off: Services that get it later, as they are slow.
+        missed: Why other services do not, by service.
+        put_off: Services that get it later because they are slow.
     """
 
     reached: Sequence[str] = ()
@@ -110,12 +110,12 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many images a service has still to get.
+    """How many images a service still has to get.
 
     Attributes:
-        total: All in all.
-        stuck: Of these, those that were tried in vain: see `MissedChange`.
-        put_off: Of the others, those that it did not miss, but gets later on purpose.
+        total: All of them.
+        stuck: Those that were tried in vain: see `MissedChange`.
+        put_off: Those of the others that it did not miss, but gets later on purpose.
     """
 
     total: int = 0
@@ -125,14 +125,14 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class MissedChange:
-    """An image whose state at a service is not what the catalog says.
+    """An image whose state at a service differs from the catalog.
 
     Attributes:
-        image_id: Which.
+        image_id: The image.
         reason: Why the service could not follow.
-        since: When it first could not, UTC.
-        stuck: Whether it was tried, and the image itself is in the way: its file is
-            not there, or can't be used.
+        since: When that first happened, UTC.
+        stuck: Whether it was tried and the image itself is the problem: its file is
+            gone, or can't be used.
     """
 
     image_id: ImageId
@@ -142,39 +142,39 @@ class MissedChange:
 
 
 class Missed:
-    """Knows for each service which images it has to be told of; one transaction a call.
+    """Knows which images each service has to be told about; one transaction per call.
 
-    An entry means: make what the service has of this image agree with the catalog. It
-    is there because the service could not follow, or because its work was put off;
-    see `Journal.take_work` for who is at it.
+    An entry means: make the service agree with the catalog about this image. It exists
+    because the service could not follow, or because its work was put off. See
+    `Journal.take_work` for who is working on it.
 
     Args:
-        database: Holds the entries, beside the images, so that both change together.
+        database: The catalog's database, so that entries and images change together.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def counts(self) -> dict[str, int]:
-        """Return how many images each service has to be told of; 0 is left out."""
+        """Return how many images each service has to be told about, if any."""
         return {service: tally.total for service, tally in self.tallies().items()}
 
     def tallies(self) -> dict[str, Tally]:
-        """Return the same, told apart; services that have everything are left out."""
+        """Return the same by kind; services that have everything are left out."""
         rows = self._database.rows(_TALLIES)
         return {service: Tally(*map(int, counts)) for service, *counts in rows}
 
     def outdated(self, service: str) -> int:
-        """Return of how many images in the catalog a service has missed the latest.
+        """Return how many images a service has in an outdated version, or not at all.
 
-        Without those that were put off: it has nothing of them.
+        Images that were put off don't count: the service has nothing of them.
         """
         return int(self._database.rows(_OUTDATED, {"service": service})[0][0])
 
     def waiting(
         self, service: str, *, after: ImageId | None = None, limit: int
     ) -> list[ImageId]:
-        """Return images to tell a service of, by id, without those that are stuck."""
+        """Return images to tell a service about, by id, except stuck ones."""
         query = _PAGE.where(missed.c.stuck == 0)
         rows = self._database.rows(query, _page(service, after, limit))
         return [ImageId(row.image_id) for row in rows]
@@ -194,11 +194,11 @@ class Missed:
     def reasons(
         self, service: str, *, stuck: bool = False
     ) -> dict[str, tuple[int, ImageId]]:
-        """Return why a service misses images: how many, and the first of them.
+        """Return why a service misses images: for each reason, how many, and the first.
 
         Args:
-            service: Which.
-            stuck: Whether only those count that are stuck; else all but those that
+            service: The service.
+            stuck: Whether to count only stuck images; otherwise all except those that
                 were put off.
         """
         query = _REASONS.where(missed.c.stuck == 1 if stuck else ~_IS_WAITING)
@@ -206,9 +206,9 @@ class Missed:
         return {reason: (int(n), ImageId(first)) for reason, n, first in rows}
 
     def services_of(self, ids: Sequence[ImageId]) -> dict[ImageId, list[str]]:
-        """Return by image which services have still to get it; none is left out.
+        """Return the services that still have to get each image, by image.
 
-        Where one is stuck, it is not waited for.
+        Images without such services are left out, and stuck entries are not counted.
         """
         found: dict[ImageId, list[str]] = {}
         for part in parts(ids):
@@ -221,7 +221,7 @@ class Missed:
         return self._those(_ABSENT, ids)
 
     def left_over(self, ids: Sequence[ImageId]) -> list[ImageId]:
-        """Return those that were deleted, and that nobody has any use for."""
+        """Return those that were deleted, and that nobody is using again."""
         return self._those(_LEFT_OVER, ids)
 
     def among(self, service: str, ids: Sequence[ImageId]) -> list[ImageId]:
@@ -233,24 +233,24 @@ class Missed:
         return self._those(_AMONG.where(_IS_WAITING), ids, service=service)
 
     def note_absent(self, service: str, ids: Sequence[ImageId], reason: str) -> None:
-        """Note that a service has nothing of images, of those that are `absent`."""
+        """Record that a service lacks the `absent` ones among these images."""
         with self._database.transaction() as connection:
             self._note(connection, service, self.absent(ids), reason)
 
     def note_left_over(self, service: str, ids: Sequence[ImageId], reason: str) -> None:
-        """Note that a service still has images, of those that are `left_over`."""
+        """Record that a service still has the `left_over` ones among these images."""
         with self._database.transaction() as connection:
             self._note(connection, service, self.left_over(ids), reason)
 
     def settle(self, done: Mapping[str, Sequence[ImageId]], *, begun: Begun) -> None:
-        """Strike out what was made up for, and all that was begun for it.
+        """Remove entries whose work is done, and the change from the journal.
 
         Args:
-            done: By service, the images that it has now, or has forgotten.
-            begun: What the journal says of it.
+            done: The images that each service has now, or has forgotten, by service.
+            begun: The change in the journal.
 
         Raises:
-            TakenOverError: If others have taken it over.
+            TakenOverError: If others have taken the change over.
         """
         if begun.ids:
             with self._database.transaction() as connection:
@@ -258,8 +258,8 @@ class Missed:
                     _clear(connection, [service], ids)
                 journal_.end(connection, begun)
 
-    def stick(self, service: str, image: ImageRecord, reason: str) -> None:
-        """Say that an image, as it is, can't be made up for, and why."""
+    def mark_stuck(self, service: str, image: ImageRecord, reason: str) -> None:
+        """Record that a service can't get an image as it is now, and why."""
         path = None if image.path is None else os.fsencode(image.path)
         as_it_is = exists().where(
             images.c.image_id == missed.c.image_id,
@@ -274,7 +274,7 @@ class Missed:
             connection.execute(stuck.values(stuck=1, reason=reason, worker=""))
 
     def retry(self, service: str) -> None:
-        """Let be tried again what was stuck, where there is a file to try."""
+        """Retry a service's stuck images, if they have a file."""
         with_file = select(images.c.image_id).where(
             or_(images.c.path.is_not(None), images.c.original.is_not(None))
         )
@@ -284,7 +284,7 @@ class Missed:
             & missed.c.image_id.in_(with_file)
         )
         query = select(missed.c.image_id).where(stuck).limit(1)
-        if self._database.rows(query):  # no write where there is none
+        if self._database.rows(query):  # otherwise write nothing
             with self._database.transaction() as connection:
                 connection.execute(update(missed).where(stuck).values(stuck=0))
 
@@ -295,7 +295,7 @@ class Missed:
         ids: Sequence[ImageId],
         reason: str,
     ) -> None:
-        """Note what a comparison found; what is noted already stays as it is."""
+        """Record what a comparison found; existing entries stay unchanged."""
         if ids:
             connection.execute(
                 upsert(connection.dialect.name, missed, ()),
@@ -305,7 +305,7 @@ class Missed:
     def _those(
         self, query: Select[int], ids: Sequence[ImageId], **more: object
     ) -> list[ImageId]:
-        """Return those of some images that a query about them finds, in their order."""
+        """Return those of some images that a query finds, in the given order."""
         found = {
             image_id
             for part in parts(ids)
@@ -315,7 +315,7 @@ class Missed:
 
 
 def note(connection: Connection, ids: Sequence[ImageId], reach: Reach) -> None:
-    """Note who missed a change and who has not, in the transaction that makes it."""
+    """Record who missed a change and who did not, in the transaction that makes it."""
     _clear(connection, reach.reached, ids)
     due = _entries(reach.missed, ids)
     due += _entries(dict.fromkeys(reach.put_off, PUT_OFF), ids, put_off=1)
@@ -326,8 +326,8 @@ def note(connection: Connection, ids: Sequence[ImageId], reach: Reach) -> None:
         connection.execute(put, due)
 
 
-def claim(connection: Connection, image_id: ImageId, service: str) -> None:
-    """Take an id for what a caller puts to one service alone."""
+def note_lone_image(connection: Connection, image_id: ImageId, service: str) -> None:
+    """Note that a caller uses an id at one service alone."""
     if not connection.execute(_KNOWN, {"ids": [image_id]}).all():
         _clear(connection, [service], [image_id])
         connection.execute(
@@ -340,7 +340,7 @@ def claim(connection: Connection, image_id: ImageId, service: str) -> None:
 
 
 def retry(connection: Connection, image_id: ImageId) -> None:
-    """Let an image be tried again whose file was seen."""
+    """Retry an image whose file was seen."""
     connection.execute(
         update(missed).where(missed.c.image_id == image_id).values(stuck=0)
     )
@@ -356,7 +356,7 @@ def _clear(
 def _entries(
     reasons: Mapping[str, str], ids: Sequence[ImageId], *, put_off: int = 0
 ) -> list[dict[str, object]]:
-    """Return rows that say why each service has still to get each image."""
+    """Return rows that say why each service still has to get each image."""
     both = {"since": datetime.now(UTC).isoformat(), "put_off": put_off}
     return [
         {"service": service, "image_id": i, "reason": reason, **both}

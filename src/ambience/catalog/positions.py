@@ -1,4 +1,4 @@
-"""Remembers how far work got that is done a part at a time."""
+"""Remembers the position of work that is done a part at a time."""
 
 from sqlalchemy import delete, select
 
@@ -8,24 +8,24 @@ from ambience.core.features import ImageId
 
 
 class Positions:
-    """The image each piece of work goes on after, by the name of the work.
+    """The image after which each piece of work continues, by the name of the work.
 
     Args:
-        database: Remembers them.
+        database: The catalog's database.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def get(self, work: str) -> ImageId | None:
-        """Return the image that work got to; None to begin at the first."""
+        """Return the last image that was done; None to begin with the first."""
         rows = self._database.rows(
             select(counters.c.value).where(counters.c.name == _counter(work))
         )
         return ImageId(rows[0][0]) if rows else None
 
     def put(self, work: str, after: ImageId | None) -> None:
-        """Remember it; None: begin at the first again."""
+        """Remember the last image that was done; None to begin with the first."""
         name = _counter(work)
         with self._database.transaction() as connection:
             connection.execute(delete(counters).where(counters.c.name == name))

@@ -34,29 +34,27 @@ from ambience.core.shortage import NO_DESCRIPTORS, descriptors_are_gone
 _DRIVER = "postgresql+psycopg"
 _SPELLINGS = frozenset({"postgres", "postgresql", _DRIVER})
 
-# The lock that a writer holds: any number that nobody else in this database uses.
+# The lock that a writer holds: any number that nobody else uses in this database.
 _WRITERS = 0x616D6269656E6365
 _CONNECT = {
     "connect_timeout": 10,  # seconds: longer than a busy server takes
     "application_name": "ambience",
     "client_encoding": "utf8",
-    # A server that is cut off is noticed after a minute instead of two hours.
+    # If a server is cut off, that is noticed after a minute instead of two hours.
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,  # milliseconds
-    # A write waits as long for another as in SQLite; a process that is cut off in the
-    # middle of one holds up the others no longer than that.
+    # A write waits as long for another one as in SQLite; and if a process is cut off in
+    # the middle of a write, it delays the others no longer than that.
     "options": "-c lock_timeout=30s -c idle_in_transaction_session_timeout=30s",
 }
 
 _UNIQUE, _READ_ONLY, _DISK_FULL = "23505", "25006", "53100"
-_BUSY = frozenset(
-    {"55P03", "40001", "40P01"}
-)  # a lock, or two that wait for each other
+_BUSY = frozenset({"55P03", "40001", "40P01"})  # a lock, a conflict, a deadlock
 _CORRUPT = frozenset({"XX001", "XX002"})
-# Classes of errors in which there is no talking to it: no connection, no right, no such
-# database, no resources, about to end.
+# Classes of errors that mean the server can't be used: no connection, no permission, no
+# such database, no resources, shutting down.
 _AWAY = frozenset({"08", "28", "3D", "53", "57"})
 
 
@@ -68,7 +66,7 @@ class PostgresqlDatabase:
         readonly: Whether nothing may be written.
 
     Raises:
-        BadParameterError: If that is no such address, or the driver is not installed.
+        BadParameterError: If this is not such an address, or the driver is missing.
     """
 
     now_ms: Final[ColumnElement[int]] = literal_column(
@@ -101,8 +99,8 @@ class PostgresqlDatabase:
     def begin(self, connection: Connection) -> None:
         """See `Dialect`: writers queue for one lock, as they do in SQLite.
 
-        So each sees all that was written before, and what it has read stays true until
-        it ends: no other isolation is needed.
+        So each sees everything that was written before, and what it has read stays true
+        until it ends: no stricter isolation is needed.
         """
         connection.execute(select(func.pg_advisory_xact_lock(_WRITERS)))
 
@@ -110,7 +108,7 @@ class PostgresqlDatabase:
         """See `Dialect`."""
         said = str(error.orig).partition("\n")[0]
         code = getattr(error.orig, "sqlstate", None) or ""
-        if code == _UNIQUE:  # a path that is another image's
+        if code == _UNIQUE:  # a path that belongs to another image
             return BusyError(
                 "another process has just added the same file: try again in a moment"
             )
@@ -125,16 +123,16 @@ class PostgresqlDatabase:
             return UnavailableError(NO_DESCRIPTORS)
         if code not in {_DISK_FULL, _READ_ONLY} and (not code or code[:2] in _AWAY):
             return UnavailableError(
-                f"the catalog {self.place} can't be reached ({said}): see whether "
-                "PostgreSQL runs there, and what settings.catalog.url says"
+                f"the catalog {self.place} can't be reached ({said}): check "
+                "settings.catalog.url, and that PostgreSQL is running there"
             )
         return StoredDataError(
-            f"the catalog {self.place} can't be written ({said}): see whether its disk "
-            "is full or it is read-only"
+            f"the catalog {self.place} can't be written ({said}): check whether its "
+            "disk is full or it is read-only"
         )
 
     def damage(self, connection: Connection) -> list[str]:
-        """See `Dialect`: each value of each row is looked at, and indexes are not."""
+        """See `Dialect`: every value of every row is read, but no index."""
         for table in metadata.sorted_tables:
             rows = table.table_valued()
             connection.execute(select(func.count(cast(rows, Text))).select_from(table))
@@ -146,19 +144,19 @@ class PostgresqlDatabase:
             connection.exec_driver_sql(f"REINDEX TABLE {table.name}")
 
     def prepare_upgrade(self, connection: Connection) -> None:
-        """Refuse a database that is somebody else's.
+        """Refuse a database that belongs to something else.
 
         Raises:
-            StoredDataError: If it has tables, and none of them says a version.
+            StoredDataError: If it has tables, but no version.
         """
         del connection
         raise StoredDataError(
-            f"the database {self.place} has tables of something else: name one for "
-            "ambience alone in settings.catalog.url"
+            f"the database {self.place} has tables of something else: give ambience a "
+            "database of its own in settings.catalog.url"
         )
 
     def finish_upgrade(self, connection: Connection) -> None:
-        """Nothing has to be kept out: no version without revisions came here."""
+        """Do nothing: no version without revisions ever used PostgreSQL."""
 
     def _engine(self, isolation: str) -> Engine:
         more = " -c default_transaction_read_only=on" if self._readonly else ""

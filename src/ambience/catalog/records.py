@@ -1,4 +1,4 @@
-"""What the catalog knows of one image."""
+"""What the catalog knows about one image."""
 
 import os
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ class ImageRecord:
 
     Attributes:
         image_id: Its key.
-        sha256: 32 bytes, of the file.
-        byte_count: Of the file.
+        sha256: The hash of the file, 32 bytes.
+        byte_count: The size of the file.
         size: ``(height, width)`` in pixels, as displayed.
-        format: Of the file, such as ``"jpeg"``.
-        shown_at: When it was taken, else when the file was last changed, else when it
-            was added. Local time, as cameras write it.
+        format: The format of the file, such as ``"jpeg"``.
+        shown_at: When it was taken; if unknown, when the file was last changed; if
+            there is no file, when it was added. Local time, as cameras write it.
         added_at: When we first saw it, UTC.
         path: The user's file, ``None`` if there is none.
         original: Our own copy, relative to ``originals/``, ``None`` if there is none.
-        modified_ns: When the user's file was last changed, nanoseconds since 1970.
-        missing: The user's file is no longer there.
+        modified_ns: When the user's file was last changed, in nanoseconds since 1970.
+        missing: Whether the user's file is gone.
     """
 
     image_id: ImageId
@@ -45,7 +45,7 @@ class ImageRecord:
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """What is enough to see that a user's file has not changed."""
+    """What is needed to see that a user's file has not changed."""
 
     image_id: ImageId
     byte_count: int

@@ -16,11 +16,11 @@ from sqlalchemy import (
 )
 
 VERSIONS: Final = ("0001", "0002")
-"""The revisions in ``migrations``, oldest first; the last is what `metadata` says."""
+"""The revisions in ``migrations``, oldest first; the last matches `metadata`."""
 
-# SQLite numbers rows by a column of exactly this type, and its strict tables know it.
+# SQLite numbers rows by a column of exactly this type, and its strict tables allow it.
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
-# Sorted by code points, as in SQLite, whatever language the database is set to.
+# Sorted by code points, as in SQLite, whatever the database's language.
 _TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 
 metadata = MetaData()
@@ -29,14 +29,14 @@ images = Table(
     "images",
     metadata,
     Column("image_id", _NUMBER, primary_key=True, autoincrement=False),
-    Column("path", LargeBinary, unique=True),  # the user's file, as the system says it
+    Column("path", LargeBinary, unique=True),  # the user's file, as the system names it
     Column("original", _TEXT),  # or our own copy, relative to originals/
     Column("sha256", LargeBinary, nullable=False),
     Column("byte_count", _NUMBER, nullable=False),
     Column("height", _NUMBER, nullable=False),
     Column("width", _NUMBER, nullable=False),
     Column("format", _TEXT, nullable=False),
-    # When it was taken, else when the file was made.
+    # When it was taken; otherwise when the file was made.
     Column("shown_at", _TEXT, nullable=False),
     Column("modified_ns", _NUMBER),  # of the user's file, to see that it changed
     Column("added_at", _TEXT, nullable=False),
@@ -49,13 +49,13 @@ images = Table(
 trash = Table(
     "trash",
     metadata,
-    Column("number", _NUMBER, primary_key=True),  # the later, the higher
+    Column("number", _NUMBER, primary_key=True),  # later entries have higher ones
     Column("image_id", _NUMBER, nullable=False),
     Column("path", LargeBinary),
     Column("trashed", _TEXT),  # our own copy, relative to trash/
     Column("sha256", LargeBinary, nullable=False),
     Column("deleted_at", _TEXT, nullable=False),
-    # Whether a caller has given its id to one service alone since.
+    # Whether a caller has since used its id at one service alone.
     Column("alone", _NUMBER, nullable=False, server_default=text("0")),
     Index("trash_by_path", "path"),
     Index("trash_by_image", "image_id"),
@@ -66,7 +66,7 @@ journal = Table(
     "journal",
     metadata,
     Column("image_id", _NUMBER, primary_key=True, autoincrement=False),
-    Column("owner", _TEXT, nullable=False),  # the lease under which it is done
+    Column("owner", _TEXT, nullable=False),  # the lease under which it was begun
     Column("operation", _TEXT, nullable=False),
     Column("source", _TEXT, nullable=False),  # staged bytes, relative to staging/
     Column("keep", _NUMBER, nullable=False),  # whether they are to become an original
@@ -78,9 +78,9 @@ leases = Table(
     metadata,
     Column("owner", _TEXT, primary_key=True),
     Column("expires_ms", _NUMBER, nullable=False),  # since 1970, by the database
-    Column("file", _TEXT, nullable=False),  # SQLite's, to know a copy; else empty
-    Column("machine", _TEXT, nullable=False),  # tells one running system from another
-    Column("lock", _TEXT, nullable=False),  # the file that its process has locked
+    Column("file", _TEXT, nullable=False),  # identifies SQLite's file; else empty
+    Column("machine", _TEXT, nullable=False),  # identifies the running system
+    Column("lock", _TEXT, nullable=False),  # the file that the process has locked
     Column("process", _TEXT, nullable=False),  # for people: where it runs
     sqlite_strict=True,
 )
@@ -100,11 +100,11 @@ missed = Table(
     Column("image_id", _NUMBER, primary_key=True, autoincrement=False),
     Column("reason", _TEXT, nullable=False),  # why the service could not follow
     Column("since", _TEXT, nullable=False),
-    # Whether it was tried, and the image can't be had.
+    # Whether it was tried, and can't be done.
     Column("stuck", _NUMBER, nullable=False, server_default=text("0")),
     # Whether it was left for later on purpose: nothing went wrong.
     Column("put_off", _NUMBER, nullable=False, server_default=text("0")),
-    # The lease under which somebody is at it; empty: nobody is.
+    # The lease under which somebody is working on it; empty for nobody.
     Column("worker", _TEXT, nullable=False, server_default=text("''")),
     Index(
         "missed_waiting",
@@ -123,7 +123,7 @@ missed = Table(
     sqlite_with_rowid=False,
 )
 
-claims = Table(  # ids that callers have put to one service alone
+claims = Table(  # ids that callers use at one service alone
     "claims",
     metadata,
     Column("service", _TEXT, primary_key=True),
@@ -133,10 +133,10 @@ claims = Table(  # ids that callers have put to one service alone
 )
 
 NEXT_IMAGE_ID: Final = "next_image_id"
-"""The counter of the ids that are given out."""
+"""The counter of assigned ids."""
 
 CLAIMS_COMPLETE: Final = "claims_complete"
-"""The counter that is 1 where every id put to one service alone is a claim."""
+"""The counter that is 1 if every id that is used at one service alone is noted."""
 
 version = Table(  # Alembic's own
     "alembic_version",

@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from ambience.catalog.before_revisions import ADDED
+from ambience.catalog.early_versions import ADDED
 from ambience.core.errors import (
     AmbienceError,
     BusyError,
@@ -26,8 +26,8 @@ from ambience.core.errors import (
 from ambience.core.shortage import NO_DESCRIPTORS, descriptors_are_gone
 
 _BUSY_S = 30  # how long a write waits for another process's
-_MOST = 20  # of what is wrong; the rest is more of the same
-# What versions without revisions looked at: they refuse what is above their own.
+_MOST = 20  # problems; the rest is more of the same
+# Versions without revisions look at this number, and refuse any above their own.
 _NO_LONGER_THEIRS = len(ADDED) + 2
 
 
@@ -64,7 +64,7 @@ class SqliteFile:
     writer = reader
 
     def begin(self, connection: Connection) -> None:
-        """See `Dialect`: of all processes, SQLite admits one."""
+        """See `Dialect`: SQLite admits one among all processes."""
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def error(self, error: DBAPIError) -> AmbienceError:
@@ -72,7 +72,7 @@ class SqliteFile:
         return translated(
             error,
             self.place,
-            f"the catalog {self.place} can't be written ({error.orig}): see whether "
+            f"the catalog {self.place} can't be written ({error.orig}): check whether "
             "the disk is full or read-only",
         )
 
@@ -107,7 +107,7 @@ class SqliteFile:
 
 
 def engine_of(connect: Callable[[], sqlite3.Connection]) -> Engine:
-    """Return what makes connections of SQLAlchemy's; `Connections` keeps them."""
+    """Return an engine that makes SQLAlchemy connections; `Connections` keeps them."""
     return create_engine("sqlite://", creator=connect, poolclass=NullPool)
 
 
@@ -117,14 +117,14 @@ def opened(name: str, *pragmas: str, uri: bool = False) -> sqlite3.Connection:
         name,
         timeout=_BUSY_S,
         isolation_level=None,
-        check_same_thread=False,  # it is lent to one at a time
+        check_same_thread=False,  # it is lent to one thread at a time
         uri=uri,
     )
     try:
         for pragma in pragmas:
             connection.execute(pragma)
         connection.execute("PRAGMA temp_store = MEMORY")  # no file for a long sort
-        # What it opens late otherwise, it opens now, while there are descriptors.
+        # Make SQLite open now what it would open late: now there are descriptors.
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
     except BaseException:
         connection.close()
@@ -133,14 +133,14 @@ def opened(name: str, *pragmas: str, uri: bool = False) -> sqlite3.Connection:
 
 
 def translated(error: DBAPIError, place: str, otherwise: str) -> AmbienceError:
-    """Return what SQLite said, in our words.
+    """Translate an error of SQLite.
 
     Args:
-        error: Of SQLAlchemy's, around SQLite's.
+        error: SQLAlchemy's error, which wraps SQLite's.
         place: The file.
-        otherwise: What to say of an error that has no words of its own.
+        otherwise: The message for all other errors.
     """
-    if isinstance(error, IntegrityError):  # a path that is another image's
+    if isinstance(error, IntegrityError):  # a path that belongs to another image
         return BusyError(
             "another process has just added the same file: try again in a moment"
         )

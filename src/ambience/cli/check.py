@@ -9,7 +9,7 @@ from ambience.library.check import check_library
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check, repair if asked to, and say what is out of step."""
+    """Check, repair if requested, and report what is out of step."""
     with step_bars(quiet=options.json) as on_progress:
         check = check_library(
             settings_from(options),

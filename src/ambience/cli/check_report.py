@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-from ambience.cli.output import AnswerConsole
+from ambience.cli.output import AnswerConsole, counted
 from ambience.cli.terminal_text import shown
 from ambience.core.features import ImageId
 from ambience.ingest import FileReport
@@ -90,7 +90,10 @@ def _lines(check: Check, *, repaired: bool) -> Iterator[str]:
     if check.cut_short:
         yield f"{check.cut_short} changes were interrupted"
     if check.share < 1:
-        yield f"{check.share:.0%} of all bytes were read: the next check goes on there"
+        yield (
+            f"{check.share:.0%} of all bytes were read: the next check continues from "
+            "there"
+        )
     if check.in_step:
         yield "everything is in step"
     elif repaired:
@@ -123,7 +126,8 @@ def _service_lines(one: ServiceCheck) -> Iterator[str]:
         yield f"{one.name} is not available: {one.reason}"
     made = one.made
     if made.put or made.removed:
-        yield f"{_images(made.put)} added to {one.name}, {made.removed} removed"
+        put = counted(made.put, "image")
+        yield f"{put} added to {one.name}, {made.removed} removed"
     if made.ended:
         yield f"{one.name} did not get all it lacks: {made.ended}"
     yield from _waiting_lines(one)
@@ -134,8 +138,8 @@ def _service_lines(one: ServiceCheck) -> Iterator[str]:
         )
     if one.without_checksum:
         yield (
-            f"{one.without_checksum} features of {one.name} are from before there were "
-            "checksums: `ambience check --repair` adds them"
+            f"{one.without_checksum} features of {one.name} were stored before there "
+            "were checksums: `ambience check --repair` adds them"
         )
     if one.differences.unknown and one.differences.first_unknown is not None:
         such = _such(one.differences.first_unknown, one.differences.unknown)
@@ -150,20 +154,20 @@ def _service_lines(one: ServiceCheck) -> Iterator[str]:
 def _waiting_lines(one: ServiceCheck) -> Iterator[str]:
     if one.waiting:
         yield (
-            f"{_images(one.waiting)} wait{'s' * (one.waiting == 1)} for {one.name}, "
-            "which is slow: a server on this folder goes on with that, or the next "
-            "import"
+            f"{counted(one.waiting, 'image')} wait{'s' * (one.waiting == 1)} for "
+            f"{one.name}, which is slow: a server on this folder, or the next import, "
+            "does the rest"
         )
     for reason, (count, first) in one.why.items():
         yield f"{one.name} missed {_such(first, count)}: {reason}"
 
 
 def _file_lines(files: FileReport) -> Iterator[str]:
-    yield f"{_images(files.images)}, {files.kept_without} kept without a file"
+    yield f"{counted(files.images, 'image')}, {files.kept_without} kept without a file"
     if files.missing:
-        yield f"{_images(files.missing)} whose file is missing"
+        yield f"{counted(files.missing, 'image')} whose file is missing"
     if files.unmarked:
-        yield f"{_images(files.unmarked)} of these not yet marked as missing"
+        yield f"{counted(files.unmarked, 'image')} of these not yet marked as missing"
     if files.restored:
         yield f"{files.restored} originals were restored from the trash"
     if files.first_lost is not None:
@@ -192,15 +196,15 @@ def _file_lines(files: FileReport) -> Iterator[str]:
     if absent := files.no_thumbnail + files.bad_thumbnail:
         yield f"{absent} thumbnails missing or damaged, {files.remade} made again"
     if files.busy:
-        yield f"{_images(files.busy)} kept changing and were not checked"
+        yield f"{counted(files.busy, 'image')} kept changing and were not checked"
 
 
 def _stray_lines(strays: StrayReport) -> Iterator[str]:
     if strays.originals:
         yield (
             f"{strays.originals} originals of no image, such as {strays.first}: "
-            f"{strays.adopted} are images again, {strays.renumbered} under a new id, "
-            f"{strays.trashed} moved to the trash as copies"
+            f"{strays.adopted} were added again, {strays.renumbered} more under a "
+            f"new id, {strays.trashed} moved to the trash as copies"
         )
     for failure in strays.refused:
         yield f"  {failure.path}: {failure.reason}"
@@ -212,7 +216,3 @@ def _stray_lines(strays: StrayReport) -> Iterator[str]:
 
 def _such(first: ImageId, count: int) -> str:
     return f"image {first}" + (f" and {count - 1} more" if count > 1 else "")
-
-
-def _images(count: int) -> str:
-    return f"{count} image{'' if count == 1 else 's'}"

@@ -8,6 +8,7 @@ from typing import Any
 from ambience.cli.options import settings_from
 from ambience.cli.output import (
     AnswerConsole,
+    counted,
     failures_json,
     print_json,
     step_bars,
@@ -17,7 +18,7 @@ from ambience.cli.terminal_text import shown
 from ambience.core.errors import BadParameterError
 from ambience.core.matches import score_text
 from ambience.core.settings import Settings
-from ambience.library.from_settings import data_path, limits_from
+from ambience.library.settings_values import data_path, limits_from
 from ambience.search.duplicate_groups import Duplicate, DuplicateGroup
 from ambience.search.folder_duplicates import (
     FolderDuplicates,
@@ -25,7 +26,7 @@ from ambience.search.folder_duplicates import (
 )
 from ambience.search.listed_image import ListedImage
 
-_MAX_RADIUS = 96  # recompressed and recolored copies are not farther
+_MAX_RADIUS = 96  # recompressed and recolored copies differ by no more
 
 
 def run(options: argparse.Namespace) -> int:
@@ -132,7 +133,7 @@ def _print(groups: Sequence[DuplicateGroup], *, in_library: bool) -> None:
     spare = sum(len(group.others) for group in groups)
     size = sum(one.image.byte_count for group in groups for one in group.others)
     said = (
-        f"{_count(len(groups), 'group')}, {_count(spare, 'image')} you could delete "
+        f"{counted(len(groups), 'group')}, {counted(spare, 'image')} you could delete "
         f"({people_size(size)})"
         if groups
         else "no duplicates"
@@ -183,7 +184,3 @@ def _cells(
         why,
         f"{where}{' (missing)' if image.missing else ''}",
     ]
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -15,8 +15,8 @@ from ambience.core.errors import BadParameterError
 from ambience.core.settings import ServerSettings
 from ambience.imaging import decoding_ends
 
-DECODE_S = 2.0  # time for images in work, once the process is asked to stop
-_STOP_S = 5  # seconds for answers under way, once the process is asked to stop
+DECODE_S = 2.0  # time for images in progress, once the process is asked to stop
+_STOP_S = 5  # seconds for answers in progress, once the process is asked to stop
 
 _log = logging.getLogger(__name__)
 
@@ -74,8 +74,8 @@ def serve(
         lifespan="on",
     )
     server = Server(config, on_ready)
-    # Once the server has stopped, uvicorn raises the signal again. With this handler,
-    # everything open is then closed in order.
+    # After the server has stopped, uvicorn raises the signal again. With this handler,
+    # everything that is open is then closed in order.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         server.run(sockets=[listener])

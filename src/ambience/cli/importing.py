@@ -12,10 +12,10 @@ from ambience.library.library import Library
 
 
 def run(options: argparse.Namespace) -> int:
-    """Import, show how far it is, and say what was done."""
+    """Import, show the progress, and report the result."""
     stop = threading.Event()
     with Library.of(settings_from(options), to_write=True) as library:
-        # The first Ctrl-C ends after the images in work; the next one at once.
+        # The first Ctrl-C stops after the images in progress, the second one at once.
         before = signal.signal(signal.SIGINT, _stopper(stop))
         signal.signal(signal.SIGTERM, _stopper(stop))
         try:
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def exit_code(report: Report) -> int:
-    """Return 1 if nothing at all could be imported, or not all be looked at, else 0."""
+    """Return 1 if nothing could be imported or something was unreadable, else 0."""
     if report.unreadable:
         return 1
     known = report.added + report.changed + report.moved + report.skipped

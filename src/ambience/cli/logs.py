@@ -57,9 +57,8 @@ class BoundedHandler(logging.StreamHandler[TextIO]):
         super().__init__(stream)
         self._clock = clock
         self._since = clock()
-        self._sources: dict[
-            Hashable, _Source
-        ] = {}  # few, as code has few places that log
+        # Few, because few places in the code log anything.
+        self._sources: dict[Hashable, _Source] = {}
         self._written = 0
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -61,7 +61,7 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def progress_bar(what: str, *, quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """Show how far some work is, on standard error; give what to tell it to."""
+    """Show the progress of some work on standard error; yield what to report it to."""
     with progress_bars(what, quiet=quiet) as (on_progress,):
         yield on_progress
 
@@ -70,10 +70,10 @@ def progress_bar(what: str, *, quiet: bool) -> Iterator[Callable[[Progress], Non
 def progress_bars(
     *works: str, quiet: bool
 ) -> Iterator[Sequence[Callable[[Progress], None]]]:
-    """Show how far works are that follow each other; see `progress_bar`.
+    """Show the progress of several works, one after the other; see `progress_bar`.
 
     Args:
-        *works: What they are called; each after the first is shown once it begins.
+        *works: Their names; each after the first is shown once it begins.
         quiet: Whether nothing is shown.
     """
     console = Console(stderr=True)
@@ -102,13 +102,13 @@ def _draw(bar: Bar, task: TaskID, progress: Progress) -> None:
 
 @contextmanager
 def step_bars(*, quiet: bool) -> Iterator[Callable[[str, Progress], None]]:
-    """Show each step of some work as it is under way; give what to tell it to."""
+    """Show the progress of each step of some work; yield what to report it to."""
     with ExitStack() as shown_now:
         steps: dict[str, Callable[[Progress], None]] = {}
 
         def on_progress(step: str, progress: Progress) -> None:
             if step not in steps:
-                shown_now.close()  # the step before is done
+                shown_now.close()  # the previous step is done
                 steps[step] = shown_now.enter_context(progress_bar(step, quiet=quiet))
             steps[step](progress)
 
@@ -121,7 +121,7 @@ def _print_occasionally(what: str, progress: Progress) -> None:
 
 
 def report_lines(report: Report) -> list[str]:
-    """Describe what an import did."""
+    """Describe the result of an import."""
     counts = {
         "added": report.added,
         "changed": report.changed,
@@ -145,15 +145,16 @@ def report_lines(report: Report) -> list[str]:
         for name, reason in report.unavailable.items()
     ]
     lines += [
-        f"  {name} has got {_images(count)}" for name, count in report.followed.items()
+        f"  {name} got {counted(count, 'image')}"
+        for name, count in report.followed.items()
     ]
     lines += [
-        f"  {_images(count)} still to go to {name}: a server on this folder goes on "
-        "with that, or the next import"
+        f"  {counted(count, 'image')} still to go to {name}: a server on this folder, "
+        "or the next import, does the rest"
         for name, count in report.waiting.items()
     ]
     lines += [
-        f"  {_images(count)} that {name} can't get: `ambience check` says why"
+        f"  {counted(count, 'image')} that {name} can't get: `ambience check` says why"
         for name, count in report.stuck.items()
     ]
     if report.stopped:
@@ -161,12 +162,13 @@ def report_lines(report: Report) -> list[str]:
     return lines
 
 
-def _images(count: int) -> str:
-    return f"{count} image{'' if count == 1 else 's'}"
+def counted(number: int, what: str) -> str:
+    """Return a number of things, as in ``1 image`` or ``2 images``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def report_json(report: Report) -> dict[str, Any]:
-    """Return what an import did, as JSON values."""
+    """Return the result of an import as JSON values."""
     return {
         "added": report.added,
         "changed": report.changed,

@@ -9,7 +9,7 @@ from ambience.library.rebuilding import Rebuilt, rebuild_service
 
 
 def run(options: argparse.Namespace) -> int:
-    """Rebuild, and say what was done."""
+    """Rebuild, and report what was done."""
     name = options.service
     with step_bars(quiet=options.json) as on_progress:
         done = rebuild_service(settings_from(options), name, on_progress=on_progress)

@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
             min_score=min_score,
         )
         if options.json:
-            # As the gateway answers: its web framework is loaded for that only.
+            # As the gateway answers; its web framework is only loaded for this.
             from ambience.gateway.routes.schemas import reverse_search_answer
 
             print_json(reverse_search_answer(result.found).model_dump(mode="json"))

@@ -26,15 +26,15 @@ from ambience.core.settings import Settings
 from ambience.core.stoppable_thread import StoppableThread
 from ambience.gateway.app import create_gateway, legacy_names
 from ambience.gateway.legacy.annotation_routes import annotation_routes
-from ambience.gateway.legacy.front import add_greeting, add_legacy
+from ambience.gateway.legacy.routing import add_greeting, add_legacy
 from ambience.gateway.legacy.service_routes import legacy_service_routes
 from ambience.imaging import decoding_ends, shared_pool
 from ambience.ingest import Progress
 from ambience.ingest.folders import absolute
 from ambience.library.data_folder import data_folder, in_use, is_readonly
-from ambience.library.from_settings import limits_from
 from ambience.library.library import Library
 from ambience.library.opened_services import open_services
+from ambience.library.settings_values import limits_from
 from ambience.web.admission import admission_from
 from ambience.web.app import create_app
 from ambience.web.hosts import KnownHosts
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     set_up_logs()
     bound_arenas()
     raise_open_files_limit()
-    tempfile.gettempdir()  # looked up once, now that files can still be opened
+    tempfile.gettempdir()  # looked up now, while files can still be opened
     settings = settings_from(options)
     shared_pool().warm_up()
     if options.services:
@@ -158,7 +158,7 @@ class _StartupImport:
             self._thread.start()
 
     def stop(self) -> None:
-        """Stop after the images in work."""
+        """Stop after the images in progress."""
         self._thread.stop()
 
     def _run(self, stop: threading.Event) -> None:
@@ -184,8 +184,8 @@ class _StartupImport:
 
 
 def _is_alone(settings: Settings, listener: socket.socket) -> bool:
-    """Tell whether only this machine can ask for something."""
-    # Another name is allowed where a proxy on this machine hands on what others ask.
+    """Tell whether only this machine can send requests."""
+    # If other names are allowed, a proxy on this machine may pass on others' requests.
     return _is_loopback(listener) and not settings.allowed_hosts
 
 
@@ -194,7 +194,7 @@ def _is_loopback(listener: socket.socket) -> bool:
 
 
 def _guarded(app: Any, settings: Settings, listener: socket.socket) -> Any:
-    """Refuse foreign host names if only this machine should get answers."""
+    """Refuse unknown host names if only this machine should get answers."""
     if _is_loopback(listener) or settings.allowed_hosts:
         return KnownHosts(app, hosts=(settings.host, *settings.allowed_hosts))
     return app

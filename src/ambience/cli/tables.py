@@ -56,9 +56,8 @@ def print_entries(
     if not console.is_terminal:
         for group in listed:
             for cells in group:
-                print(
-                    "\t".join(cells)
-                )  # not by rich, which would turn tabs into spaces
+                # Not by rich, which would turn tabs into spaces.
+                print("\t".join(cells))
         return
     named = [tuple(headings)] if headings else []
     widths = _widths([*named, *(cells for group in listed for cells in group)], console)

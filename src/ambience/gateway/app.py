@@ -9,8 +9,8 @@ from fastapi.routing import APIRoute
 from ambience.catalog import Catalog
 from ambience.core.settings import Settings
 from ambience.gateway.legacy.annotation_routes import annotation_routes
-from ambience.gateway.legacy.front import add_legacy
 from ambience.gateway.legacy.image_routes import legacy_image_routes
+from ambience.gateway.legacy.routing import add_legacy
 from ambience.gateway.legacy.schemas import FileNames
 from ambience.gateway.legacy.service_routes import legacy_service_routes
 from ambience.gateway.proxy import Proxy
@@ -29,13 +29,15 @@ def create_gateway(library: Library, settings: Settings) -> FastAPI:
     """Return the application that serves the gateway.
 
     Args:
-        library: What it serves; open as long as it is served.
-        settings: Say what clients may do, and whether the original's routes are there.
+        library: The library to serve; it must stay open while it is served.
+        settings: What clients may do, and whether to serve the original's routes.
     """
     services, limits = library.components.services, library.components.limits
-    claim = library.components.writer.claim
+    note_lone_image = library.components.writer.note_lone_image
     proxies = {
-        service.name: Proxy(service, claim) for service in services if service.url
+        service.name: Proxy(service, note_lone_image)
+        for service in services
+        if service.url
     }
 
     def route_class(service: AnyService) -> type[APIRoute]:
@@ -51,7 +53,7 @@ def create_gateway(library: Library, settings: Settings) -> FastAPI:
     app = create_app(
         services,
         limits=limits,
-        claim=claim,
+        note_lone_image=note_lone_image,
         backlog=library.components.backlog.states,
         route_class=route_class,
         admission=admission_from(settings),
@@ -64,7 +66,11 @@ def create_gateway(library: Library, settings: Settings) -> FastAPI:
     names = legacy_names(settings, library.components.catalog)
     if names is not None:
         of_services = legacy_service_routes(
-            services, limits=limits, claim=claim, names=names, at_gateway=True
+            services,
+            limits=limits,
+            note_lone_image=note_lone_image,
+            names=names,
+            at_gateway=True,
         )
         at_once = legacy_image_routes(library.components, names=names)
         said = annotation_routes(services, limits=limits, at_gateway=True)
@@ -73,7 +79,7 @@ def create_gateway(library: Library, settings: Settings) -> FastAPI:
 
 
 def legacy_names(settings: Settings, catalog: Catalog) -> FileNames | None:
-    """Return how the original's routes name images, ``None`` if they are not served."""
+    """Return how the original's routes name images; ``None`` if they are not served."""
     if not settings.legacy_routes:
         return None
     return FileNames(catalog, shown=settings.legacy_file_names)

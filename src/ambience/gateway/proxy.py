@@ -1,7 +1,7 @@
-"""Passes requests for a service elsewhere on to it, and its answers back, as they come.
+"""Passes requests on to a service elsewhere, and its answers back, as they come in.
 
-Neither is parsed or held: what arrives is sent on in the same moment. Read are only the
-refusals, which are short, and what a service says of its own state.
+They are neither parsed nor held: whatever arrives is sent on at once. Only refusals,
+which are short, and the status of the service are read.
 """
 
 import asyncio
@@ -35,13 +35,13 @@ from ambience.service import AnyService
 from ambience.web.addresses import API
 from ambience.web.problems import STATUS
 from ambience.web.schemas import ImageIdPath
-from ambience.web.service_routes import Claim
+from ambience.web.service_routes import NoteLoneImage
 
-_SHORT = 2**18  # bytes of a refusal or of a state at most
+_SHORT = 2**18  # the largest size of a refusal or status, in bytes
 _JSON = "application/json"
 
-# What belongs to one connection, not to the message (RFC 9110, section 7.6.1), and
-# `expect`, which our own server has answered.
+# Headers that belong to one connection, not to the message (RFC 9110, section 7.6.1),
+# and `expect`, which our own server has answered.
 _HOP_BY_HOP = frozenset(
     {
         b"connection",
@@ -56,12 +56,13 @@ _HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
-# Where a browser's request comes from: checked here; the service has another name.
+# Where a browser's request comes from: this is checked here, and the service has
+# another name.
 _ORIGIN = frozenset(
     {b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest", b"sec-purpose"}
 )
-_OWN = frozenset({b"date", b"server"})  # of an answer: our server says them itself
-# Refusals that mean the same here; others (a wrong Host, say) are the gateway's affair.
+_OWN = frozenset({b"date", b"server"})  # our server adds these to answers itself
+# Refusals with the same meaning here; others (a wrong Host, say) are for the gateway.
 _PASSED = frozenset({*STATUS.values(), HTTPStatus.INTERNAL_SERVER_ERROR})
 
 _image_id: TypeAdapter[int] = TypeAdapter(ImageIdPath)
@@ -74,24 +75,24 @@ class Proxy:
     """Answers the routes of one service by asking the service.
 
     Args:
-        service: One that runs elsewhere.
-        claim: Called with the id of an image before it is put, not after: an import
-            could be given the id in between. One that is refused was claimed for
-            nothing, and leaves a gap.
+        service: A service that runs elsewhere.
+        note_lone_image: Called with the id of an image before the image is put; after
+            it, an import could have taken the id in between. If the image is then
+            refused, its id is never used.
     """
 
-    def __init__(self, service: AnyService, claim: Claim) -> None:
+    def __init__(self, service: AnyService, note_lone_image: NoteLoneImage) -> None:
         self._url = httpx2.URL(service.url)
         self._address = Address.of(service.name, self._url)
         self._timeout_s = service.timeout_s
-        self._claim = claim
+        self._note_lone_image = note_lone_image
         self._path = self._url.raw_path.rstrip(b"/")
         self._own = f"{API}/{service.name}"
         self._status = service.status
         self._upstream = Upstream(self._url)
 
     def route_class(self) -> type[APIRoute]:
-        """Return the class of routes that pass on what they declare."""
+        """Return a class of routes that pass on their requests."""
         proxy = self
 
         class PassedOn(APIRoute):
@@ -105,7 +106,7 @@ class Proxy:
         await self._upstream.aclose()
 
     def handler(self, route: APIRoute) -> Handler:
-        """Return what answers the requests of a route."""
+        """Return the handler of a route's requests."""
         expected = HTTPStatus(route.status_code or HTTPStatus.OK)
         is_status = route.path == self._own
 
@@ -113,30 +114,32 @@ class Proxy:
             if is_status:
                 return JSONResponse(await run_in_threadpool(self._status))
             if request.method == "PUT":
-                await self._claimed(request)
+                await self._note(request)
             return _PassedAnswer(self, expected)
 
         return handler
 
-    async def _claimed(self, request: Request) -> None:
+    async def _note(self, request: Request) -> None:
         try:
             image_id = _image_id.validate_python(request.path_params["image_id"])
         except ValidationError:
-            return  # which the service says
-        await run_in_threadpool(self._claim, self._address.name, ImageId(image_id))
+            return  # the service will say so
+        await run_in_threadpool(
+            self._note_lone_image, self._address.name, ImageId(image_id)
+        )
 
     async def pass_on(
         self, scope: Scope, receive: Receive, send: Send, *, expected: int
     ) -> None:
-        """Answer a request with what the service answers.
+        """Answer a request with the service's answer.
 
-        A client that goes takes its request along, so that the service may stop, too.
+        If the client hangs up, the request is canceled, so that the service can stop.
 
         Args:
             scope: The request.
-            receive: Gives its body.
+            receive: Provides its body.
             send: Takes the answer.
-            expected: The status of a success.
+            expected: The status of success.
 
         Raises:
             AmbienceError: If the service can't be reached, or something else answers.
@@ -165,8 +168,10 @@ class Proxy:
             return
         except (httpx2.HTTPError, OSError) as error:
             if not answer.has_begun:
-                raise self._address.silence(error, timeout_s=self._timeout_s) from error
-            # The connection is closed without the end, which tells the client.
+                raise self._address.no_answer(
+                    error, timeout_s=self._timeout_s
+                ) from error
+            # The connection is closed early, which tells the client.
             _log.warning("%s broke off its answer (%r)", self._address.name, error)
             return
         if limit.cancelled_caught:  # the client is gone
@@ -182,7 +187,7 @@ class Proxy:
             raise refusal
         if isinstance(refusal, NotFoundError):
             state = await run_in_threadpool(self._status)
-            if not state["available"]:  # it is the service that is not found
+            if not state["available"]:  # the service itself is not found
                 raise UnavailableError(state["reason"])
         headers = [
             (b"content-type", answered.media_type.encode()),
@@ -192,14 +197,14 @@ class Proxy:
         await answer.send(answered.body)
 
     def _sent(self, headers: Headers) -> Headers:
-        """Return the headers of a request as the service gets them."""
+        """Return the headers of a request as sent to the service."""
         dropped = {*_one_hop(headers), *_ORIGIN, b"host"}
         own = [(b"host", self._url.netloc)]
         if self._url.userinfo:
             dropped.add(b"authorization")
             account = f"{self._url.username}:{self._url.password}".encode()
             own.append((b"authorization", b"Basic " + base64.b64encode(account)))
-        # Which then says where the body ends, whatever else is said.
+        # This header then says where the body ends, whatever else is given.
         if any(name == b"transfer-encoding" for name, _ in headers):
             dropped.add(b"content-length")
             own.append((b"transfer-encoding", b"chunked"))
@@ -207,7 +212,7 @@ class Proxy:
 
 
 class _PassedAnswer(Response):
-    """The answer of a service, asked for when it is sent."""
+    """The answer of a service, which is requested when it is sent."""
 
     def __init__(self, proxy: Proxy, expected: int) -> None:
         super().__init__(status_code=expected)
@@ -227,18 +232,18 @@ class _Answer:
         self.has_begun = False
 
     async def start(self, status: int, headers: Headers) -> None:
-        """Send how it begins."""
+        """Send the status and headers."""
         self.has_begun = True
         start = {"type": "http.response.start", "status": status, "headers": headers}
         await self._send(start)
 
     async def send(self, data: bytes, *, more: bool = False) -> None:
-        """Send a piece of the body; the last, if no more is to come."""
+        """Send a piece of the body; the last one unless there is more."""
         body: Message = {"type": "http.response.body", "body": data, "more_body": more}
         await self._send(body)
 
     async def pass_on(self, reply: httpx2.Response, limit: anyio.CancelScope) -> None:
-        """Send what a service answers, as it comes; its time stands still meanwhile."""
+        """Send a service's answer as it comes in; its time stops while we send."""
         said = [(name.lower(), value) for name, value in reply.headers.raw]
         dropped = {*_one_hop(said), *_OWN}
         with paused(limit):
@@ -256,7 +261,7 @@ async def _read(reply: httpx2.Response) -> Answered:
 
 
 def _is_right(reply: httpx2.Response, expected: int) -> bool:
-    """Return whether an answer can be one of ours: no page of somebody else's."""
+    """Return whether an answer can be from a service, not from something else."""
     return expected == HTTPStatus.NO_CONTENT or _media_type(reply) == _JSON
 
 
@@ -265,6 +270,6 @@ def _media_type(reply: httpx2.Response) -> str:
 
 
 def _one_hop(headers: Headers) -> set[bytes]:
-    """Return the names of headers that belong to the connection they came on."""
+    """Return the names of headers that belong to a single connection."""
     named = b",".join(value for name, value in headers if name == b"connection")
     return {*_HOP_BY_HOP, *(name.strip() for name in named.lower().split(b","))}

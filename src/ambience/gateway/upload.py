@@ -1,4 +1,4 @@
-"""The body of a request, passed on to a service elsewhere while it comes in."""
+"""The body of a request, passed on to a service elsewhere as it comes in."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,18 +9,18 @@ from starlette.types import Receive
 
 from ambience.remote.upstream import Body, paused
 
-_AGAIN = 2**16  # bytes of an upload that are held, in case it must be sent once more
+_AGAIN = 2**16  # bytes of an upload that are kept in case it must be sent again
 
 
 class Upload(Body):
     """The body of a request, as it comes in.
 
-    Its beginning is held, so that a request which met a stale connection can be sent
-    once more; not more than that.
+    Its beginning is kept, so that a short request can be sent again if it met a stale
+    connection.
 
     Args:
-        receive: Gives it.
-        limit: The service's time, which stands still while the client is waited for.
+        receive: Provides the body.
+        limit: The service's time limit, which stops while we wait for the client.
     """
 
     def __init__(self, receive: Receive, limit: anyio.CancelScope) -> None:
@@ -32,16 +32,16 @@ class Upload(Body):
 
     @property
     def can_repeat(self) -> bool:
-        """Whether all that has come is held."""
+        """Whether everything received so far is kept."""
         return self._size <= _AGAIN
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the pieces.
 
         Raises:
-            ClientDisconnect: If the client is gone.
+            ClientDisconnect: If the client hangs up.
         """
-        for piece in self._held:  # which a stale connection has lost
+        for piece in self._held:  # lost by a stale connection
             yield piece
         while not self._ended.is_set():
             with paused(self._limit):
@@ -60,7 +60,7 @@ class Upload(Body):
                 yield piece
 
     async def watch(self) -> None:
-        """Cancel all within the limit if the client goes while it waits."""
+        """Cancel everything within the limit if the client hangs up while it waits."""
         await self._ended.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass

@@ -1,6 +1,6 @@
-"""Brings images in: one at a time or whole folders, all of it or nothing."""
+"""Adds images, one at a time or whole folders, completely or not at all."""
 
-from ambience.ingest.files import FileCheck, FileReport
+from ambience.ingest.file_check import FileCheck, FileReport
 from ambience.ingest.folders import FoundFile, walk
 from ambience.ingest.image_locks import ImageLocks
 from ambience.ingest.import_report import Failure, Progress, Report

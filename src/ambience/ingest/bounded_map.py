@@ -1,4 +1,4 @@
-"""Works on a list with several threads, a bounded number of items ahead."""
+"""Works on a list with several threads, without running far ahead of its consumer."""
 
 import threading
 from collections import deque
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from ambience.core.cancellation import Caller, called_by
 
-_AHEAD = 4  # items in work or waiting, for each thread: bounds the memory
+_AHEAD = 4  # items in progress or waiting, per thread: bounds the memory
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
@@ -21,15 +21,16 @@ def bounded_map(
     threads: int,
     stop: threading.Event,
 ) -> Iterator[tuple[Item, Future[Outcome]]]:
-    """Iterate over items in order, each with what became of it.
+    """Iterate over items in order, each with its outcome.
+
+    If the consumer stops iterating, decoding under way for it is canceled, and this
+    waits until that has ended.
 
     Args:
         act: Called for each item, on some thread.
         items: What to work on.
-        threads: How many at once.
-        stop: Once set, no further item is begun; those in work are still given out.
-
-    Whoever iterates no further ends what is being decoded for it, and waits for that.
+        threads: How many run at once.
+        stop: Once set, no further item is begun; those in progress are still yielded.
     """
     caller = Caller(patient=True)
 
@@ -50,7 +51,7 @@ def bounded_map(
             item, future = waiting.popleft()
             if not (stop.is_set() and future.cancel()):
                 yield item, future
-    except BaseException:  # GeneratorExit, too
+    except BaseException:  # including GeneratorExit
         caller.leave()
         raise
     finally:

@@ -1,4 +1,4 @@
-"""Makes a change of images in every service, our own files and the catalog."""
+"""Makes a change to images in every service, in our own files and in the catalog."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,17 +13,18 @@ from ambience.ingest.sinks import Sinks
 
 
 class Changes:
-    """Puts and deletes images that the journal says are being changed.
+    """Puts and deletes images whose change is recorded in the journal.
 
-    Each goes from what can be undone to what can't: files, services, and the catalog
-    last, which strikes the change out of the journal in the same transaction.
+    Each change begins with what can be undone and ends with what can't: files first,
+    then services, and finally the catalog, which removes the journal entry in the same
+    transaction.
 
     Args:
         catalog: Knows the images.
         journal: Knows whether others have taken a change over.
         originals: Keeps our own files.
         sinks: The services that take part.
-        limits: What an image may cost.
+        limits: The limits for images.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class Changes:
         self._journal = journal
 
     def prepare(self, image: ImageFile, *, wait: bool = True) -> Prepared:
-        """Decode a file once and take from it all that is needed; from any thread.
+        """Decode a file once and derive everything needed from it; on any thread.
 
         Args:
             image: The file.
@@ -63,8 +64,8 @@ class Changes:
 
         Args:
             images: The files.
-            wait: Whether slow services get what they need now; else they get it later,
-                from the files.
+            wait: Whether slow services get what they need now; otherwise they get it
+                later, from the files.
         """
         return prepare(images, self.sinks, put_off=self._put_off(wait=wait))
 
@@ -75,8 +76,8 @@ class Changes:
 
         Args:
             data: The whole file.
-            limits: What it may cost; None: what any image may.
-            wait: As for `prepare_all`.
+            limits: Its limits; None for those of all images.
+            wait: See `prepare_all`.
         """
         limits = limits or self.limits
         sides = self.sinks.sides(put_off=self._put_off(wait=wait))
@@ -92,14 +93,14 @@ class Changes:
         """Add or replace images.
 
         Args:
-            arrivals: Those.
-            sources: By image, its staged bytes; see `JournalEntry.source`.
-            known: What the catalog has of them so far.
-            begun: What the journal says of it.
+            arrivals: The images.
+            sources: The staged bytes of each image; see `JournalEntry.source`.
+            known: The records that the catalog has of them so far.
+            begun: The change in the journal.
 
         Returns:
-            By service name, why a service could not take part, and what becomes of
-            that; empty if all did.
+            Why services could not take part, and what happens next, by service; empty
+            if all did.
 
         Raises:
             TakenOverError: If others have taken the change over.
@@ -108,7 +109,7 @@ class Changes:
             self.originals.write_thumbnail(
                 arrival.prepared.sha256, arrival.prepared.thumbnail
             )
-        self._journal.check(begun)  # before services are told what others may undo
+        self._journal.check(begun)  # before services are told what others might undo
         put_off = frozenset[str]().union(*(a.prepared.put_off for a in arrivals))
         extracted = {a.image_id: a.prepared.extracted for a in arrivals}
         away = self.sinks.put(
@@ -122,7 +123,7 @@ class Changes:
         for record in records:
             replaced = known.get(record.image_id)
             old = None if replaced is None else replaced.original
-            # Now, as nobody would know of it once the change is out of the journal.
+            # Do it now: after the journal entry is gone, nobody would know of the file.
             if old is not None and old != record.original:
                 self.originals.discard(old)
         made = {record.sha256 for record in records}
@@ -139,7 +140,7 @@ class Changes:
     def record(
         self, arrival: Arrival, source: str, known: ImageRecord | None
     ) -> ImageRecord:
-        """Return what the catalog is to know of an image; its original is kept now."""
+        """Return the new record of an image; its original is kept now."""
         prepared, now = arrival.prepared, datetime.now(UTC)
         changed = (
             now if arrival.modified_ns is None else _date(arrival.modified_ns, now)
@@ -167,10 +168,10 @@ class Changes:
         """Delete an image; its original goes to the trash.
 
         Args:
-            begun: What the journal says of it: of one image.
+            begun: The change in the journal, of one image.
 
         Returns:
-            Whether anybody knew it, and which services could not say.
+            Whether anything knew it, and which services could not say.
 
         Raises:
             TakenOverError: If others have taken the change over.
@@ -194,10 +195,10 @@ class Changes:
         return frozenset() if wait else self.sinks.slow
 
     def _drop_thumbnail(self, image: ImageRecord) -> None:
-        """Remove the thumbnail of an image's content, if no other image has that.
+        """Remove the thumbnail of an image, unless another image has the same content.
 
-        Before the change is out of the journal, or it would be nobody's for a moment.
-        One that is missed after all is made again when it is asked for.
+        This happens while the change is in the journal; otherwise the thumbnail would
+        belong to nobody for a moment. If it is needed after all, it is made again.
         """
         same = self.catalog.with_sha256(image.sha256)
         if all(record.image_id == image.image_id for record in same):
@@ -205,16 +206,16 @@ class Changes:
 
 
 def _said(error: AmbienceError, *, kept: bool) -> str:
-    """Return why a service could not take an image, and what becomes of that."""
+    """Return why a service could not take an image, and what happens next."""
     if isinstance(error, BadInputError):
         return str(error)
     if kept:
-        return f"{error}; it gets what it missed once it answers"
-    return f"{error}; the image was not kept: send it again once it answers"
+        return f"{error}; it catches up when it answers again"
+    return f"{error}; the image was not kept: send it again when the service answers"
 
 
 def _date(modified_ns: int, now: datetime) -> datetime:
-    """Return a file's date; today's for one that no calendar holds."""
+    """Return a file's date; the current one if it is out of range."""
     try:
         return datetime.fromtimestamp(modified_ns / 1e9, UTC)
     except (ValueError, OverflowError, OSError):

@@ -12,23 +12,23 @@ from typing import Protocol, TypeAlias, TypeVar
 from ambience.core.errors import BadParameterError
 from ambience.imaging import EXTENSIONS
 
-# Folders in which storage servers keep thumbnails and deleted files of their own.
-# The last is what file systems put at their root, where only the system may look.
+# Folders in which storage servers keep thumbnails and deleted files of their own. The
+# last one is at the root of file systems, and only the system may look into it.
 _NOT_OURS = frozenset({"@eadir", "#recycle", "$recycle.bin", "__macosx", "lost+found"})
 
-# What looking at a path fails with if nothing is there, a link to itself included.
+# How looking at a path fails if nothing is there (or a link to itself).
 _NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 _LATEST_NS = 2**63 - 1  # in the year 2262
 
-# Files in a part: a network takes most of what a batch can win it from so many images,
-# and a stop does not wait long for them.
+# Files in a batch: with this many, a network gets most of the benefit of batches, and a
+# stop does not have to wait long.
 _TOGETHER = 8
-_TOGETHER_BYTES = 32 * 2**20  # and so much of them: they are in memory at the same time
+_TOGETHER_BYTES = 32 * 2**20  # and no more than this: they are in memory together
 
 
 OnUnreadable: TypeAlias = Callable[[Path, OSError], object]
-"""Told of a folder or file that can't be looked at, and why."""
+"""Called with a folder or file that can't be looked at, and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class FoundFile:
     """A file that may be an image.
 
     Attributes:
-        path: Absolute.
+        path: Its absolute path.
         byte_count: Its size.
-        modified_ns: When it was last changed, nanoseconds since 1970.
+        modified_ns: When it was last changed, in nanoseconds since 1970.
     """
 
     path: Path
@@ -47,12 +47,12 @@ class FoundFile:
 
 
 def absolute(paths: Sequence[Path]) -> list[Path]:
-    """Return paths from the root, each once.
+    """Return absolute paths, each once.
 
     Raises:
         BadParameterError: If one of them does not exist, or can't be looked at.
     """
-    # Not resolved: a link that the user names stays the name of what it leads to.
+    # Not resolved: a link named by the user keeps its name.
     roots = list(dict.fromkeys(Path(os.path.abspath(path)) for path in paths))  # noqa: PTH100
     for root in roots:
         try:
@@ -69,7 +69,7 @@ def absolute(paths: Sequence[Path]) -> list[Path]:
 
 
 def is_gone(path: Path) -> bool:
-    """Whether nothing is at a path; not so where nobody lets us look."""
+    """Whether nothing is at a path; false if we are not allowed to look."""
     try:
         path.lstat()
     except OSError as error:
@@ -78,7 +78,7 @@ def is_gone(path: Path) -> bool:
 
 
 def says_gone(error: OSError) -> bool:
-    """Whether an error means that nothing is there, not that nobody lets us look."""
+    """Whether an error means that nothing is there, not that we may not look."""
     return error.errno in _NOTHING_THERE
 
 
@@ -90,14 +90,14 @@ def walk(
 ) -> Iterator[FoundFile]:
     """Iterate over the image files at and below some paths, in a fixed order.
 
-    Hidden files and folders are left out, and so is what has no image's extension; a
-    file named itself is taken whatever it is called. Links are followed, each folder
-    and each linked file is visited once.
+    Hidden files and folders are left out, and so are files without the extension of an
+    image; but a file in ``roots`` is always included. Links are followed, and each
+    folder and each linked file is visited once.
 
     Args:
-        roots: Files and folders, absolute.
-        leave_out: A folder not to go into, by whatever name: our own data.
-        on_unreadable: Told what else could hold images.
+        roots: Absolute paths of files and folders.
+        leave_out: A folder to leave out, under any name: our own data.
+        on_unreadable: Called for everything else that might hold images.
     """
     walker = _Walker(on_unreadable)
     walker.leave_out(leave_out)
@@ -106,14 +106,14 @@ def walk(
 
 
 class _Walker:
-    """Goes through folders, each once."""
+    """Walks through folders, each once."""
 
     def __init__(self, on_unreadable: OnUnreadable) -> None:
         self._on_unreadable = on_unreadable
         self._seen: set[tuple[int, int]] = set()
 
     def leave_out(self, folder: Path) -> None:
-        with suppress(OSError):  # what is not there is not walked into
+        with suppress(OSError):  # if it does not exist, it is not walked into
             self._is_new(folder.stat())
 
     def walk(self, root: Path) -> Iterator[FoundFile]:
@@ -125,7 +125,7 @@ class _Walker:
         elif stat.S_ISDIR(status.st_mode):
             yield from self._walk_folder(root, status)
         else:
-            self._on_unreadable(root, OSError(errno.EINVAL, "it is no regular file"))
+            self._on_unreadable(root, OSError(errno.EINVAL, "it is not a regular file"))
 
     def _walk_folder(self, folder: Path, own: os.stat_result) -> Iterator[FoundFile]:
         pending = [(folder, own)]
@@ -159,7 +159,7 @@ class _Walker:
             return []
 
     def _status(self, path: Path) -> os.stat_result | None:
-        """Return what is at a path, links followed; ``None`` if that can't be told."""
+        """Return the status of a path, following links; ``None`` if that fails."""
         try:
             return path.stat()
         except OSError as error:
@@ -168,7 +168,7 @@ class _Walker:
             return None
 
     def _is_new(self, status: os.stat_result) -> bool:
-        """Whether this was not seen yet; from now on it was."""
+        """Whether this is seen for the first time; it is then marked as seen."""
         identity = (status.st_dev, status.st_ino)
         if identity in self._seen:
             return False
@@ -177,18 +177,18 @@ class _Walker:
 
 
 def _may_hold_images(entry: os.DirEntry[str]) -> bool:
-    """Tell by its name, and by whether it is a plain file, what is not looked at."""
+    """Tell by its name and kind whether an entry is worth looking at."""
     if entry.name.startswith(".") or entry.name.lower() in _NOT_OURS:
         return False
     try:
         is_plain = entry.is_file(follow_symlinks=False)
-    except OSError:  # looking at it says why
+    except OSError:  # looking at it will report why
         return True
     return not is_plain or Path(entry.name).suffix.lower() in EXTENSIONS
 
 
 def _found(path: Path, status: os.stat_result) -> FoundFile:
-    # Some file systems keep dates that no 64 bits of nanoseconds hold.
+    # Some file systems store dates that don't fit into 64 bits of nanoseconds.
     modified_ns = max(-_LATEST_NS, min(status.st_mtime_ns, _LATEST_NS))
     return FoundFile(path, status.st_size, modified_ns)
 
@@ -201,20 +201,20 @@ class _Sized(Protocol):
 SizedT = TypeVar("SizedT", bound=_Sized)
 
 
-def dealt(files: Sequence[SizedT], *, threads: int) -> Iterator[list[SizedT]]:
-    """Deal files, in order, into parts that a thread works on together.
+def file_batches(files: Sequence[SizedT], *, threads: int) -> Iterator[list[SizedT]]:
+    """Divide files, in order, into batches that a thread works on together.
 
     Args:
-        files: Which.
-        threads: How many there are: a few files are shared between all.
+        files: The files.
+        threads: How many threads there are: a few files are spread over all of them.
     """
     most = min(_TOGETHER, -(-len(files) // threads))
-    part: list[SizedT] = []
+    batch: list[SizedT] = []
     for file in files:
-        size = sum(one.byte_count for one in part) + file.byte_count
-        if part and (len(part) >= most or size > _TOGETHER_BYTES):
-            yield part
-            part = []
-        part.append(file)
-    if part:
-        yield part
+        size = sum(one.byte_count for one in batch) + file.byte_count
+        if batch and (len(batch) >= most or size > _TOGETHER_BYTES):
+            yield batch
+            batch = []
+        batch.append(file)
+    if batch:
+        yield batch

@@ -1,4 +1,4 @@
-"""Opens the files of images, only if they still hold what the catalog says."""
+"""Opens the files of images, provided that they still match the catalog."""
 
 import errno
 import hashlib
@@ -15,13 +15,13 @@ from ambience.ingest import Originals
 from ambience.ingest.regular_files import open_regular
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
-# Says nothing of the file: the process has no room for one more.
+# These say nothing about the file: the process is short of resources.
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 _CHUNK_BYTES = 2**20
 _REMEMBERED = 4096  # files whose hash is known; some 300 bytes each
-# A change within the same tick of a file system's clock can't be seen by its dates;
-# the coarsest, of FAT, ticks every two seconds.
+# Dates don't show a change within the same tick of a file system's clock; the coarsest
+# clock, FAT's, ticks every two seconds.
 _AT_REST_NS = 2_500_000_000
 
 _Identity: TypeAlias = tuple[int, int, int, int, int]
@@ -30,12 +30,12 @@ _Identity: TypeAlias = tuple[int, int, int, int, int]
 class ImageFiles:
     """The files of images, the user's and ours.
 
-    What is read comes from the very file that was compared, whatever is put in its
-    place meanwhile. A file that was compared is not hashed again until it changes, as
-    far as its dates say; `read` always compares what it returns.
+    Content is read from the very file that was compared, even if it is replaced
+    meanwhile. After that, a file is not hashed again until its dates change; but `read`
+    always verifies what it returns.
 
     Args:
-        originals: Knows where they are.
+        originals: Knows where files are.
         limits: How many bytes may be read into memory.
     """
 
@@ -46,7 +46,7 @@ class ImageFiles:
         self._lock = Lock()
 
     def open(self, record: ImageRecord) -> BinaryIO:
-        """Open the file of an image, to be closed by the caller.
+        """Open the file of an image; the caller closes it.
 
         Raises:
             NotFoundError: If it was not kept, is gone, can't be read, or is a file of
@@ -90,16 +90,16 @@ class ImageFiles:
         path = self._originals.file_of(record)
         if path is None:
             raise NotFoundError(
-                f"the file of image {record.image_id} was not kept: only its features"
+                f"the file of image {record.image_id} was not kept, only its features"
             )
         try:
-            # Links are the user's to make; in our own folder there are none.
+            # The user may have links; in our own folder there are none.
             return open_regular(path, follow=record.path is not None)
         except OSError as error:
             raise _unreadable(record, error) from error
 
     def _holds(self, file: BinaryIO, record: ImageRecord) -> bool:
-        """Tell whether an open file is what the catalog says."""
+        """Tell whether an open file matches the catalog."""
         status = os.fstat(file.fileno())
         return (
             status.st_size == record.byte_count
@@ -141,7 +141,7 @@ def _changed(record: ImageRecord) -> AmbienceError:
 
 
 def _unreadable(record: ImageRecord, error: OSError) -> Exception:
-    """Return what it means for an image that its file can't be opened or read."""
+    """Return the error to raise when an image's file can't be opened or read."""
     if error.errno in _OURS:
         return error
     what = f"the file of image {record.image_id}"

@@ -1,4 +1,4 @@
-"""Keeps the threads of a process from changing the same images at once."""
+"""Keeps the threads of a process from changing the same images at the same time."""
 
 import threading
 from collections import defaultdict
@@ -10,10 +10,10 @@ from ambience.core.features import ImageId
 
 
 class ImageLocks:
-    """Which images some thread is changing now, and which a service is still writing.
+    """Which images threads are changing now, and which ones services are still writing.
 
-    The journal does the same for processes; it lets a process go on with what it began
-    itself, so threads need this first.
+    The journal does the same for processes. It does not keep a process from its own
+    changes, so threads need this first.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class ImageLocks:
 
     @contextmanager
     def __call__(self, ids: Sequence[ImageId]) -> Iterator[None]:
-        """Wait until nobody else changes these images; nobody will meanwhile."""
+        """Wait until nobody else is changing these images, and keep others away."""
         with self._condition:
             while not self._at_work.isdisjoint(ids):
                 self._condition.wait()
@@ -35,7 +35,7 @@ class ImageLocks:
 
     @contextmanager
     def if_free(self, ids: Sequence[ImageId]) -> Iterator[list[ImageId]]:
-        """Give those images that nobody else changes; nobody will meanwhile."""
+        """Yield those images that nobody else is changing, and keep others away."""
         with self._condition:
             free = [image_id for image_id in ids if image_id not in self._at_work]
             self._at_work.update(free)
@@ -46,21 +46,22 @@ class ImageLocks:
 
     @contextmanager
     def at_service(self, name: str, ids: Sequence[ImageId]) -> Iterator[None]:
-        """Write images at one service, or refuse while an earlier write has no end.
+        """Write images to one service, unless an earlier write is still going on.
 
-        A write that hangs is given up by whoever waited for it, and may still happen:
-        what came after it would be overwritten. So nothing does, until it has ended.
+        If a write hangs, its caller gives up waiting, but the write may still happen,
+        and would then overwrite newer ones. So no other write begins until it has
+        ended.
 
         Args:
-            name: Of the service.
-            ids: The images, which nobody else changes meanwhile: see `__call__`.
+            name: The service.
+            ids: The images; nobody else may change them meanwhile: see `__call__`.
 
         Raises:
             BusyError: If there is such a write.
         """
         with self._condition:
             if not self._written[name].isdisjoint(ids):
-                raise BusyError(f"{name} is not done with an earlier change")
+                raise BusyError(f"{name} is still busy with an earlier change")
             self._written[name].update(ids)
         try:
             yield

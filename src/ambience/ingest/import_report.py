@@ -1,4 +1,4 @@
-"""What an import did, how far it is, and which files failed."""
+"""What an import has done, how far it is, and which files failed."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +12,8 @@ class Failure:
     """A file that could not be imported.
 
     Attributes:
-        path: Which.
-        reason: Why, in a sentence.
+        path: The file.
+        reason: Why it failed, in a sentence.
     """
 
     path: Path
@@ -21,7 +21,7 @@ class Failure:
 
     @classmethod
     def of(cls, path: Path, error: Exception) -> Self:
-        """Return the failure that an error makes of a file."""
+        """Return the failure of a file that raised an error."""
         if isinstance(error, OSError):
             return cls(path, f"can't be read: {error.strerror or error}")
         return cls(path, str(error))
@@ -29,23 +29,23 @@ class Failure:
 
 @dataclass(slots=True)
 class Report:
-    """What an import did, in numbers of files.
+    """What an import has done, in numbers of files.
 
     Attributes:
         added: New images.
         changed: Images whose file has new content.
-        skipped: Files that were known and have not changed.
+        skipped: Known files that have not changed.
         moved: Images whose file was found at another path.
-        deleted: Files left out because the user deleted their image before.
+        deleted: Files left out because the user had deleted their image.
         gone: Images whose file is gone since the last import.
         failed: Files that could not be imported.
-        unreadable: Folders and files that could not be looked at: what they hold was
-            not imported, and is not marked as gone.
-        unavailable: By service name, why it could not take part.
-        stopped: Whether the import was stopped before its end.
-        followed: By slow service, how many images it got after they were imported.
-        waiting: By service, how many images it has still to get.
-        stuck: By service, how many images it can't get, as they are.
+        unreadable: Folders and files that could not be looked at: nothing in them was
+            imported or marked as gone.
+        unavailable: Why services could not take part, by service.
+        stopped: Whether the import was stopped early.
+        followed: How many images each slow service got after the import.
+        waiting: How many images each service still has to get.
+        stuck: How many images each service can't get as they are.
     """
 
     added: int = 0
@@ -70,12 +70,12 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far some work on files is.
+    """How far an operation on files is.
 
     Attributes:
-        done: Files dealt with.
-        total: Files found.
-        report: The numbers so far, of an import.
+        done: Files that are finished.
+        total: All files.
+        report: The numbers so far, if this is an import.
     """
 
     done: int

@@ -1,4 +1,4 @@
-"""Imports folders: decodes on several threads, writes in batches, can go on later."""
+"""Imports folders: decodes on several threads, writes in batches, and can resume."""
 
 import os
 import threading
@@ -13,34 +13,34 @@ from ambience.core.errors import AmbienceError, BusyError
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
 from ambience.ingest.bounded_map import bounded_map
-from ambience.ingest.folders import FoundFile, absolute, dealt, is_gone, walk
+from ambience.ingest.folders import FoundFile, absolute, file_batches, is_gone, walk
 from ambience.ingest.import_report import Failure, Progress, Report
 from ambience.ingest.incoming import Arrival, Prepared
 from ambience.ingest.regular_files import read_regular
 from ambience.ingest.writer import Writer
 
-_BATCH = 64  # images a transaction: its cost is shared, and little is lost by a stop
-_BATCH_S = 1.0  # and how long the first of them waits at most
+_BATCH = 64  # images per transaction: they share its cost, and a stop loses little
+_BATCH_S = 1.0  # the longest that the first of them waits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Outcome:
-    """What a thread found out about one file; one of the four is set."""
+    """What a thread found out about one file; one of the last four is set."""
 
     file: FoundFile
-    prepared: Prepared | AmbienceError | OSError | None = None  # or why it was not
-    same_as: ImageId | None = None  # known, with this content
-    moved: ImageRecord | None = None  # this image's file, at a new path
+    prepared: Prepared | AmbienceError | OSError | None = None  # or why that failed
+    same_as: ImageId | None = None  # the known image with this content
+    moved: ImageRecord | None = None  # the image whose file has moved here
     deleted: bool = False
 
 
 class Importer:
-    """Brings folders of the user's files into the catalog and every service.
+    """Adds the files in the user's folders to the catalog and every service.
 
     Args:
         writer: Changes images.
-        threads: How many files are decoded at once; 0: one for each processor.
-        data: Our own folder, which is not walked into.
+        threads: How many files are decoded at once; 0 for one per processor.
+        data: Our own folder, which is left out.
     """
 
     def __init__(self, writer: Writer, *, threads: int, data: Path) -> None:
@@ -58,15 +58,15 @@ class Importer:
         again: bool = False,
         wait: bool = True,
     ) -> Report:
-        """Import files and folders. The files are only ever read.
+        """Import files and folders. The files are only read.
 
         Args:
             paths: What to import.
-            on_progress: Told after every file.
-            stop: Set it to end early; what was reported as done is done.
-            again: Also take files whose image the user deleted before.
-            wait: Whether slow services get each image before it counts as done; else
-                they get it later, and it is found by the other services at once.
+            on_progress: Called after every file.
+            stop: Set it to stop early; what was reported as done is done.
+            again: Also import files whose image the user has deleted.
+            wait: Whether each image counts as done only after slow services have it;
+                otherwise these get it later, and the other services find it at once.
 
         Raises:
             BadParameterError: If a path does not exist.
@@ -95,7 +95,7 @@ class Importer:
         def look_at(files: Sequence[FoundFile]) -> list[_Outcome]:
             return self._look_at(files, known, again=again, wait=wait)
 
-        parts = dealt(fresh, threads=self._threads)
+        parts = file_batches(fresh, threads=self._threads)
         for _, future in bounded_map(look_at, parts, threads=self._threads, stop=stop):
             for outcome in future.result():
                 done += 1
@@ -123,11 +123,11 @@ class Importer:
         known: dict[Path, KnownFile],
         report: Report,
     ) -> list[Path]:
-        """Mark images whose file is gone, where all could be looked at.
+        """Mark images whose file is gone, as far as everything could be looked at.
 
         Returns:
-            Roots of which every file is gone at once, as when a disk is not mounted:
-            of those nothing is marked.
+            Roots whose files are all gone at once, as if a disk were not mounted. Their
+            images are not marked.
         """
         seen = {file.path for file in found}
         hidden = {failure.path for failure in report.unreadable}
@@ -160,17 +160,17 @@ class Importer:
         return emptied
 
     def _emptied(self, root: Path) -> Failure | None:
-        """Return what is wrong with a root all of whose files are gone, and not moved.
+        """Return what is wrong with a root whose files are all gone.
 
-        Which they are, if they were found elsewhere.
+        Nothing is wrong if they have moved, and were found elsewhere.
         """
         left = [one for one in self._catalog.files_in(root).values() if not one.missing]
         if not left:
             return None
         return Failure(
             root,
-            f"holds none of the {len(left)} images that were imported from it: mount "
-            "its disk and import it again, or, if they are gone, run `ambience check "
+            f"has none of the {len(left)} images that were imported from it: mount its "
+            "disk and import it again; or, if they are gone, run `ambience check "
             "--repair`",
         )
 
@@ -182,7 +182,7 @@ class Importer:
         again: bool,
         wait: bool,
     ) -> list[_Outcome]:
-        """Find out about files, and prepare together those that are to be written."""
+        """Find out about files, and prepare those that need to be written."""
         read = {file: self._read_if_possible(file, wait=wait) for file in files}
         sha256 = {
             file.path: image.sha256
@@ -236,8 +236,8 @@ class Importer:
     def _settle_move(
         self, before: ImageRecord, file: FoundFile, batch: "_Batch", report: Report
     ) -> None:
-        # Two new files may hold the content of one that is gone: the first is its new
-        # place, the other a new image.
+        # If two new files have the content of one that is gone, the first is where it
+        # has moved to, and the other is a new image.
         before = self._catalog.get(before.image_id)
         if before.path is not None and is_gone(before.path):
             self._catalog.move(before.image_id, file.path, modified_ns=file.modified_ns)
@@ -249,7 +249,7 @@ class Importer:
     def _read_if_possible(
         self, file: FoundFile, *, wait: bool
     ) -> ImageFile | AmbienceError | OSError:
-        """Return what a file holds, or why it can't be read."""
+        """Return the content of a file, or why it can't be read."""
         try:
             return _read(self._writer, file, wait=wait)
         except (AmbienceError, OSError) as error:
@@ -260,7 +260,7 @@ _Waiting: TypeAlias = tuple[FoundFile, Prepared, ImageId | None]
 
 
 class _Batch:
-    """Images that are decoded and wait to be written together."""
+    """Images that are decoded and waiting to be written together."""
 
     def __init__(self, writer: Writer, report: Report, *, wait: bool) -> None:
         self._writer = writer
@@ -318,13 +318,13 @@ class _Batch:
         ]
 
     def _settle_race(self, waiting: Sequence[_Waiting], error: BusyError) -> None:
-        """Write what another process, at work on the same files, has not written."""
+        """Write what another process, working on the same files, has not written."""
         left = [one for one in waiting if not self._is_done(one[0])]
         self._report.skipped += len(waiting) - len(left)
         if len(waiting) == len(left) == 1:
             self._report.failed.append(Failure.of(left[0][0].path, error))
             return
-        if len(left) < len(waiting):  # those that are gone may be all that was wrong
+        if len(left) < len(waiting):  # the others may have been the only problem
             parts = [left]
         else:
             middle = len(left) // 2  # ever smaller, so that one file stops no others
@@ -339,7 +339,7 @@ class _Batch:
 
 
 def _is_same(known: KnownFile, file: FoundFile) -> bool:
-    """Whether a file has not changed, by its size and date."""
+    """Whether a file has not changed, judged by its size and date."""
     return (known.byte_count, known.modified_ns, known.missing) == (
         file.byte_count,
         file.modified_ns,
@@ -350,11 +350,11 @@ def _is_same(known: KnownFile, file: FoundFile) -> bool:
 def _of_known(
     file: FoundFile, known: KnownFile | None, same: Sequence[ImageRecord]
 ) -> _Outcome | None:
-    """Return what a file is to the images of its content; ``None``: a new content.
+    """Return how a file relates to known images; ``None`` if its content is new.
 
     Args:
         file: The file.
-        known: What the catalog has of its path.
+        known: What the catalog knows about its path.
         same: The images that have its content.
     """
     if known is not None:
@@ -368,6 +368,6 @@ def _of_known(
 
 
 def _read(writer: Writer, file: FoundFile, *, wait: bool) -> ImageFile:
-    """Return what a file holds; see `Changes.read`."""
+    """Return the content of a file; see `Changes.read`."""
     writer.limits.check_bytes(file.byte_count)
     return writer.read(read_regular(file.path, limits=writer.limits), wait=wait)

@@ -1,4 +1,4 @@
-"""Images on their way in: decoded once, with all that is needed of them."""
+"""Images to be added: decoded once, with everything that is derived from them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from ambience.ingest.sinks import Sinks
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """What is left of a file once it has been decoded.
+    """What is derived from a file when it is decoded.
 
     Attributes:
-        sha256: Of the file.
-        byte_count: Of the file.
-        info: What its header says.
-        thumbnail: An encoded one.
-        extracted: By service name, what `HoldsImages.extract` returned.
-        put_off: The names of services that get what they need later, from the file.
+        sha256: The hash of the file.
+        byte_count: The size of the file.
+        info: The contents of its header.
+        thumbnail: An encoded thumbnail.
+        extracted: What `HoldsImages.extract` returned, by service.
+        put_off: The services that get what they need later, from the file.
     """
 
     sha256: bytes
@@ -33,16 +33,16 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arrival:
-    """An image on its way in.
+    """An image to be added.
 
     Attributes:
-        image_id: Its key; one that is known is replaced.
-        prepared: What it holds.
+        image_id: Its key; a known image is replaced.
+        prepared: What was derived from it.
         path: The user's file, if it is one.
-        modified_ns: When that was last changed.
-        upload: The bytes of one that has no file of the user's.
+        modified_ns: When that file was last changed.
+        upload: The bytes, if there is no file of the user's.
         keep: Whether the upload is kept as an original.
-        is_new: The key was reserved for it: no image may have it yet.
+        is_new: Whether the key was reserved for it: no image may have it yet.
     """
 
     image_id: ImageId
@@ -57,16 +57,16 @@ class Arrival:
 def prepare(
     images: Sequence[ImageFile], sinks: Sinks, *, put_off: frozenset[str] = frozenset()
 ) -> list[Prepared | AmbienceError]:
-    """Decode files, each once, and take from them all that is needed; from any thread.
+    """Decode files, each once, and derive everything needed from them; on any thread.
 
     Args:
         images: The files.
         sinks: The services.
-        put_off: Those of them that get what they need later.
+        put_off: The services that get what they need later.
 
     Returns:
-        Of each, in order, what is needed, or why it can't be had; one that can't be
-        decoded costs the others nothing.
+        For each file, in order, what is derived from it, or why that failed; a file
+        that can't be decoded does not affect the others.
     """
     try:
         return [*_prepared(images, sinks, put_off)]
@@ -79,7 +79,7 @@ def prepare(
 def _prepared(
     images: Sequence[ImageFile], sinks: Sinks, put_off: frozenset[str]
 ) -> list[Prepared]:
-    decoded = [image.image for image in images]  # all first: nothing is done twice
+    decoded = [image.image for image in images]  # all first, so that nothing is redone
     extracted = sinks.extract(images, put_off=put_off)
     return [
         Prepared(

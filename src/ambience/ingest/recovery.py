@@ -1,4 +1,4 @@
-"""Finishes or undoes changes that were cut short."""
+"""Finishes or undoes changes that were interrupted."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -18,14 +18,14 @@ _log = logging.getLogger(__name__)
 
 
 class Recovery:
-    """Mends what is in the journal and nobody is at work on.
+    """Resolves changes in the journal that nobody is working on.
 
-    A change is undone if the image is new and its bytes were not kept yet, and done
-    again from its bytes otherwise.
+    A change is undone if the image is new and its bytes were not kept yet; otherwise it
+    is completed, from its bytes.
 
     Args:
-        changes: Makes them.
-        journal: Knows them.
+        changes: Makes changes.
+        journal: Knows the interrupted ones.
         image_locks: Keeps other threads away.
     """
 
@@ -35,65 +35,67 @@ class Recovery:
         self._changes = changes
         self._journal = journal
         self._image_locks = image_locks
-        self._given_up: set[JournalEntry] = set()  # each is said once
-        self._adrift: set[ImageId] = set()  # see `set_adrift`
+        self._given_up: set[JournalEntry] = set()  # each is logged once
+        self._taken_over: set[ImageId] = set()  # see `note_taken_over`
 
     def mend(self) -> None:
-        """Try again to end what this process could not, or one that died."""
-        self._settle_adrift()
+        """Retry what this process, or one that has died, could not finish."""
+        self._settle_taken_over()
         if self._journal.is_empty():
             return
         self.mend_left_over()
         for entry in self._journal.ours():
-            with self._image_locks([entry.image_id]):  # if it is at work, it ends first
+            with self._image_locks([entry.image_id]):  # wait until its thread is done
                 self.end([entry])
 
     def recover(self) -> int:
-        """Mend what processes that died left half done; return how many changes."""
+        """Resolve what dead processes left half done; return how many changes."""
         staged = self._changes.originals.all_staged()
         mended = self.mend_left_over()
-        # In this order: whoever staged one of these held a lock before that, so what
-        # is not in use by another process is in no use at all.
+        # In this order: whoever stages a file takes a lock first. So if no other
+        # process is using the folder now, nobody needs these files.
         if self._journal.is_alone() and self._journal.is_empty():
             for path in staged:
                 path.unlink(missing_ok=True)
         return mended
 
     def mend_left_over(self) -> int:
-        """Mend what processes left that are no more; return how many changes."""
+        """Resolve what dead processes have left; return how many changes."""
         entries = self._journal.left_over()
         with self._image_locks([entry.image_id for entry in entries]):
             self.end(entries, died=True)
         return len(entries)
 
-    def set_adrift(self, entries: Sequence[JournalEntry]) -> None:
-        """Remember changes that others have taken over while we were at work on them.
+    def note_taken_over(self, entries: Sequence[JournalEntry]) -> None:
+        """Remember changes that others took over while we were still working on them.
 
-        Services may have been told something by us after the others were done. Once
-        nobody is at work on these images, services are brought in step with the
-        catalog again, as if they had missed a change.
+        We may have told services something after the others were done. Once nobody is
+        working on these images, services are made to agree with the catalog again, as
+        if they had missed a change.
         """
-        self._adrift.update(entry.image_id for entry in entries)
+        self._taken_over.update(entry.image_id for entry in entries)
 
-    def _settle_adrift(self) -> None:
-        for image_id in list(self._adrift):
+    def _settle_taken_over(self) -> None:
+        for image_id in list(self._taken_over):
             if not self._changes.catalog.is_changing(image_id):
-                reach = self._changes.sinks.nobody("two processes were at work on it")
+                reach = self._changes.sinks.missed_by_all(
+                    "two processes were changing it"
+                )
                 self._changes.catalog.forget([image_id], reach)
-                self._adrift.discard(image_id)
+                self._taken_over.discard(image_id)
 
     def end(self, entries: Sequence[JournalEntry], *, died: bool = False) -> None:
-        """Undo or finish changes that were cut short; what can't be, stays listed.
+        """Undo or finish interrupted changes; those that can't be remain listed.
 
         Args:
-            entries: Of the changes.
-            died: Whether the process that made them did, so that nobody was told that
-                they failed.
+            entries: The changes.
+            died: Whether their process has died, so that nobody was told that they
+                failed.
         """
         try:
             left = self._journal.still_open(entries)
         except AmbienceError as error:
-            _log.warning("%s images wait to be mended: %s", len(entries), error)
+            _log.warning("%s images are still to be repaired: %s", len(entries), error)
             return
         for entry in left:
             try:
@@ -102,22 +104,22 @@ class Recovery:
                         self._changes.delete(entry.begun)
                     case Operation.PUT:
                         self._mend_put(entry, died=died)
-                    case Operation.REPAIR:  # is still noted as missed
+                    case Operation.REPAIR:  # it is still recorded as missed
                         self._journal.abandon(entry.begun)
             except TakenOverError:
-                self.set_adrift([entry])
+                self.note_taken_over([entry])
             except (AmbienceError, OSError) as error:
                 if entry not in self._given_up:
                     self._given_up.add(entry)
                     _log.warning(
-                        "image %s waits to be mended: %s", entry.image_id, error
+                        "image %s is still to be repaired: %s", entry.image_id, error
                     )
 
     def _mend_put(self, entry: JournalEntry, *, died: bool) -> None:
         known = self._changes.catalog.find([entry.image_id])
         staged = self._changes.originals.staged(entry.image_id, entry.source)
-        # A new image whose bytes are an original by now was nearly done; it may even
-        # have been acknowledged, where the catalog lost the end of its log.
+        # A new image whose bytes have become an original was nearly done. It may even
+        # have been acknowledged, if the catalog lost the end of its log.
         kept = died and self._changes.originals.is_kept(entry.image_id, entry.source)
         if staged is not None and (known or kept):
             self._finish(entry, staged, {record.image_id: record for record in known})
@@ -137,7 +139,7 @@ class Recovery:
         staged: bytes,
         known: Mapping[ImageId, ImageRecord],
     ) -> None:
-        """Make an image of what was staged for it, or replace it by that."""
+        """Add an image from its staged bytes, or replace it by them."""
         arrival = Arrival(
             image_id=entry.image_id,
             prepared=self._changes.prepare(self._changes.read(staged)),
@@ -148,11 +150,11 @@ class Recovery:
         self._changes.put([arrival], sources, known, entry.begun)
 
     def _restore(self, entry: JournalEntry, known: ImageRecord) -> None:
-        """Make every service say again what the image's own file holds.
+        """Give every service the content of the image's own file again.
 
-        A file that can't be read now (a disk that is not there, or what the user put
-        in its place is no image) is looked at again by the next import: without a date
-        it counts as changed. A copy of ours that is damaged is not taken for the image.
+        If that file can't be read now (its disk is not there, or the user has put
+        something else in its place), the next import looks at it again, because without
+        a date it counts as changed. A damaged copy of ours is not used.
         """
         try:
             file, image = self._own_file(known)
@@ -161,7 +163,7 @@ class Recovery:
             missing = isinstance(error, FileNotFoundError)
             self._changes.catalog.put(
                 [replace(known, modified_ns=None, missing=missing)],
-                self._changes.sinks.nobody("a change was cut short"),
+                self._changes.sinks.missed_by_all("a change was interrupted"),
                 entry.begun,
             )
             return
@@ -181,10 +183,10 @@ class Recovery:
         )
 
     def _own_file(self, known: ImageRecord) -> tuple[Path, ImageFile]:
-        """Return the file of an image, and what it holds.
+        """Return the file of an image, and its content.
 
         Raises:
-            OSError: If it is not there, or can't be read.
+            OSError: If it does not exist, or can't be read.
             BadInputError: If it is larger than allowed, or a damaged copy of ours.
         """
         file = self._changes.originals.file_of(known)

@@ -1,4 +1,4 @@
-"""Opens files of the user's and ours without waiting for pipes or reading devices."""
+"""Opens files without waiting for pipes or reading devices."""
 
 import errno
 import os
@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from ambience.imaging import Limits
 
-# A pipe would otherwise make `open` wait until somebody writes to it.
+# Otherwise, opening a pipe would wait until somebody writes to it.
 _FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_NONBLOCK", 0)
@@ -20,7 +20,7 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
 def open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
-    """Open a file for reading; what is checked is what is opened, whatever comes after.
+    """Open a file for reading; the file that is checked is the one that is opened.
 
     Args:
         path: The file.
@@ -33,7 +33,7 @@ def open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
     if stat.S_ISREG(os.fstat(number).st_mode):
         return os.fdopen(number, "rb")
     os.close(number)
-    raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    raise OSError(errno.EINVAL, "it is not a regular file", str(path))
 
 
 def read_regular(path: Path, *, limits: Limits, follow: bool = True) -> bytes:
@@ -45,7 +45,7 @@ def read_regular(path: Path, *, limits: Limits, follow: bool = True) -> bytes:
         follow: See `open_regular`.
 
     Raises:
-        OSError: As `open_regular` does, or if it can't be read.
+        OSError: See `open_regular`; or if it can't be read.
         TooLargeError: If it has more bytes than allowed.
     """
     with open_regular(path, follow=follow) as file:

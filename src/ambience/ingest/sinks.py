@@ -1,4 +1,4 @@
-"""Tells every service of a change, and says which of them could not follow."""
+"""Tells every service about a change, and reports which ones could not follow."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
@@ -20,28 +20,27 @@ from ambience.service.capabilities import HoldsImages
 from ambience.service.fan_out import FanOut
 
 AWAY = (BadInputError, BusyError, CorruptDataError, UnavailableError)
-"""What a service may say that concerns it alone: others go on, and it is told later.
+"""Errors that concern one service alone: the others continue, and it catches up later.
 
-A disk that is full is not among them: it is everybody's, so the change is refused.
+A full disk is not one of them: it affects everyone, so the change is refused.
 """
 
 # A service that hangs is left out for ten times as long as it was waited for, so that
-# an import is held up by it for a tenth of its time at most. It gets later what it
-# missed.
+# it delays an import by a tenth of its time at most. It gets what it missed later.
 _PAUSES = 10
 
 _Tell: TypeAlias = Callable[[str, HoldsImages], list[ImageId]]
-"""Tells a service of a name; returns the images that it knew, where that is known."""
+"""Tells a service by name; returns the images that it knew, if that is known."""
 
 
 class Sinks:
     """All services that hold images, told at once, each within its own time limit.
 
-    A service that gives no answer in time counts as one that missed the change,
-    although a thread may still be at it: see `ImageLocks.at_service`.
+    A service that does not answer in time counts as having missed the change, although
+    a thread may still be working on it: see `ImageLocks.at_service`.
 
     Args:
-        services: All there are; those that hold no images are left out.
+        services: All services; those that hold no images are left out.
         image_locks: Shared by all threads of this process that change images.
     """
 
@@ -59,12 +58,12 @@ class Sinks:
 
     @property
     def slow(self) -> frozenset[str]:
-        """The names of the services whose work may follow later."""
+        """The names of the services whose work may be done later."""
         held = self._held()
         return frozenset(one.name for one in self._services if one.is_slow) & {*held}
 
     def sides(self, *, put_off: Collection[str] = ()) -> frozenset[int]:
-        """Return the longest sides of the images that services want, in pixels.
+        """Return the longest sides of the images that services need, in pixels.
 
         Args:
             put_off: Services that get theirs later.
@@ -74,10 +73,10 @@ class Sinks:
     def extract(
         self, images: Sequence[ImageFile], *, put_off: Collection[str] = ()
     ) -> list[dict[str, object]]:
-        """Return what each service needs to know of each image, by its name.
+        """Return what each service extracts from each image, by service.
 
         Args:
-            images: Those.
+            images: The images.
             put_off: Services that get theirs later.
         """
         extracted = {
@@ -98,10 +97,10 @@ class Sinks:
         """Give images to every service; return why some could not take them.
 
         Args:
-            extracted: By image, what `extract` returned.
+            extracted: For each image, what `extract` returned.
             put_off: Services that get theirs later. They forget what they have: it is
-                better to find nothing than what an image was before.
-            before: Those of the images that they may have something of.
+                better to find nothing than an old version.
+            before: The images of which they may have something.
         """
         known = sorted(before)
 
@@ -120,7 +119,7 @@ class Sinks:
         """Make every service forget images.
 
         Returns:
-            Whether one of them knew any, and why some could not be told.
+            Whether any service knew any of them, and why some could not be told.
         """
         known, away = self._tell(lambda _, held: held.remove(ids), ids)
         return any(known.values()), away
@@ -128,7 +127,7 @@ class Sinks:
     def reach(
         self, away: Mapping[str, AmbienceError], *, put_off: Collection[str] = ()
     ) -> Reach:
-        """Return how far a change got, given who could not follow, and who will."""
+        """Return how far a change got, and why; see `Reach`."""
         left = [name for name in self._held() if name not in away]
         return Reach(
             [name for name in left if name not in put_off],
@@ -136,12 +135,12 @@ class Sinks:
             [name for name in left if name in put_off],
         )
 
-    def nobody(self, reason: str) -> Reach:
-        """Return that no service may be taken to know a change, and why."""
+    def missed_by_all(self, reason: str) -> Reach:
+        """Return that no service can be assumed to know a change, and why."""
         return Reach(missed=dict.fromkeys(self._held(), reason))
 
     def _held(self, *, but: Collection[str] = ()) -> dict[str, HoldsImages]:
-        """Return the services that hold images now, as that, without some of them."""
+        """Return the services that currently hold images, without some of them."""
         return {
             service.name: held
             for service in self._services
@@ -155,8 +154,8 @@ class Sinks:
         """Tell every service; return what each knew, and why others did not follow.
 
         Args:
-            tell: How.
-            ids: What of: the images that are being changed.
+            tell: What to tell.
+            ids: The images that are being changed.
             but: Services that are not told.
         """
 

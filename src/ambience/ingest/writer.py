@@ -1,4 +1,4 @@
-"""Changes images in every service and the catalog together: all of it or nothing."""
+"""Changes images in every service and the catalog, completely or not at all."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -26,20 +26,19 @@ T = TypeVar("T")
 
 
 class Writer:
-    """Adds, replaces and deletes images, and mends what was cut short.
+    """Adds, replaces and deletes images, and resolves interrupted changes.
 
-    A change is written to the journal, then to each service, then to the catalog,
-    which strikes it out of the journal in the same transaction: from then on it is
-    done. What a process that died left in the journal is mended, see `Recovery`. A
-    service that can't follow is noted in that same transaction, and gets what it
-    missed later, by `Repairer`.
+    A change is written to the journal, then to each service, then to the catalog, which
+    removes it from the journal in the same transaction; that completes it. If a process
+    dies, `Recovery` resolves what it left in the journal. If a service can't follow,
+    the same transaction records that, and `Repairer` gives it what it missed later.
 
     Args:
         catalog: Knows the images.
         journal: Knows the changes under way.
         originals: Keeps our own files.
-        services: All there are; those that hold images take part.
-        limits: What an image may cost.
+        services: All services; those that hold images take part.
+        limits: The limits for images.
     """
 
     def __init__(
@@ -70,13 +69,13 @@ class Writer:
         self._changes.sinks.close()
 
     def prepare(self, image: ImageFile, *, wait: bool = True) -> Prepared:
-        """See `Changes.prepare`; from any thread."""
+        """See `Changes.prepare`; may be called from any thread."""
         return self._changes.prepare(image, wait=wait)
 
     def prepare_all(
         self, images: Sequence[ImageFile], *, wait: bool = True
     ) -> list[Prepared | AmbienceError]:
-        """See `Changes.prepare_all`; from any thread."""
+        """See `Changes.prepare_all`; may be called from any thread."""
         return self._changes.prepare_all(images, wait=wait)
 
     def read(
@@ -86,27 +85,27 @@ class Writer:
         return self._changes.read(data, limits=limits, wait=wait)
 
     def put(self, arrivals: Sequence[Arrival]) -> dict[str, str]:
-        """Add or replace images; when it returns, they are there to stay.
+        """Add or replace images; when this returns, they are stored safely.
 
-        What was put off for slow services is listed in the same transaction that makes
-        the images known, so it is done sooner or later.
+        Work that was put off for slow services is recorded in the same transaction as
+        the images, so it is certain to be done later.
 
         Returns:
-            By service name, why a service could not take part, and what becomes of
-            that; empty if all did.
+            Why services could not take part, and what happens next, by service; empty
+            if all did.
 
         Raises:
-            BadParameterError: If work was put off that can't be done later, as the
+            BadParameterError: If work was put off that can't be done later, because the
                 file is not kept.
-            BusyError: If another process is changing one of them, or has just given
-                away a key that was reserved.
+            BusyError: If another process is changing one of the images, or a reserved
+                key was taken.
         """
         return self._once_mended(lambda: self._put(arrivals))
 
     def delete(self, image_id: ImageId) -> None:
-        """Forget an image; our own copy of it goes to the trash.
+        """Remove an image; our own copy of it goes to the trash.
 
-        The user's own file is left alone, and left out when its folder is imported
+        The user's own file is left alone, and is left out when its folder is imported
         again.
 
         Raises:
@@ -115,21 +114,21 @@ class Writer:
         """
         self._once_mended(lambda: self._delete(image_id))
 
-    def claim(self, service: str, image_id: ImageId) -> None:
-        """Take an id for an image that a caller gives to one service alone.
+    def note_lone_image(self, service: str, image_id: ImageId) -> None:
+        """Note that a caller uses an id at one service alone.
 
-        From now on it is theirs: it is not given out later, and not removed there as
-        what a deleted image has left.
+        The id is not assigned to another image later, and the image is not removed
+        there as a left-over of a deleted one.
 
         Raises:
             BusyError: If another process is just removing such a left-over.
         """
 
-        def claim() -> None:
+        def note() -> None:
             with self.image_locks([image_id]):
-                self.catalog.claim_id(image_id, service=service)
+                self.catalog.note_lone_image(image_id, service=service)
 
-        self._once_mended(claim)
+        self._once_mended(note)
 
     def mend(self) -> None:
         """See `Recovery.mend`."""
@@ -140,11 +139,11 @@ class Writer:
         return self._recovery.recover()
 
     def cut_short(self) -> int:
-        """Return how many changes wait to be mended, while none is under way here."""
+        """Return how many interrupted changes there are, while none is under way."""
         return self._journal.cut_short()
 
     def _once_mended(self, change: Callable[[], T]) -> T:
-        """Make a change; if what a dead process left is in the way, mend that first."""
+        """Make a change; if a dead process's change blocks it, resolve that first."""
         try:
             return change()
         except BusyError:
@@ -156,7 +155,7 @@ class Writer:
         self._journal.check_writable()  # before anything is staged
         if any(a.prepared.put_off and not (a.path or a.keep) for a in arrivals):
             raise BadParameterError(
-                "slow services can't get the image later, as its file is not kept: "
+                "slow services can't get the image later because its file is not kept: "
                 "leave out wait=false, or keep the file"
             )
         ids = [arrival.image_id for arrival in arrivals]
@@ -183,7 +182,7 @@ class Writer:
             try:
                 return self._changes.put(arrivals, sources, known, begun)
             except TakenOverError:
-                self._recovery.set_adrift(entries)
+                self._recovery.note_taken_over(entries)
                 raise
             except BaseException:
                 self._recovery.end(entries)
@@ -196,10 +195,10 @@ class Writer:
             try:
                 known, away = self._changes.delete(begun)
             except TakenOverError:
-                self._recovery.set_adrift([entry])
+                self._recovery.note_taken_over([entry])
                 raise
             if not known:
-                told = f"; {', '.join(away)} can't say, and is told later"
+                told = f"; {', '.join(away)} can't say, and will be told later"
                 raise NotFoundError(f"there is no image {image_id}{told * bool(away)}")
 
     def _stage(self, arrival: Arrival, *, replaces: bool) -> str:

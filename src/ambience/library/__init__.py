@@ -1,1 +1,1 @@
-"""A library of images as one object, which commands, gateway and scripts stand on."""
+"""A library of images as one object, used by commands, the gateway and scripts."""

@@ -1,4 +1,4 @@
-"""What a library answers: images, matches and groups, which notebooks can show."""
+"""What a library returns: images, matches and groups, which notebooks can display."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from ambience.library.notebook import Figure, figures
 from ambience.search.reverse_search import ReverseSearch
 
 Thumbnail = Callable[[ImageRecord], bytes | None]
-"""Returns the thumbnail of an image as WebP, None where there is none."""
+"""Returns the thumbnail of an image as WebP, or None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class LibraryImage:
 
     Attributes:
         image_id: Its key.
-        record: All that the catalog knows of it.
+        record: Its record in the catalog.
     """
 
     image_id: ImageId
@@ -44,9 +44,9 @@ class LibraryImage:
         return self.record.size
 
     def thumbnail(self) -> bytes | None:
-        """Return its thumbnail as WebP, at most 512 pixels; None where there is none.
+        """Return its thumbnail as WebP, at most 512 pixels; None if there is none.
 
-        Works after the library was closed, too.
+        This also works after the library is closed.
         """
         return self._thumbnail(self.record)
 
@@ -59,8 +59,8 @@ class LibraryMatch:
     """An image that a search found.
 
     Attributes:
-        image: Which; None where a service holds it and the library does not.
-        match: What it is to the query, and why.
+        image: The image; None if a service holds it but the library does not.
+        match: How it relates to the query, and why.
     """
 
     image: LibraryImage | None
@@ -78,7 +78,7 @@ class LibraryMatch:
 
     @property
     def relation(self) -> Relation:
-        """What the query and the image are to each other."""
+        """How the query relates to the image."""
         return self.match.relation
 
     @property
@@ -88,7 +88,7 @@ class LibraryMatch:
 
     @property
     def evidence(self) -> Mapping[str, Mapping[str, Any]]:
-        """What each service measured, by its name."""
+        """What each service measured, by service."""
         return self.match.evidence
 
     @property
@@ -111,8 +111,8 @@ class SearchResult:
 
     Attributes:
         matches: The images.
-        unavailable: Why a service said nothing, by its name.
-        found: The same as the gateway's answer is made of, with what each service said.
+        unavailable: Why services gave no answer, by service.
+        found: The whole answer, including what each service found.
     """
 
     matches: Sequence[LibraryMatch]
@@ -130,7 +130,7 @@ class SearchResult:
 
     @property
     def notes(self) -> list[str]:
-        """Why services had nothing to say, such as that the image is nearly flat."""
+        """Why services found nothing, such as that the image is nearly flat."""
         said = {answer.answer.note for answer in self.found.services.values()}
         return sorted(said - {""})
 
@@ -138,7 +138,7 @@ class SearchResult:
         shown = map(_shown_match, self.matches)
         said = [f"{name}: {reason}" for name, reason in self.unavailable.items()]
         if not self.matches:
-            said = ["nothing like it here", *self.notes, *said]
+            said = ["nothing similar in this library", *self.notes, *said]
         return figures(list(shown), said)
 
 
@@ -148,8 +148,8 @@ class DuplicateImages:
 
     Attributes:
         keeper: The one to keep.
-        others: The others, and what each is to that one.
-        parts: Images that show a part of it, or show it among other things.
+        others: The other copies, and how each relates to the keeper.
+        parts: Images that show a part of it, or show it along with other things.
     """
 
     keeper: LibraryImage
@@ -168,7 +168,7 @@ def _shown(image: LibraryImage, *said: str) -> Figure:
 
 
 def _shown_match(found: LibraryMatch) -> Figure:
-    """Return a match, with the part of it that the query shows."""
+    """Return a match, with an outline of the part that the query shows."""
     said = [f"{found.relation}, {score_text(found.score)}", found.summary]
     if found.image is None:
         return Figure(None, (1, 1), [*said, f"image {found.image_id}"])

@@ -15,10 +15,10 @@ _log = logging.getLogger(__name__)
 
 
 def declared_evidence(settings: Settings) -> dict[str, Evidence]:
-    """Return what each enabled service declares of its matches, by name.
+    """Return the evidence that each enabled service declares, by service.
 
     Raises:
-        NotFoundError: If there is no service of a name.
+        NotFoundError: If a service does not exist.
         BadParameterError: If a service's settings are wrong.
     """
     declared = map(registry.load, registry.enabled(settings))
@@ -30,14 +30,14 @@ def declared_evidence(settings: Settings) -> dict[str, Evidence]:
 
 
 def calibration_of(data: Path, evidence: Mapping[str, Evidence]) -> Calibration:
-    """Return how to read the distances of services in a library.
+    """Return the calibration of a library.
 
-    Servers used to learn by themselves, and lost crops where a library held a burst of
-    photographs. What they learned is renamed, and named in the log.
+    Servers used to learn automatically, and after a burst of photographs they no longer
+    found crops. A calibration learned in this way is renamed, and the log says so.
 
     Args:
         data: The data folder.
-        evidence: What services declare, which is used where nothing better was learned.
+        evidence: What services declare; used unless something better was learned.
     """
     return Calibration(evidence, _learned(data / CALIBRATION_FILE))
 
@@ -46,7 +46,7 @@ def _learned(file: Path) -> Learned:
     try:
         found = loaded(file)
     except CorruptDataError as error:
-        _log.warning("%s; until then the shipped one is used", error)
+        _log.warning("%s; the shipped calibration is used until then", error)
         return NOTHING_LEARNED
     if found.accepted or not found.images:
         return found
@@ -57,14 +57,14 @@ def _learned(file: Path) -> Learned:
 def _set_aside(file: Path) -> None:
     target = _free(file)
     why = (
-        "was learned by an earlier version, which did not try it: it may find fewer "
+        "was learned by an earlier version, which did not test it: it may find fewer "
         "copies. The shipped one is used"
     )
     advice = "run `ambience train fusion` to learn one and see what it finds"
     try:
         file.rename(target)
     except FileNotFoundError:
-        return  # another process was faster, and says so
+        return  # another process was faster, and logs it
     except OSError as error:
         _log.warning(
             "the calibration %s %s. It stays where it is, as it can't be renamed (%s); "
@@ -78,7 +78,7 @@ def _set_aside(file: Path) -> None:
 
 
 def _free(file: Path) -> Path:
-    """Return a name that is not taken, for what is set aside."""
+    """Return a free name to set a file aside under."""
     target = file.with_name(f"{file.name}.set-aside")
     number = 1
     while target.exists() or target.is_symlink():

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Container
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -29,12 +30,12 @@ from ambience.library.data_folder import data_folder, in_use
 from ambience.library.library import Library
 from ambience.service import AnyService, required
 from ambience.service.capabilities import ChecksFeatures, HoldsImages
-from ambience.sync import MadeUp, Strays
+from ambience.sync import Strays, WorkDone
 
 Unknown: TypeAlias = Literal["keep", "forget"]
-"""What becomes of images that services hold and nothing explains."""
+"""What to do with images that services hold but nothing explains."""
 
-_FILES = "files"  # the name of the work of reading them
+_FILES = "files"  # the work of reading them
 
 
 def check_library(
@@ -47,15 +48,15 @@ def check_library(
 ) -> Check:
     """Open a library, look at everything in it, and repair what is asked for.
 
-    Others may have it open meanwhile; damaged stores are only set aside if none has.
+    Other processes may have it open; damaged stores are set aside only if none has.
 
     Args:
-        settings: Name the library.
-        repair: Whether to give services what they lack, and put right what else can be.
-        share: How much to read of all bytes, 0 to 1; the next check goes on there.
-        unknown: What to do with images that services hold and nothing explains; None:
-            they are counted.
-        on_progress: Told of steps that take long, by what they are called.
+        settings: The configuration, which names the library.
+        repair: Whether to give services what they lack, and repair everything else.
+        share: The share of all bytes to read, 0 to 1; the next check continues there.
+        unknown: What to do with images that services hold but nothing explains; None to
+            only count them.
+        on_progress: Called in steps that take long, with the name of the step.
 
     Raises:
         BadParameterError: If the folder can't be used for this.
@@ -65,7 +66,7 @@ def check_library(
     _distrust_stores(settings, data)
     aside: dict[str, Path] = {}
     if repair:
-        # Beside a server, the service is told to be unavailable, with what to do.
+        # Beside a server, the service stays unavailable; its reason says what to do.
         with suppress(BusyError), in_use(settings, data, alone=True):
             aside = set_damaged_aside(settings, data)
     with Library.of(settings, mend=False, to_write=to_write) as library:
@@ -83,9 +84,9 @@ def check_library(
 
 
 def _distrust_stores(settings: Settings, data: Path) -> None:
-    """Have stores walked even if they were closed in order: disks forget, too."""
+    """Have stores verified even if they were closed properly: disks decay, too."""
     for name in registry.enabled(settings):
-        with suppress(OSError):  # the service says so itself
+        with suppress(OSError):  # opening the service will report it
             registry.load(name).distrust(data)
 
 
@@ -93,11 +94,11 @@ class _Work:
     """One check.
 
     Args:
-        components: Of the library to look at.
-        repair: See `check_library`, as all that follow.
-        share: See there.
-        unknown: See there.
-        on_progress: See there.
+        components: The components of the library.
+        repair: See `check_library`.
+        share: See `check_library`.
+        unknown: See `check_library`.
+        on_progress: See `check_library`.
     """
 
     def __init__(
@@ -120,7 +121,7 @@ class _Work:
         return partial(self._on_progress, step)
 
     def checked(self) -> Check:
-        """Look at everything; the catalog first, as all else is compared with it."""
+        """Look at everything, first the catalog: the rest is compared with it."""
         own, database = self._components, self._components.database
         check = Check(share=self._share, catalog=integrity.problems(database))
         if check.catalog and self._repair and integrity.mend(database):
@@ -129,7 +130,7 @@ class _Work:
             return check
         if self._repair:
             own.writer.recover()
-        strays = Strays(own.writer, own.repairs.claims, own.journal)
+        strays = Strays(own.writer, own.repairs.lone_images, own.journal)
         check.strays = strays.run(
             repair=self._repair, on_progress=self._progress("adopting")
         )
@@ -140,7 +141,7 @@ class _Work:
         )
         check.services = [self._service(service) for service in own.services]
         if self._unknown and not any(one.reason for one in check.services):
-            self._components.repairs.claims.complete()
+            self._components.repairs.lone_images.complete()
         check.cut_short = own.writer.cut_short()
         check.calibration = self._calibration()
         return check
@@ -154,14 +155,14 @@ class _Work:
         return ""
 
     def _window(self, work: str, total: int) -> Container[ImageId]:
-        """Return the images whose files are read this time, those that are due next."""
+        """Return the images whose files are to be read in this check."""
         wanted = math.ceil(self._share * total)
         after = self._positions.get(work)
         catalog = self._components.catalog
         ids = catalog.ids(after=after, limit=wanted) if wanted else []
         if ids or not wanted:
             next_after = ids[-1] if ids else after
-        if len(ids) < wanted:  # on from the first
+        if len(ids) < wanted:  # continue with the first
             first = catalog.ids(limit=wanted - len(ids))
             ids += first
             next_after = first[-1] if first else None
@@ -201,10 +202,10 @@ class _Work:
         except AmbienceError as error:
             check.reason = str(error)
 
-    def _repaired(self, service: AnyService) -> MadeUp:
+    def _repaired(self, service: AnyService) -> WorkDone:
         repairs = self._components.repairs
         repairs.comparison.note(service, stop=threading.Event())
-        made = repairs.repairer.make_up(
+        made = repairs.repairer.repair(
             [service],
             threads=os.cpu_count() or 1,
             on_progress=self._progress(service.name),
@@ -214,22 +215,24 @@ class _Work:
     def _read_features(
         self, service: AnyService, features: ChecksFeatures, check: ServiceCheck
     ) -> None:
-        """Read this time's share of a service's features; note what is damaged."""
+        """Read this check's share of a service's features, and note damaged ones."""
         work = f"features of {service.name}"
         wanted = math.ceil(self._share * service.status().get("count", 0))
         after = self._positions.get(work) if self._share < 1 else None
         on_progress = self._progress(f"reading {service.name}")
-        for start in (after, None)[: 1 if after is None else 2]:
-            for reading in features.readings(after=start):
-                if self._share < 1 and check.read >= wanted:
-                    break
-                check.read += len(reading.ids)
-                check.damaged += reading.damaged
-                check.without_checksum += reading.without_checksum
-                after = reading.last
-                if self._repair and reading.without_checksum:
-                    features.add_checksums(reading.ids)
-                on_progress(Progress(check.read, max(wanted, check.read)))
+        starts = [None] if after is None else [after, None]  # then from the first
+        for reading in chain.from_iterable(
+            features.readings(after=start) for start in starts
+        ):
+            if self._share < 1 and check.read >= wanted:
+                break
+            check.read += len(reading.ids)
+            check.damaged += reading.damaged
+            check.without_checksum += reading.without_checksum
+            after = reading.last
+            if self._repair and reading.without_checksum:
+                features.add_checksums(reading.ids)
+            on_progress(Progress(check.read, max(wanted, check.read)))
         if wanted and self._share < 1 and not self._components.readonly:
             self._positions.put(work, after)
         if self._repair:
@@ -239,27 +242,30 @@ class _Work:
     def _still_damaged(
         self, features: ChecksFeatures, damaged: list[ImageId]
     ) -> list[ImageId]:
-        """Return what could not be extracted again.
+        """Return the damaged features that could not be extracted again.
 
-        A damaged feature of an image that nobody knows is of no use to anybody; one
-        that was put to the service alone stays, so that it is said again.
+        A damaged feature of an image that nothing knows is of no use, and is removed.
+        One that was added to this service alone stays, so that it is reported again.
         """
         left = features.damaged(damaged)
         if not self._repair:
             return left
         known = {r.image_id for r in self._components.catalog.find(left)}
-        mine = known | self._components.repairs.claims.among(left)
+        mine = known | self._components.repairs.lone_images.among(left)
         removed = features.remove_damaged([i for i in left if i not in mine])
         return [i for i in left if i not in removed]
 
     def _decide(self, service: AnyService) -> None:
-        """Keep or remove what a service holds and nothing explains, as asked for."""
-        writer, claims = self._components.writer, self._components.repairs.claims
+        """Keep or remove what a service holds but nothing explains, as requested."""
+        writer, lone_images = (
+            self._components.writer,
+            self._components.repairs.lone_images,
+        )
         unknown = self._components.repairs.comparison.unknown(service)
-        others = claims.among(unknown)  # which another service has of its own
+        others = lone_images.among(unknown)  # added to another service alone
         for image_id in unknown:
             if self._unknown == "keep":
-                writer.claim(service.name, image_id)
+                writer.note_lone_image(service.name, image_id)
             elif image_id in others:
                 required(service, HoldsImages).remove([image_id])
             else:

@@ -5,27 +5,27 @@ from pathlib import Path
 
 from ambience.core.features import ImageId
 from ambience.ingest import FileReport
-from ambience.sync import Differences, MadeUp, StrayReport
+from ambience.sync import Differences, StrayReport, WorkDone
 
 
 @dataclass(slots=True)
 class ServiceCheck:
-    """How far one service is from the catalog.
+    """How much one service differs from the catalog.
 
     Attributes:
-        name: Of the service.
-        reason: Why it can't be compared or asked; empty if it can.
+        name: The service's name.
+        reason: Why it can't be asked or compared; empty if it can.
         holds_images: Whether there is anything to compare.
-        count: Images that it has.
-        lag: Changes not yet in its index.
-        differences: From the catalog, after repairs.
+        count: How many images it has.
+        lag: Changes that are not in its index yet.
+        differences: Its differences from the catalog, after repairs.
         missed: Images that it is known to have missed, after repairs.
-        waiting: Images that it gets later, as it is slow: nothing is wrong with them.
-        why: The reasons of those: how many, and the first of them.
+        waiting: Images that it gets later because it is slow, which is no problem.
+        why: For each reason why images are missing, how many, and the first of them.
         made: What was repaired.
-        read: Features read from end to end.
-        damaged: Images whose features have other bytes than they had, after repairs.
-        without_checksum: Features read that have no checksum, after repairs.
+        read: Features read completely.
+        damaged: Images whose features have changed on disk, after repairs.
+        without_checksum: Features that were read and have no checksum, after repairs.
         set_aside: Where its old features are, if they were damaged and set aside.
     """
 
@@ -38,7 +38,7 @@ class ServiceCheck:
     missed: int = 0
     waiting: int = 0
     why: dict[str, tuple[int, ImageId]] = field(default_factory=dict)
-    made: MadeUp = field(default_factory=MadeUp)
+    made: WorkDone = field(default_factory=WorkDone)
     read: int = 0
     damaged: list[ImageId] = field(default_factory=list)
     without_checksum: int = 0
@@ -46,29 +46,29 @@ class ServiceCheck:
 
     @property
     def in_step(self) -> bool:
-        """Whether nothing is wrong with it."""
+        """Whether it agrees with the catalog."""
         wrong = self.reason or self.missed or self.damaged or self.differences.unknown
         return not wrong and not any(self.counts())
 
     def counts(self) -> tuple[int, int, int]:
-        """Return how many images are absent, outdated, and left over."""
+        """Return how many images are absent, outdated and left over."""
         found = self.differences
         return found.absent, found.outdated, found.left_over
 
 
 @dataclass(slots=True)
 class Check:
-    """All that was found.
+    """Everything that was found.
 
     Attributes:
-        share: How much was read of all bytes, 0 to 1.
-        catalog: What is wrong within the catalog file, after repairs; then there is
-            nothing to compare the rest with, which is not looked at.
-        catalog_mended: Whether something was, and is no longer.
-        services: One each.
+        share: The share of all bytes that was read, 0 to 1.
+        catalog: Problems within the catalog itself, after repairs. If there are any,
+            nothing else is checked, as there is nothing to compare it with.
+        catalog_mended: Whether there were problems that have been repaired.
+        services: One for each service.
         files: The files of images.
-        strays: Files of ours that no image has.
-        cut_short: Changes that a process could not end before it died.
+        strays: Files of ours that belong to no image.
+        cut_short: Changes that a process did not finish before it died.
         calibration: Why the learned calibration can't be used; empty if it can.
     """
 
@@ -83,7 +83,7 @@ class Check:
 
     @property
     def in_step(self) -> bool:
-        """Whether all is well."""
+        """Whether nothing is wrong."""
         wrong = self.files.wrong or self.strays.wrong or self.cut_short
         damaged = self.catalog or self.calibration
         return not (wrong or damaged or any(not one.in_step for one in self.services))

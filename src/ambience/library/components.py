@@ -1,4 +1,4 @@
-"""What an open library consists of, opened from settings and closed in order."""
+"""The parts of an open library, opened from settings and closed in order."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,10 +17,10 @@ from ambience.ingest import Importer, Originals, Writer
 from ambience.ingest.fetching.fetcher import Fetcher
 from ambience.library.calibration_file import calibration_of, declared_evidence
 from ambience.library.data_folder import data_folder, is_readonly, opened_catalog
-from ambience.library.from_settings import limits_from
 from ambience.library.opened_services import open_services
-from ambience.library.pictures import Pictures
+from ambience.library.renditions import Renditions
 from ambience.library.repairs import Repairs
+from ambience.library.settings_values import limits_from
 from ambience.search.reverse_search import ReverseSearcher
 from ambience.service import AnyService
 from ambience.service.capabilities import ChecksFeatures
@@ -29,31 +29,31 @@ from ambience.sync import Backlog, CatchUp
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """All that a library consists of; the gateway's floors share them, too.
+    """Everything an open library consists of; the gateway uses it as well.
 
     Attributes:
-        services: All that are enabled, here or elsewhere.
+        services: All enabled services, here or elsewhere.
         catalog: The images.
         originals: Our own files.
-        pictures: Shows images.
+        renditions: Makes what is shown of images.
         writer: Changes images.
-        importer: Brings folders in.
-        searcher: Searches with all services.
-        repairs: Puts services in step.
-        backlog: The work that waits for them.
-        catch_up: Keeps them so while it runs; not started yet.
-        fetcher: Fetches images from the internet; ``None``: that is not done here.
-        limits: What images may cost.
+        importer: Imports folders.
+        searcher: Searches all services.
+        repairs: Makes services agree with the catalog.
+        backlog: The work that services still have to do.
+        catch_up: Keeps services up to date while it runs; not started yet.
+        fetcher: Fetches images from the internet; ``None`` if that is not allowed.
+        limits: The limits for images.
         data: The data folder.
-        readonly: Whether that can only be read.
-        database: The catalog's.
-        journal: What this process has under way.
+        readonly: Whether that folder is read-only.
+        database: The catalog's database.
+        journal: The changes of this process.
     """
 
     services: Sequence[AnyService]
     catalog: Catalog
     originals: Originals
-    pictures: Pictures
+    renditions: Renditions
     writer: Writer
     importer: Importer
     searcher: ReverseSearcher
@@ -85,7 +85,7 @@ class Components:
         services = open_services(settings, data)
         readonly = is_readonly(data)
         if not readonly:
-            catalog.pass_ids(_highest_ids(services, originals))
+            catalog.pass_over_ids(_highest_ids(services, originals))
         writer = Writer(
             catalog=catalog,
             journal=journal,
@@ -108,7 +108,7 @@ class Components:
             services=services,
             catalog=catalog,
             originals=originals,
-            pictures=Pictures(originals, limits=limits),
+            renditions=Renditions(originals, limits=limits),
             writer=writer,
             importer=Importer(writer, threads=settings.import_threads, data=data),
             searcher=ReverseSearcher(
@@ -117,7 +117,7 @@ class Components:
                 originals,
                 calibration=calibration_of(data, declared_evidence(settings)),
                 limits=limits,
-                claims=repairs.claims,
+                lone_images=repairs.lone_images,
                 elsewhere={service.name for service in services if service.url},
             ),
             repairs=repairs,
@@ -138,7 +138,7 @@ class Components:
         )
 
     def close(self) -> None:
-        """Write what is to be written, and release everything."""
+        """Write everything that is pending, and release everything."""
         self.searcher.close()
         self.writer.close()
         for service in self.services:
@@ -148,7 +148,7 @@ class Components:
 
 
 def _highest_ids(services: Sequence[AnyService], originals: Originals) -> list[ImageId]:
-    """Return the highest ids that services here and originals know, cheaply."""
+    """Return the highest ids in local services and in originals, cheaply."""
     highest = [originals.highest_id(below=GIVEN_OUT_BELOW)]
     for service in services:
         if not service.url and (checks := service.ability(ChecksFeatures)) is not None:
@@ -158,11 +158,11 @@ def _highest_ids(services: Sequence[AnyService], originals: Originals) -> list[I
 
 
 def fetcher_from(settings: Settings, *, alone: bool) -> Fetcher | None:
-    """Return what fetches images from the internet, if that is to be done.
+    """Return what fetches images from the internet; ``None`` if that is not allowed.
 
     Args:
         settings: The configuration.
-        alone: Whether only this machine can ask for it.
+        alone: Whether only this machine can send requests.
     """
     search = settings.search_by_url
     if not (alone if search.enabled is None else search.enabled):

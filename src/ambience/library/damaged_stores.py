@@ -1,4 +1,4 @@
-"""Sets stores aside that can't be used, so that services go on with empty ones."""
+"""Sets aside unusable stores, so that their services start again with empty ones."""
 
 import logging
 from datetime import UTC, datetime
@@ -12,9 +12,9 @@ _log = logging.getLogger(__name__)
 
 
 def set_aside(folder: Path) -> Path:
-    """Rename a service's folder; return how it is called now.
+    """Rename a service's folder; return its new path.
 
-    Its features are not ours to delete: those of images without a file exist only here.
+    Its features are not deleted: those of images without a file exist only here.
     """
     aside = folder.with_name(f"{folder.name}.{datetime.now(UTC):%Y%m%dT%H%M%S}")
     folder.rename(aside)
@@ -22,12 +22,12 @@ def set_aside(folder: Path) -> Path:
 
 
 def set_damaged_aside(settings: Settings, data: Path) -> dict[str, Path]:
-    """Set aside the stores of services in this folder that are damaged.
+    """Set aside the damaged stores in a data folder.
 
     Nobody else may use the folder meanwhile.
 
     Returns:
-        By service, where its old features are.
+        Where the old features are, by service.
     """
     aside: dict[str, Path] = {}
     for name in registry.enabled(settings):
@@ -41,5 +41,5 @@ def set_damaged_aside(settings: Settings, data: Path) -> dict[str, Path]:
             _log.warning("%s", error)
             aside[name] = set_aside(declared.folder(data))
         except (StoredDataError, UnavailableError) as error:
-            _log.info("%s is not available: %s", name, error)  # told by the check
+            _log.info("%s is not available: %s", name, error)  # the check reports it
     return aside

@@ -1,4 +1,4 @@
-"""A library of images, opened: add, search, find duplicates, remove."""
+"""An open library of images: add, search, find duplicates, remove."""
 
 import logging
 import os
@@ -35,15 +35,15 @@ from ambience.service import MAX_K
 _log = logging.getLogger(__name__)
 
 _PAGE = 1000  # images read from the catalog at once
-_NEAR_BITS = 64  # of 576: what the hash takes for the same picture
-_WAITING = "waiting"  # what is said of a service that gets an image later
-_K = 20  # matches: a page of them
+_NEAR_BITS = 64  # of 576: hashes within it are taken for the same picture
+_WAITING = "waiting"  # the state of a service that gets an image later
+_K = 20  # matches, which fill a page
 
 
 class Library:
-    """A folder with a library of images: all that a server serves, without a server.
+    """A folder with a library of images: everything a server offers, without a server.
 
-    Any number of threads may call anything at once, and so may other processes on the
+    Any number of threads may call it at the same time, and other processes may use the
     same folder. Close it at the end, or use it in a ``with`` statement.
 
         with Library.open("photos.ambience") as library:
@@ -52,7 +52,7 @@ class Library:
                 print(match.relation, match.score, match.path)
 
     Args:
-        components: What it consists of, opened; closed with it.
+        components: Its open components, which it closes.
     """
 
     def __init__(self, components: Components) -> None:
@@ -62,16 +62,16 @@ class Library:
     def open(
         cls, folder: str | os.PathLike[str] | None = None, **settings: Any
     ) -> Self:
-        """Open a library; a folder that is not there is made.
+        """Open a library; create its folder if necessary.
 
         Args:
-            folder: Its data folder; None: the one that commands use by default.
-            **settings: Fields of `ambience.core.settings.Settings`; they stand above
-                the environment and ``ambience.toml``.
+            folder: Its data folder; None for the one that commands use by default.
+            **settings: Fields of `ambience.core.settings.Settings`; they override the
+                environment and ``ambience.toml``.
 
         Raises:
             BadParameterError: If the folder can't be used, or a setting is wrong.
-            StoredDataError: If what is stored there can't be used as it is.
+            StoredDataError: If what is stored there can't be used.
         """
         data = None if folder is None else Path(folder)
         return cls.of(load_settings(data=data, **settings))
@@ -85,20 +85,20 @@ class Library:
         mend: bool = True,
         to_write: bool = False,
     ) -> Self:
-        """Open the library that settings name.
+        """Open the library that the settings name.
 
         Args:
             settings: The configuration.
-            alone: Whether only this machine can ask for something; else images are
-                fetched from the internet only where the settings say so.
-            mend: Whether to mend what a crash left half done, if that can be written.
-            to_write: Whether it must be possible to change something.
+            alone: Whether only this machine can send requests. If not, images are
+                fetched from the internet only if the settings allow it explicitly.
+            mend: Whether to resolve what a crash left half done, if it is writable.
+            to_write: Whether the folder must be writable.
         """
         opened = Components.open(settings, alone=alone, mend=mend, to_write=to_write)
         return cls(opened)
 
     def close(self) -> None:
-        """Write what is to be written, and release everything."""
+        """Write everything that is pending, and release everything."""
         self.components.close()
 
     def __enter__(self) -> Self:
@@ -133,24 +133,24 @@ class Library:
     def newest(
         self, *, limit: int, after: Position | None = None
     ) -> list[LibraryImage]:
-        """Return images, newest first by when they were taken.
+        """Return images, the most recently taken first.
 
         Args:
             limit: How many at most.
-            after: Where the page before ended; None: from the first.
+            after: Where the previous page ended; None for the first page.
         """
         found = self.components.catalog.newest(limit=limit, after=after)
         return list(map(self._image, found))
 
     def add(self, image: object) -> LibraryImage:
-        """Add one image; when it returns, the image is there to stay and is found.
+        """Add one image; when this returns, it is stored safely and can be found.
 
-        A service that can't take it now gets it later, and the log says so.
+        If a service can't take it now, it gets it later, and the log says so.
 
         Args:
-            image: The path of a file, which stays where it is and is only ever read;
-                or what the library keeps a file of itself: an address, bytes, a Pillow
-                image, or an array (see `ambience.imaging.file_of`).
+            image: The path of a file, which stays where it is and is only read; or an
+                address, bytes, a Pillow image or an array (see
+                `ambience.imaging.file_of`), of which the library keeps its own file.
 
         Raises:
             BadInputError: If it can't be decoded, or is larger than the limits allow.
@@ -167,19 +167,19 @@ class Library:
     def put(
         self, image_id: int, image: object, *, keep: bool = True, wait: bool = True
     ) -> Mapping[str, str]:
-        """Add an image under an id of your choice, or replace the one that has it.
+        """Add an image under an id of your choice, or replace the image with that id.
 
-        When it returns, the image is there to stay and is found.
+        When this returns, it is stored safely and can be found.
 
         Args:
             image_id: Its key.
-            image: See `add`; a path is read, and not remembered.
+            image: See `add`; a path is read, but not remembered.
             keep: Whether to keep its file too, so that it can be shown.
-            wait: See `add_folder`; false needs ``keep``.
+            wait: See `add_folder`; false requires ``keep``.
 
         Returns:
-            By the name of a service that has not got it: "waiting" if it was not waited
-            for; else why it could not take part, and what becomes of that.
+            The services that don't have it, by name: "waiting" if the call did not wait
+            for the service; otherwise what went wrong, and what happens next.
 
         Raises:
             BadInputError: If it can't be decoded, or is larger than the limits allow.
@@ -200,20 +200,20 @@ class Library:
         again: bool = False,
         wait: bool = True,
     ) -> Report:
-        """Add all images of folders and their folders; the files are only ever read.
+        """Add all images of folders and their subfolders; files are only read.
 
-        What was added before is skipped, so it can be stopped and go on at any time.
-        First all files are taken in, each of which is then found by the quick services
-        (as the same picture); after that, slow services get them (and find parts).
+        Images that were added before are skipped, so an import can be stopped at any
+        time and continued later. First, all files are added, and quick services find
+        them (as the same picture); then slow services get them (and find their parts).
 
         Args:
             *folders: Folders, or single files.
-            on_progress: Told after every file.
-            on_follow: Told after every image that a slow service has got.
-            stop: Set it to end early; what was reported as done is done.
-            again: Also take files whose image was removed before.
-            wait: Whether to return only when slow services have got everything that
-                waits for them; else a server on the same folder goes on with it, or
+            on_progress: Called after every file.
+            on_follow: Called after every image that a slow service has received.
+            stop: Set it to stop early; what was reported as done is done.
+            again: Also add files whose image was removed before.
+            wait: Whether to return only after slow services have received everything
+                that waits for them. If not, a server on the same folder does that, or
                 the next call.
 
         Raises:
@@ -229,7 +229,7 @@ class Library:
         self.components.backlog.note(report)
         return report
 
-    def search(  # noqa: PLR0913 -- what a search may be told, each by name
+    def search(  # noqa: PLR0913 -- the parameters of a search, each by name
         self,
         query: object,
         *,
@@ -239,20 +239,20 @@ class Library:
         copies_only: bool = False,
         min_score: float = MIN_SCORE,
     ) -> SearchResult:
-        """Find an image's original, its copies and its likes, with the reasons.
+        """Find an image's original, its copies and similar images, with the reasons.
 
         Args:
             query: The path or the address of an image, bytes, a Pillow image, an array,
-                the id of an image of the library, or words.
+                the id of an image in the library, or words.
             k: How many matches at most, 1 to `MAX_K`.
             region: The part of the image to search with, ``(x, y, width, height)`` in
                 pixels as displayed.
-            services: Whom to ask; empty: all.
-            copies_only: Answer only that it is the same picture.
-            min_score: Answer no claim that is less probable, 0 to 1.
+            services: Names of the services to ask; empty for all.
+            copies_only: Return only claims that it is the same picture.
+            min_score: Return only claims at least this probable, 0 to 1.
 
         Raises:
-            BadInputError: If the query is none, can't be decoded, or ``k`` or
+            BadInputError: If this is no valid query, it can't be decoded, or ``k`` or
                 ``min_score`` is out of range.
             NotFoundError: If there is no such image or service.
         """
@@ -276,17 +276,17 @@ class Library:
         copies_only: bool = False,
         min_score: float = MIN_SCORE,
     ) -> ReverseSearch:
-        """Answer a question whose kind is known, with what each service said.
+        """Answer a question of a known kind, with what each service found.
 
         Args:
-            question: An image, one of the library, or words.
+            question: An image, an image of the library, or words.
             k: See `search`.
             services: See `search`.
             copies_only: See `search`.
             min_score: See `search`.
 
         Raises:
-            AmbienceError: As `search`.
+            AmbienceError: Like `search`.
         """
         if not 1 <= k <= MAX_K:
             raise BadParameterError(f"k must be between 1 and {MAX_K}")
@@ -301,10 +301,10 @@ class Library:
         )
 
     def similar(self, image_id: int, *, k: int = _K) -> SearchResult:
-        """Find images like one of the library, which itself is left out.
+        """Find images similar to one of the library, which is left out itself.
 
         Raises:
-            NotFoundError: If nobody knows it.
+            NotFoundError: If no service knows it.
         """
         return self.search(image_id, k=k)
 
@@ -316,11 +316,11 @@ class Library:
         Args:
             radius: How many of 576 bits of the hash may differ between neighbors.
             turned: Whether mirrored and turned copies count; takes eight times as long.
-            parts: Whether to find crops, and images that show others: as long as a
-                search with every image.
+            parts: Whether to find crops, and images that contain others; takes as long
+                as a search with every image.
 
         Raises:
-            UnavailableError: If a service that finds them is not there.
+            UnavailableError: If a service that is needed is not available.
         """
         groups = self.duplicate_groups(radius=radius, turned=turned, parts=parts)
         for group in groups:
@@ -338,13 +338,13 @@ class Library:
         parts: bool = False,
         on_progress: Callable[[str, Progress], object] = lambda *_: None,
     ) -> list[DuplicateGroup]:
-        """Find what `duplicates` does, as plain records that don't show themselves.
+        """Find what `duplicates` finds, as plain records that notebooks don't display.
 
         Args:
             radius: See `duplicates`.
             turned: See `duplicates`.
             parts: See `duplicates`.
-            on_progress: Told of steps that take long, by what they are called.
+            on_progress: Called in steps that take long, with the name of the step.
         """
         own = self.components
         return library_duplicates(
@@ -360,12 +360,12 @@ class Library:
         )
 
     def remove(self, image_id: int) -> None:
-        """Forget an image; a file of the user's is left alone.
+        """Remove an image; a file of the user's is left alone.
 
-        A file that the library keeps goes to its trash.
+        A file that the library keeps moves to its trash.
 
         Raises:
-            NotFoundError: If nobody knows it.
+            NotFoundError: If nothing knows it.
             BusyError: If another process is changing it.
         """
         self.components.writer.delete(ImageId(image_id))
@@ -377,11 +377,11 @@ class Library:
             raise BadInputError(f"{path}: {report.failed[0].reason}")
         known = self.components.catalog.files_in(path).get(path)
         if known is None:
-            raise NotFoundError(f"{path} was removed again while it was added")
+            raise NotFoundError(f"{path} was removed while it was being added")
         return self.image(known.image_id)
 
     def _prepared(self, image: object, *, wait: bool = True) -> tuple[bytes, Prepared]:
-        """Return the file of an image to add, and all that is needed of it."""
+        """Return the file of an image to add, and everything derived from it."""
         own = self.components
         data, limits = image_data(image, limits=own.limits, fetcher=own.fetcher)
         file = own.writer.read(data, limits=limits, wait=wait)
@@ -396,5 +396,5 @@ class Library:
         return [LibraryMatch(images.get(match.image_id), match) for match in matches]
 
     def _image(self, record: ImageRecord) -> LibraryImage:
-        thumbnail = self.components.pictures.thumbnail_if_any
+        thumbnail = self.components.renditions.thumbnail_if_any
         return LibraryImage(record.image_id, record, thumbnail)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-_MOST = 50  # pictures shown: some 25 kB each, and a notebook keeps them all
+_MOST = 50  # pictures shown: each takes some 25 kB, and a notebook keeps them all
 _HEIGHT = 160  # pixels of a row
 
 
@@ -14,10 +14,10 @@ class Figure:
     """A picture with the lines below it.
 
     Attributes:
-        thumbnail: As WebP; None: there is none to show.
+        thumbnail: As WebP; None if there is none to show.
         size: ``(height, width)`` of the image in pixels.
-        lines: What is said of it.
-        outline: Corners of a part of it, ``[x, y]`` each, in its pixels.
+        lines: The text.
+        outline: Corners of a part of the image, ``[x, y]`` each, in its pixels.
     """
 
     thumbnail: bytes | None
@@ -52,7 +52,7 @@ class Figure:
 
 
 def figures(shown: Sequence[Figure], said: Sequence[str] = ()) -> str:
-    """Return figures side by side, and lines below them."""
+    """Return figures side by side, with lines of text below them."""
     left_out = len(shown) - _MOST
     lines = [*said, *([f"and {left_out} more"] if left_out > 0 else [])]
     row = "".join(figure.html() for figure in shown[:_MOST])

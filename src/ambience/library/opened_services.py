@@ -18,17 +18,17 @@ _log = logging.getLogger(__name__)
 def open_services(
     settings: Settings, data: Path, names: Sequence[str] = ()
 ) -> list[AnyService]:
-    """Open services, here or elsewhere; one that can't be opened says why.
+    """Open services, here or elsewhere; one that can't be opened becomes unavailable.
 
     Args:
         settings: The configuration.
         data: The data folder.
-        names: Which; empty: all that are enabled.
+        names: Which ones; empty for all that are enabled.
 
     Raises:
-        NotFoundError: If there is no service of a name.
-        BadParameterError: If a service's settings are wrong, or name one that is not
-            there.
+        NotFoundError: If a service does not exist.
+        BadParameterError: If a service's settings are wrong, or there are settings for
+            a service that does not exist.
     """
     _check_names(settings)
     services: list[AnyService] = []
@@ -71,5 +71,5 @@ def _check_names(settings: Settings) -> None:
         if unknown := [name for name in named if name not in registry.names()]:
             raise BadParameterError(
                 f"settings.{where}: there is no service {unknown[0]!r}: "
-                f"there are {', '.join(registry.names())}"
+                f"the services are {', '.join(registry.names())}"
             )

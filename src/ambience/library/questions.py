@@ -1,4 +1,4 @@
-"""Makes a question of whatever a library is searched with."""
+"""Turns whatever a library is searched with into a question."""
 
 import asyncio
 import errno
@@ -16,7 +16,7 @@ from ambience.imaging import EXTENSIONS, Limits, file_of
 from ambience.ingest.fetching.fetcher import Fetcher
 from ambience.search.questions import ById, ByImage, ByWords, Question
 
-# What names that are no paths fail with: words, and long sentences.
+# How looking up a name fails if it is not a path: words, and long sentences.
 _NO_PATH = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL}
 _ADDRESS = ("http://", "https://")
 
@@ -28,31 +28,31 @@ def question(
     fetcher: Fetcher | None,
     region: Region | None = None,
 ) -> Question:
-    """Return what to search with, read or fetched.
+    """Return the question to search with; its image is read or fetched.
 
     Args:
-        asked: A number is the id of an image of the library; bytes are a file; a text
-            is the address of an image, the path of a file where there is one, or words;
-            a path is that of a file; else an image in memory, see
+        asked: A number is the id of an image in the library; bytes are a file; a string
+            is the address of an image, the path of a file if there is one, or words; a
+            path is the path of a file; anything else is an image in memory, see
             `ambience.imaging.file_of`.
-        limits: What an image may cost.
-        fetcher: Fetches images from the internet; None: that is not done.
+        limits: The limits for images.
+        fetcher: Fetches images from the internet; None if that is not allowed.
         region: The part of the image to search with.
 
     Raises:
-        BadParameterError: If it can be none of these, a file can't be read, an address
-            is given where nothing is fetched, or words are given a region.
+        BadParameterError: If it is none of these, a file can't be read, it is an
+            address and nothing may be fetched, or words have a region.
         BadInputError: If it is larger than the limits allow.
-        FetchError: If an address gave no image.
+        FetchError: If an address returned no image.
     """
     match asked:
         case bool():
             raise _no_query(asked)
-        case Integral():  # that of NumPy as well
+        case Integral():  # NumPy's integers, too
             return ById(checked_id(int(asked)), region)
         case str() if not _is_image(asked):
             if region is not None:
-                raise BadParameterError("words have no region, only an image does")
+                raise BadParameterError("a region needs an image: words have none")
             return ByWords(asked)
         case _:
             data, limits = image_data(asked, limits=limits, fetcher=fetcher)
@@ -60,10 +60,10 @@ def question(
 
 
 def checked_id(number: int) -> ImageId:
-    """Return a number as the id of an image.
+    """Return a number as an image id.
 
     Raises:
-        BadParameterError: If it can be none.
+        BadParameterError: If it is out of range.
     """
     if not 0 <= number <= MAX_IMAGE_ID:
         raise BadParameterError(f"an id is between 0 and {MAX_IMAGE_ID}")
@@ -73,17 +73,17 @@ def checked_id(number: int) -> ImageId:
 def image_data(
     asked: object, *, limits: Limits, fetcher: Fetcher | None
 ) -> tuple[bytes, Limits]:
-    """Return the file of an image, and what it may cost.
+    """Return the file of an image, and its limits.
 
     Args:
         asked: A path, an address, bytes, or an image in memory.
-        limits: What any image may cost.
+        limits: The limits for images.
         fetcher: See `question`.
 
     Raises:
-        BadParameterError: As `question` does.
+        BadParameterError: See `question`.
         BadInputError: If it is larger than the limits allow.
-        FetchError: If an address gave no image.
+        FetchError: If an address returned no image.
     """
     match asked:
         case bytes() | bytearray() | memoryview():
@@ -95,7 +95,7 @@ def image_data(
     data = file_of(asked)
     if data is None:
         raise _no_query(asked)
-    # What is packed less tightly than the file it comes from is no larger image.
+    # An image in memory may be encoded in more bytes than the file it came from.
     return data, replace(limits, max_bytes=max(limits.max_bytes, len(data)))
 
 
@@ -103,8 +103,8 @@ def _read(path: Path, limits: Limits) -> bytes:
     """Return the content of a file that is within the limits.
 
     Raises:
-        TooLargeError: More bytes than the limits allow; no more than those are read.
-        BadParameterError: There is no such file, or it can't be read.
+        TooLargeError: If it is larger than the limits allow; it is not read further.
+        BadParameterError: If there is no such file, or it can't be read.
     """
     try:
         limits.check_bytes(path.stat().st_size)
@@ -119,9 +119,9 @@ def _read(path: Path, limits: Limits) -> bytes:
 
 
 def _is_image(text: str) -> bool:
-    """Tell an address, and what is or is meant as a path, from words.
+    """Distinguish addresses and (intended) paths from words.
 
-    A file that is not there is not looked for as words: that would answer anything.
+    The name of a missing image file is not taken for words, which would find anything.
     """
     if text.lower().startswith(_ADDRESS) or Path(text).suffix.lower() in EXTENSIONS:
         return True
@@ -129,25 +129,25 @@ def _is_image(text: str) -> bool:
         is_folder = S_ISDIR(Path(text).stat().st_mode)
     except OSError as error:
         return error.errno not in _NO_PATH
-    except ValueError:  # it holds a null character
+    except ValueError:  # it contains a null character
         return False
-    # "beach" stays a word where there is a folder of that name.
+    # "beach" is a word even if there is a folder of that name.
     return not is_folder or Path(text).name != text
 
 
 def _fetched(address: str, fetcher: Fetcher | None) -> bytes:
     if fetcher is None:
         raise BadParameterError(
-            "images are not fetched from the internet, as search_by_url.enabled is "
+            "images are not fetched from the internet because search_by_url.enabled is "
             "false: download it, and search with the file"
         )
-    # In a thread of its own, as a notebook has an event loop in this one.
+    # In its own thread, because a notebook's thread already has an event loop.
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, fetcher.fetch(address)).result()
 
 
 def _no_query(asked: object) -> BadParameterError:
     return BadParameterError(
-        f"a {type(asked).__name__} is nothing to search with: give an image (a path, "
-        "an address, bytes, a Pillow image or an array), an id, or words"
+        f"can't search with a {type(asked).__name__}: give an image (a path, an "
+        "address, bytes, a Pillow image or an array), an id, or words"
     )

@@ -1,4 +1,4 @@
-"""Makes a service's index anew, and the features that it lacks."""
+"""Rebuilds a service's index, and extracts the features that it lacks."""
 
 import logging
 import os
@@ -15,8 +15,8 @@ from ambience.core.settings import Settings
 from ambience.ingest import ImageLocks, Progress, Report
 from ambience.library.damaged_stores import set_aside
 from ambience.library.data_folder import data_folder, in_use
-from ambience.library.from_settings import limits_from
 from ambience.library.repairs import Repairs
+from ambience.library.settings_values import limits_from
 from ambience.service import AnyService, Declaration, required
 from ambience.service.capabilities import ChecksFeatures, Rebuilds
 
@@ -28,8 +28,8 @@ class Rebuilt:
     """What a rebuild did.
 
     Attributes:
-        rows: What the index holds now.
-        report: Which images were extracted, and which can't be.
+        rows: How many rows the index has now.
+        report: Which images were extracted, and which could not be.
         set_aside: Where the old features are, if they could not be used.
     """
 
@@ -44,18 +44,18 @@ def rebuild_service(
     *,
     on_progress: Callable[[str, Progress], None] = lambda *_: None,
 ) -> Rebuilt:
-    """Extract what a service should have and has not, and make its index anew.
+    """Extract the features that a service lacks, and rebuild its index.
 
     Args:
-        settings: Name the library, which nobody may have open.
-        name: The service, in this process.
-        on_progress: Told of steps that take long, by what they are called.
+        settings: The configuration, which names the library; nobody may have it open.
+        name: The service, which must run in this process.
+        on_progress: Called in steps that take long, with the name of the step.
 
     Raises:
         BusyError: If the library is open.
         NotFoundError: If there is no such service.
         BadParameterError: If it has no index.
-        StoredDataError: If it could not be done to the end.
+        StoredDataError: If it could not be finished.
     """
     data = data_folder(settings)
     declared = registry.load(name)
@@ -81,13 +81,13 @@ def rebuild_service(
 def _opened(
     declared: Declaration[Any], settings: Settings, data: Path
 ) -> tuple[AnyService, Path | None]:
-    """Open a service, over an empty store if its own can't be used.
+    """Open a service, with an empty store if its own can't be used.
 
     Returns:
-        The service, and where the features went that can't be used.
+        The service, and where the unusable features are now.
     """
     own = declared.check(settings.services.get(declared.name, {}))
-    declared.distrust(data)  # who rebuilds has a reason to
+    declared.distrust(data)  # whoever rebuilds has a reason to
     try:
         return declared.open_here(own, data), None
     except StoredDataError as error:
@@ -99,14 +99,14 @@ def _opened(
 def _extract(
     service: AnyService, repairs: Repairs, on_progress: Callable[[Progress], None]
 ) -> Report:
-    """Extract the features that the catalog's images should have and have not.
+    """Extract the features that are missing for images of the catalog.
 
-    What has changed on disk counts as one that the service has not.
+    Features that have changed on disk count as missing.
     """
     for reading in required(service, ChecksFeatures).readings():
         repairs.comparison.note_damaged(service, reading.damaged)
     repairs.comparison.note(service, stop=threading.Event())
-    made = repairs.repairer.make_up(
+    made = repairs.repairer.repair(
         [service], threads=os.cpu_count() or 1, on_progress=on_progress
     )[service.name]
     if made.ended:

@@ -1,10 +1,10 @@
-"""What puts the services of a data folder in step with its catalog."""
+"""Makes the services of a data folder agree with its catalog."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from ambience.catalog import Catalog, Claims, Journal, Missed
+from ambience.catalog import Catalog, Journal, LoneImages, Missed
 from ambience.catalog.database import Database
 from ambience.imaging import Limits
 from ambience.ingest import ImageLocks, Originals
@@ -13,17 +13,17 @@ from ambience.sync import Comparison, Repairer
 
 @dataclass(frozen=True, slots=True)
 class Repairs:
-    """What puts services in step with the catalog.
+    """What it takes to make services agree with the catalog.
 
     Attributes:
-        missed: What they are known to have missed.
-        claims: What was put to one of them alone.
-        comparison: Finds what else they lack.
-        repairer: Makes up for it.
+        missed: What services are known to have missed.
+        lone_images: Images that were added to one service alone.
+        comparison: Finds what else services lack.
+        repairer: Gives services what they lack.
     """
 
     missed: Missed
-    claims: Claims
+    lone_images: LoneImages
     comparison: Comparison
     repairer: Repairer
 
@@ -37,13 +37,13 @@ class Repairs:
         limits: Limits,
         image_locks: ImageLocks,
     ) -> Self:
-        """Return them for a data folder.
+        """Return the repairs of a data folder.
 
         Args:
-            database: Its catalog's.
-            journal: Of this process.
+            database: The catalog's database.
+            journal: The changes of this process.
             data: The folder.
-            limits: What an image may cost.
+            limits: The limits for images.
             image_locks: Shared by all threads of this process that change images.
         """
         missed, catalog = Missed(database), Catalog(database)
@@ -55,6 +55,6 @@ class Repairs:
             image_locks=image_locks,
             limits=limits,
         )
-        claims = Claims(database)
-        comparison = Comparison(catalog, missed, claims)
-        return cls(missed, claims, comparison, repairer)
+        lone_images = LoneImages(database)
+        comparison = Comparison(catalog, missed, lone_images)
+        return cls(missed, lone_images, comparison, repairer)

@@ -1,4 +1,4 @@
-"""Fits a service's index, or the scores of all services, to what a library holds."""
+"""Fits a service's index, or the scores of all services, to a library."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,12 +19,12 @@ from ambience.service.capabilities import Trainable
 
 @dataclass(frozen=True, slots=True)
 class TrainedIndex:
-    """What became of an index that was to be trained.
+    """The result of training an index.
 
     Attributes:
         trained: Whether there was anything to train it with.
-        kind: What kind of index it is now.
-        rows: What it holds.
+        kind: The kind of index it is now.
+        rows: How many rows it has.
     """
 
     trained: bool
@@ -34,12 +34,12 @@ class TrainedIndex:
 
 @dataclass(frozen=True, slots=True)
 class TrainedFusion:
-    """What was learned of scores, and what became of it.
+    """The result of learning scores.
 
     Attributes:
-        learned: What a library taught.
-        tallies: How it was tried, by family of edited copies.
-        used: Whether scores follow it from now on.
+        learned: What was learned.
+        tallies: The results of testing it, by family of edited copies.
+        used: Whether the new scores are used from now on.
     """
 
     learned: Learned
@@ -48,16 +48,16 @@ class TrainedFusion:
 
     @property
     def losing(self) -> Sequence[str]:
-        """The families of which fewer are found with it, or more strangers."""
+        """The families with fewer copies found, or with more false claims."""
         return [family for family, tally in self.tallies.items() if tally.loses]
 
 
 def train_index(settings: Settings, name: str) -> TrainedIndex:
-    """Fit the index of a service to what it holds.
+    """Fit the index of a service to its contents.
 
     Args:
-        settings: Name the library, which nobody may have open.
-        name: The service, in this process.
+        settings: The configuration, which names the library; nobody may have it open.
+        name: The service, which must run in this process.
 
     Raises:
         BusyError: If the library is open.
@@ -83,17 +83,18 @@ def train_fusion(
     accept: bool = False,
     on_progress: Callable[[str, Progress], None] = lambda *_: None,
 ) -> TrainedFusion | None:
-    """Learn from edited copies of a library's images what distances are worth there.
+    """Learn from edited copies of a library's images what distances mean there.
 
-    What finds fewer copies than before, or claims more that are none, is not used.
+    Scores that find fewer copies, or make more false claims, are not used.
 
     Args:
-        settings: Name the library; who has it open takes it up when it opens it again.
-        accept: Whether to use it all the same.
-        on_progress: Told of the steps, by what they are called.
+        settings: The configuration, which names the library. Processes that have it
+            open use the new scores when they open it again.
+        accept: Whether to use them anyway.
+        on_progress: Called in each step, with its name.
 
     Returns:
-        What was learned; None if there is no image whose file can be read.
+        The result; None if no image has a readable file.
     """
 
     def told(step: str) -> Callable[[int, int], None]:

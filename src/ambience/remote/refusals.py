@@ -1,4 +1,4 @@
-"""What the answer of another process means here, and what is said when it is none."""
+"""Interprets the answers of another process, which may not be a service at all."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from ambience.core.errors import (
 from ambience.service.capabilities import Abilities, HoldsImages, abilities_named
 from ambience.web.wire import PROBLEM_TYPE
 
-# What a problem document of another process means here.
+# The meaning of another process's problem documents.
 _ERRORS: Mapping[int, type[AmbienceError]] = {
     HTTPStatus.BAD_REQUEST: BadInputError,
     HTTPStatus.NOT_FOUND: NotFoundError,
@@ -35,12 +35,12 @@ _ERRORS: Mapping[int, type[AmbienceError]] = {
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer, read to its end.
+    """An answer that was read completely.
 
     Attributes:
         status: The HTTP status.
-        media_type: Of the body, without parameters.
-        body: As it came.
+        media_type: The media type of the body, without parameters.
+        body: The body.
     """
 
     status: int
@@ -57,7 +57,7 @@ class Answered:
 
     @property
     def detail(self) -> str | None:
-        """The sentence of a problem document, ``None`` if it is not one of ours."""
+        """The detail of a problem document; ``None`` if it is not one of ours."""
         if self.media_type != PROBLEM_TYPE:
             return None
         match self.json:
@@ -67,7 +67,7 @@ class Answered:
 
 
 def abilities_in(state: Mapping[str, Any]) -> Abilities | None:
-    """Return what a service says it can do; ``None`` if it is too old to say so."""
+    """Return what a service says it can do; ``None`` if it does not say."""
     match state:
         case {"abilities": [*names]}:
             return abilities_named(name for name in names if isinstance(name, str))
@@ -75,7 +75,7 @@ def abilities_in(state: Mapping[str, Any]) -> Abilities | None:
 
 
 def _is_whole(parts: Mapping[str, Any]) -> bool:
-    """Whether a state has all that is read of one; that of images, if it holds any."""
+    """Whether a status has everything we read; for images, if the service holds any."""
     abilities = abilities_in(parts)
     match parts:
         case {"count": int(), "index": {"lag": int()}}:
@@ -85,11 +85,11 @@ def _is_whole(parts: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a service is looked for, and how to speak of what is found there.
+    """Where a service should be, and the messages about what is found there.
 
     Attributes:
-        name: Of the service.
-        url: Where.
+        name: The service's name.
+        url: Its address.
     """
 
     name: str
@@ -97,14 +97,14 @@ class Address:
 
     @classmethod
     def of(cls, name: str, url: httpx2.URL) -> Self:
-        """Return the address of a service; a password in it is nobody's affair."""
+        """Return the address of a service, without a password that may be in it."""
         return cls(name, str(url.copy_with(userinfo=b"")))
 
     def state(self, answered: Answered) -> dict[str, Any]:
-        """Return what a service says of itself.
+        """Return the status in an answer.
 
         Raises:
-            UnavailableError: If that is not it.
+            UnavailableError: If the answer is not the status of this service.
         """
         if answered.status >= HTTPStatus.BAD_REQUEST:
             raise self.refusal(answered, of_status=True)
@@ -113,50 +113,50 @@ class Address:
                 return dict(state)
             case {"name": self.name, "available": True} if _is_whole(state):
                 return dict(state)
-        raise self.something_else(answered.status)
+        raise self.wrong_answer(answered.status)
 
     def refusal(self, answered: Answered, *, of_status: bool = False) -> AmbienceError:
-        """Return the error for an answer that is no success.
+        """Return the error for an answer that is not a success.
 
-        A `NotFoundError` needs a second look: see whether the service is there at all.
+        A `NotFoundError` may also mean that the service itself is not there: check.
 
         Args:
-            answered: What came back.
-            of_status: Whether the service was asked for itself, so that "not found"
-                means that it is not there.
+            answered: The answer.
+            of_status: Whether the status was requested, so that "not found" means that
+                the service is not there.
         """
         status, detail = answered.status, answered.detail
         if detail is None:
-            return self.something_else(status)
+            return self.wrong_answer(status)
         if of_status and status == HTTPStatus.NOT_FOUND:
             return UnavailableError(
-                f"{self.name} at {self.url} answers, but not as this version does: see "
-                f"whether services.{self.name}.url is right, and run the same version "
-                "there"
+                f"{self.name} at {self.url} answers, but not as this version does: "
+                f"check that services.{self.name}.url is right, and run the same "
+                "version there"
             )
         if status in _ERRORS:
             return _ERRORS[status](detail)
         return UnavailableError(f"{self.name} answered {status}: {detail}")
 
-    def something_else(self, status: int) -> UnavailableError:
+    def wrong_answer(self, status: int) -> UnavailableError:
         """Return the error for an answer that no service gives."""
         try:
             phrase = f"{status} {HTTPStatus(status).phrase}"
         except ValueError:
             phrase = str(status)
         return UnavailableError(
-            f"{self.name} at {self.url} answered something else ({phrase}): see "
-            f"whether services.{self.name}.url is right"
+            f"{self.name} at {self.url} answered something else ({phrase}): check that "
+            f"services.{self.name}.url is right"
         )
 
-    def silence(self, error: Exception, *, timeout_s: float) -> UnavailableError:
-        """Return the error for no answer, or half of one."""
+    def no_answer(self, error: Exception, *, timeout_s: float) -> UnavailableError:
+        """Return the error for a missing or incomplete answer."""
         if isinstance(error, TimeoutError):
             return UnavailableError(
                 f"{self.name} does not answer at {self.url} within {timeout_s:g} s: "
                 f"check whether it hangs, or raise services.{self.name}.timeout_s"
             )
         return UnavailableError(
-            f"{self.name} does not answer at {self.url} ({type(error).__name__}): see "
-            "whether it runs"
+            f"{self.name} does not answer at {self.url} ({type(error).__name__}): "
+            "check whether it is running"
         )

@@ -35,10 +35,10 @@ from ambience.web.wire import (
 C = TypeVar("C")
 M = TypeVar("M", bound=BaseModel)
 
-STATUS_S = 5.0  # what is asked for its state computes nothing
+STATUS_S = 5.0  # a status takes no computation
 
 
-def connect(  # noqa: PLR0913 -- each is told by name
+def connect(  # noqa: PLR0913 -- each is passed by name
     name: str,
     url: str,
     *,
@@ -47,20 +47,21 @@ def connect(  # noqa: PLR0913 -- each is told by name
     abilities: Abilities = RETRIEVAL,
     is_slow: bool = False,
 ) -> "RemoteService":
-    """Return a service that runs at an address; it need not be up yet.
+    """Return the service at an address, which need not be running yet.
 
     Raises:
-        BadParameterError: If it is no address.
+        BadParameterError: If this is not an address.
     """
     try:
         parsed = httpx2.URL(url)
     except httpx2.InvalidURL as error:
         raise BadParameterError(
-            f"services.{name}.url: {url!r} is no address ({error})"
+            f"services.{name}.url: {url!r} is not an address ({error})"
         ) from error
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise BadParameterError(
-            f"services.{name}.url: {url!r} is no address such as http://127.0.0.1:33336"
+            f"services.{name}.url: {url!r} is not an address such as "
+            "http://127.0.0.1:33336"
         )
     transport = BoundedTransport(parsed, timeout_s=timeout_s)
     client = httpx2.Client(base_url=parsed, transport=transport, trust_env=False)
@@ -75,21 +76,21 @@ def connect(  # noqa: PLR0913 -- each is told by name
 
 
 class RemoteService:
-    """The same service behind HTTP.
+    """A service that is reached over HTTP.
 
-    It can do what its status has last said that it can, of what HTTP carries; until it
-    was heard, what its declaration says.
+    It can do what its last status said, as far as HTTP allows; before the first status,
+    what its declaration says.
 
     Args:
         name: The service's name.
         client: Reaches its process; closed with the service.
-        options: What a search may be told.
-        abilities: What its declaration says that it can do.
+        options: The class of its search options.
+        abilities: The abilities in its declaration.
         timeout_s: How long one request may take.
         is_slow: See `AnyService.is_slow`.
     """
 
-    def __init__(  # noqa: PLR0913 -- each is told by name
+    def __init__(  # noqa: PLR0913 -- each is passed by name
         self,
         name: str,
         client: httpx2.Client,
@@ -110,7 +111,7 @@ class RemoteService:
         self._client = client
 
     def status(self) -> Mapping[str, Any]:
-        """See `AnyService.status`; a service that is down says so here too."""
+        """See `AnyService.status`; it also says so if the service is down."""
         try:
             return self._status()
         except AmbienceError as error:
@@ -126,7 +127,7 @@ class RemoteService:
         return self if kind in self._abilities and isinstance(self, kind) else None
 
     def extract(self, images: Sequence[ImageFile]) -> list[bytes]:
-        """Return the files themselves: features are made where the service runs."""
+        """Return the files themselves: features are extracted at the service."""
         return [image.data for image in images]
 
     def put(self, extracted: Mapping[ImageId, Any]) -> None:
@@ -150,10 +151,10 @@ class RemoteService:
         params = {"limit": limit} | ({} if after is None else {"after": after})
         answered = self._send("GET", "/images", params=params)
         said = self._read(ImageIdPage, answered).image_ids
-        # Whoever reads on from the last one must come to an end.
+        # Whoever reads on from the last id must come to an end.
         above = [-1 if after is None else after, *said]
         if any(b <= a for a, b in pairwise(above)) or len(said) > limit:
-            raise self._address.something_else(answered.status)
+            raise self._address.wrong_answer(answered.status)
         return [ImageId(image_id) for image_id in said]
 
     def search(
@@ -161,7 +162,7 @@ class RemoteService:
         image: ImageFile,
         request: SearchRequest,
     ) -> Answer:
-        """See `SearchesImages.search`; of a radius, what HTTP answers."""
+        """See `SearchesImages.search`; a radius is limited as over HTTP."""
         files = {"image": image.data}
         return self._find("POST", "/search", params=_asked(request), files=files)
 
@@ -170,7 +171,7 @@ class RemoteService:
         image_id: ImageId,
         request: SearchRequest,
     ) -> Answer:
-        """See `SearchesImages.search_by_id`; of a radius, what HTTP answers."""
+        """See `SearchesImages.search_by_id`; a radius is limited as over HTTP."""
         path = f"/images/{image_id}/similar"
         return self._find("GET", path, params=_asked(request))
 
@@ -179,7 +180,7 @@ class RemoteService:
         text: str,
         request: SearchRequest,
     ) -> Answer:
-        """See `SearchesText.search_text`; of a radius, what HTTP answers."""
+        """See `SearchesText.search_text`; a radius is limited as over HTTP."""
         return self._find(
             "POST", "/search", params=_asked(request), data={"text": text}
         )
@@ -209,17 +210,17 @@ class RemoteService:
         return annotation_of(self._read(AnnotationAnswer, answered))
 
     def _read(self, kind: type[M], answered: Answered) -> M:
-        """Return a body as what it should be."""
+        """Parse the body of an answer."""
         try:
             return kind.model_validate(answered.json)
         except ValidationError as error:
-            raise self._address.something_else(answered.status) from error
+            raise self._address.wrong_answer(answered.status) from error
 
     def _change(self, method: str, path: str, **options: Any) -> None:
         answered = self._send(method, path, **options)
-        # A page of somebody else's must not pass for an image that was stored.
+        # An answer from something else must not pass for an image that was stored.
         if answered.status != HTTPStatus.NO_CONTENT:
-            raise self._address.something_else(answered.status)
+            raise self._address.wrong_answer(answered.status)
 
     def _send(
         self, method: str, path: str, *, limit_s: float | None = None, **options: Any
@@ -233,18 +234,18 @@ class RemoteService:
                 **options,
             )
         except (httpx2.HTTPError, OSError) as error:
-            raise self._address.silence(error, timeout_s=limit_s) from error
+            raise self._address.no_answer(error, timeout_s=limit_s) from error
         media_type = response.headers.get("content-type", "").partition(";")[0]
         answered = Answered(response.status_code, media_type, response.content)
         if response.is_success:
             return answered
         refusal = self._address.refusal(answered, of_status=not path)
         if isinstance(refusal, NotFoundError):
-            self._status()  # raises where it is the service that is not found
+            self._status()  # raises if the service itself is not found
         raise refusal
 
 
 def _asked(request: SearchRequest) -> dict[str, Any]:
-    """Return what a search is told, as it stands in the address."""
+    """Return the parameters of a search for the query string."""
     told = {"k": request.k, "radius": request.radius, **request.options}
     return {name: value for name, value in told.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Lets threads ask a service elsewhere, each request within one limit for it all."""
+"""Lets threads send requests to a service elsewhere, with a limit for each request."""
 
 from concurrent.futures import CancelledError
 from contextlib import ExitStack
@@ -16,17 +16,17 @@ _MAX_BYTES = 2**26  # of an answer: a thousand matches with all their points hav
 
 
 class BoundedTransport(httpx2.BaseTransport):
-    """Carries the requests of an `httpx2.Client`, by a thread with an event loop.
+    """Carries the requests of an `httpx2.Client` on a thread with an event loop.
 
-    The extension ``limit_s`` of a request gives it less time than others have.
+    The request extension ``limit_s`` gives a request less time than others.
 
-    Blocking calls can't do it: their limit is for each read, so that a service which
-    sends a byte now and then holds its caller for ever.
+    Blocking calls can't do this, because their limit is for each read: a service that
+    sends a byte now and then would hold its caller forever.
 
     Args:
         url: Where the service runs.
         timeout_s: How long one request may take, from connecting to the last byte.
-        max_bytes: How large an answer may be.
+        max_bytes: The largest size of an answer.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class BoundedTransport(httpx2.BaseTransport):
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
         self._upstream = Upstream(url)
-        self._lock = Lock()  # of those below
+        self._lock = Lock()  # for the next two
         self._portal: BlockingPortal | None = None
         self._open = ExitStack()
 
@@ -44,7 +44,7 @@ class BoundedTransport(httpx2.BaseTransport):
         """See `httpx2.BaseTransport`.
 
         Raises:
-            httpx2.HTTPError: As `Upstream.exchange` raises it.
+            httpx2.HTTPError: See `Upstream.exchange`.
             OSError: If it takes too long (`TimeoutError`), or the transport is closed.
         """
         try:
@@ -53,13 +53,13 @@ class BoundedTransport(httpx2.BaseTransport):
             raise ConnectionAbortedError from error
 
     def close(self) -> None:
-        """Close the connections, with what is under way on them, and end the thread."""
+        """Close the connections, with the requests on them, and end the thread."""
         with self._lock:
             self._portal = None
             self._open.close()
 
     def _loop(self) -> BlockingPortal:
-        """Return the way to the event loop, whose thread the first request starts."""
+        """Return the portal to the event loop; the first request starts its thread."""
         with self._lock:
             if self._portal is None:
                 portal = start_blocking_portal(name=self._name)

@@ -1,4 +1,4 @@
-"""Carries requests to a service elsewhere, over connections kept for the next ones."""
+"""Carries requests to a service elsewhere, on connections that are kept open."""
 
 import math
 import ssl
@@ -12,13 +12,13 @@ import httpx2
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
-_CONNECT_S = 2.0  # a machine that is there answers in one, even if one packet is lost
+_CONNECT_S = 2.0  # a running machine answers in one, even if one packet is lost
 _LIMITS = httpx2.Limits(
     max_connections=100,  # at once; further requests wait for one of them
-    max_keepalive_connections=32,  # of these, while nobody needs them
+    max_keepalive_connections=32,  # kept open while nobody needs them
     keepalive_expiry=4.0,  # our servers close an idle connection after 5 s
 )
-_PIECE = 2**18  # bytes of a file on their way at once
+_PIECE = 2**18  # bytes of a file that are sent at once
 
 
 class Body(httpx2.AsyncByteStream, ABC):
@@ -27,14 +27,14 @@ class Body(httpx2.AsyncByteStream, ABC):
     @property
     @abstractmethod
     def can_repeat(self) -> bool:
-        """Whether it can be iterated over once more."""
+        """Whether it can be iterated over again."""
 
 
 class Whole(Body):
-    """The body of a request that is all there; copied one piece at a time only.
+    """The body of a request that is complete; copied only a piece at a time.
 
     Args:
-        parts: One after the other; iterated again where it must be sent once more.
+        parts: The parts, in order; iterated over again if the body is sent again.
     """
 
     can_repeat = True
@@ -50,27 +50,28 @@ class Whole(Body):
 
 
 class Upstream:
-    """The connections to one service, to be used in one event loop.
+    """The connections to one service, for use in one event loop.
 
-    No proxy of the environment is asked, no redirect followed and no cookie kept.
+    Proxies from the environment are not used, redirects are not followed, and cookies
+    are not kept.
 
-    A request is repeated once, in one case: if a connection that was kept from before
-    closed before an answer began. Those that are seen to be closed are not used; this
-    one was given up just when it was used again, so the request most likely never got
-    there. Should it have got there after all, no harm is done: to search twice changes
-    nothing, and to put or delete an image twice is to do it once. (Who deletes may then
-    be told that there is no such image.)
+    A request is repeated, once, in only one case: if a connection that was kept open
+    closes before the answer begins. Connections that are known to be closed are not
+    used, so this one was closed just when it was used again, and the request most
+    likely did not arrive. If it did, no harm is done: searching twice changes nothing,
+    and putting or deleting an image twice has the same result as once. (Only the second
+    delete may report that there is no such image.)
 
-    Nothing else is repeated: a request that nobody accepts is better answered at once,
-    as the service is down.
+    Nothing else is repeated: if the connection is refused, it is better to report at
+    once that the service is down.
 
     Args:
-        url: Where it is.
+        url: The service's address.
     """
 
     def __init__(self, url: httpx2.URL) -> None:
         self._url = url
-        # Without TLS, no certificates: to read the system's takes more than 20 ms.
+        # Without TLS, no certificates: reading the system's takes more than 20 ms.
         tls = None if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._transport = httpx2.AsyncHTTPTransport(verify=tls or True, limits=_LIMITS)
 
@@ -78,17 +79,17 @@ class Upstream:
     async def exchange(
         self, method: str, target: bytes, headers: Headers, body: Body
     ) -> AsyncIterator[httpx2.Response]:
-        """Send a request and give its answer, as soon as that begins.
+        """Send a request and yield its answer as soon as that begins.
 
         Args:
-            method: Such as GET.
-            target: Path and query.
-            headers: As they are sent, with how the body is framed.
-            body: Sent before an answer is heard.
+            method: The method, such as GET.
+            target: The path and query.
+            headers: The headers as they are sent, including the framing of the body.
+            body: Sent before an answer is read.
 
         Raises:
-            httpx2.HTTPError: If the service can't be reached or breaks off. What `body`
-                raises is raised as it is.
+            httpx2.HTTPError: If the service can't be reached, or breaks off. Errors of
+                `body` are raised unchanged.
         """
         connected = False
 
@@ -123,7 +124,7 @@ class Upstream:
 
 @contextmanager
 def paused(limit: anyio.CancelScope) -> Iterator[None]:
-    """Do not count what is done inside."""
+    """Don't count the time of the block."""
     left_s = limit.deadline - anyio.current_time()
     limit.deadline = math.inf
     try:
@@ -136,7 +137,7 @@ async def whole(response: httpx2.Response, *, max_bytes: int) -> bytes:
     """Return the body of an answer.
 
     Raises:
-        httpx2.HTTPError: If it is cut short, or larger than that.
+        httpx2.HTTPError: If it is incomplete, or larger than ``max_bytes``.
     """
     body = bytearray()
     async for piece in response.aiter_raw():

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeAlias, TypeVar
 
-from ambience.catalog import Catalog, Claims
+from ambience.catalog import Catalog, LoneImages
 from ambience.core.errors import (
     BadParameterError,
     BusyError,
@@ -66,7 +66,7 @@ class ReverseSearcher:
         originals: Knows where files are.
         calibration: What distances are worth; may be replaced at any time.
         limits: What the file of a known image may cost, where it is read.
-        claims: Knows which images have no page, as the catalog does not know them:
+        lone_images: Knows which images have no page, as the catalog does not know them:
             they are not answered. None: all are.
         elsewhere: Services whose images may be nobody's affair but theirs: what these
             know is answered in any case.
@@ -80,7 +80,7 @@ class ReverseSearcher:
         *,
         calibration: Calibration,
         limits: Limits = DEFAULT_LIMITS,
-        claims: Claims | None = None,
+        lone_images: LoneImages | None = None,
         elsewhere: Collection[str] = (),
     ) -> None:
         self.calibration = calibration
@@ -88,7 +88,7 @@ class ReverseSearcher:
         self._catalog = catalog
         self._files = ImageFiles(originals, limits=limits)
         self._limits = limits
-        self._claims = claims
+        self._lone_images = lone_images
         self._elsewhere = elsewhere
         self._pixels = PixelComparison(catalog, self._files, limits=limits)
         self._overlays = Overlays(catalog, self._files, limits=limits)
@@ -251,7 +251,9 @@ class ReverseSearcher:
             if name not in self._elsewhere
             for match in heard.answer.matches
         }
-        if self._claims is None or not (gone := self._claims.without_page(sorted(ids))):
+        if self._lone_images is None or not (
+            gone := self._lone_images.without_page(sorted(ids))
+        ):
             return dict(said)
         return {
             name: heard if name in self._elsewhere else _without(heard, gone)
@@ -269,7 +271,7 @@ class ReverseSearcher:
         for name in services:
             if name not in self._services:
                 raise NotFoundError(
-                    f"there is no service {name!r}: there are "
+                    f"there is no service {name!r}: the services are "
                     + ", ".join(self._services)
                 )
         names = services or tuple(self._services)

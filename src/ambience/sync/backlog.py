@@ -1,4 +1,4 @@
-"""The work that waits for services: how much there is, how fast it goes, doing it."""
+"""The work that waits for services: its amount, its rate, and doing it."""
 
 import math
 import os
@@ -13,25 +13,25 @@ from ambience.ingest.import_report import Progress, Report
 from ambience.service import AnyService
 from ambience.service.backlog_state import BacklogState
 from ambience.service.capabilities import HoldsImages
-from ambience.sync.made_up import MadeUp
 from ambience.sync.repair import Repairer
+from ambience.sync.work_done import WorkDone
 
-# How often to look whether others are done with what they have taken: they take a
-# second or so of work at once.
+# How often to check whether other processes have finished the work that they have
+# taken, which is about a second's worth at a time.
 _OTHERS_S = 0.2
 
-_Made = dict[str, MadeUp]
+_Made = dict[str, WorkDone]
 
 
 class Backlog:
-    """What services have still to get: what was put off, and what they missed.
+    """What services still have to get: what was put off, and what they missed.
 
     Args:
-        services: All there are.
-        missed: Lists it.
-        repairer: Does it.
-        threads: How many images are worked on at once while nothing else is to be
-            done; 0: one for each processor.
+        services: All services.
+        missed: Lists the work.
+        repairer: Does the work.
+        threads: How many images are worked on at once if there is nothing else to do;
+            0 for one per processor.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class Backlog:
         self._missed = missed
         self._repairer = repairer
         self._threads = threads or os.cpu_count() or 1
-        self._ended: dict[str, str] = {}  # by service, why it did the last time
+        self._ended: dict[str, str] = {}  # why the last run ended early, by service
 
     def states(self) -> dict[str, BacklogState]:
-        """Return how it is with each service that holds images, by name."""
+        """Return the state of each service that holds images, by name."""
         tallies = self._missed.tallies()
         return {
             service.name: self._state(service.name, tallies.get(service.name, Tally()))
@@ -61,7 +61,7 @@ class Backlog:
         """See `Missed.services_of`."""
         return self._missed.services_of(ids)
 
-    def work_off(
+    def work_on(
         self,
         services: Sequence[AnyService],
         *,
@@ -70,21 +70,21 @@ class Backlog:
         within_s: float = math.inf,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> _Made:
-        """Give services what waits for them; return what was done, by name.
+        """Give services what waits for them; return what was done, by service.
 
-        Services in this process share each decode. Each one elsewhere goes on by
-        itself, as it takes whole files, so a slow one holds up no other.
+        Services in this process share each decode. A service elsewhere is handled
+        separately, since it takes whole files; so a slow one delays no other.
 
         Args:
-            services: Which.
+            services: The services.
             threads: How many images are worked on at once in this process.
-            stop: Set it to end after the images in work.
-            within_s: Begin no more after so many seconds.
-            on_progress: Told after every image of every service, from any thread.
+            stop: Set it to stop after the images in progress.
+            within_s: Begin nothing more after so many seconds.
+            on_progress: Called after every image of every service, from any thread.
         """
 
-        def make_up(group: Sequence[AnyService], threads: int) -> _Made:
-            return self._repairer.make_up(
+        def repair(group: Sequence[AnyService], threads: int) -> _Made:
+            return self._repairer.repair(
                 group,
                 threads=threads,
                 stop=stop,
@@ -93,11 +93,11 @@ class Backlog:
             )
 
         elsewhere = [
-            _begun(service.name, partial(make_up, [service], 1))
+            _begun(service.name, partial(repair, [service], 1))
             for service in services
             if service.url
         ]
-        made = make_up([one for one in services if not one.url], threads)
+        made = repair([one for one in services if not one.url], threads)
         for answer in elsewhere:
             made |= answer.result()
         self._ended.update({name: one.ended for name, one in made.items()})
@@ -109,17 +109,17 @@ class Backlog:
         stop: threading.Event,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> _Made:
-        """Work until nothing waits, except for services that can't go on.
+        """Work until nothing waits, except for services that can't continue.
 
-        What another process has taken is waited for; what it leaves undone is done
+        Work that another process has taken is waited for; what it leaves undone is done
         here.
 
         Args:
-            stop: Set it to end after the images in work; the rest stays listed.
-            on_progress: Told after every image of every service.
+            stop: Set it to stop after the images in progress; the rest stays listed.
+            on_progress: Called after every image of every service.
 
         Returns:
-            What was done here, by the name of the service.
+            What was done here, by service.
         """
         made: _Made = {}
         lock, done, total = threading.Lock(), 0, 0
@@ -142,11 +142,11 @@ class Backlog:
             of = [left[service.name] for service in due]
             total = done + sum(tally.total - tally.stuck for tally in of)
             on_progress(Progress(done, total))
-            new = self.work_off(
+            new = self.work_on(
                 due, threads=self._threads, stop=stop, on_progress=one_more
             )
             for name, one in new.items():
-                made.setdefault(name, MadeUp()).add(one)
+                made.setdefault(name, WorkDone()).add(one)
             if not any(one.done or one.ended for one in new.values()):
                 stop.wait(_OTHERS_S)
         return made
@@ -158,14 +158,14 @@ class Backlog:
         stop: threading.Event,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
-        """Finish, and note in the report of an import what was done."""
+        """Finish the work, and add what was done to the report of an import."""
         for name, made in self.finish(stop=stop, on_progress=on_progress).items():
             report.followed[name] = made.put
             if made.ended:
                 report.unavailable[name] = made.ended
 
     def note(self, report: Report) -> None:
-        """Note in the report of an import what services have still to get."""
+        """Add what services still have to get to the report of an import."""
         for name, state in self.states().items():
             if state.waiting:
                 report.waiting[name] = state.waiting
@@ -196,7 +196,7 @@ class Backlog:
 
 
 def _begun(name: str, work: Callable[[], _Made]) -> "Future[_Made]":
-    """Begin work in a thread of its own; return what will have its answer."""
+    """Begin work in its own thread; return a future of its result."""
     answer: Future[_Made] = Future()
 
     def act() -> None:
@@ -205,6 +205,6 @@ def _begun(name: str, work: Callable[[], _Made]) -> "Future[_Made]":
         except BaseException as error:  # noqa: BLE001 -- raised by whoever waits for it
             answer.set_exception(error)
 
-    # A daemon: the process must be able to end while a service hangs.
+    # A daemon, because the process must be able to end while a service hangs.
     threading.Thread(target=act, name=f"backlog-{name}", daemon=True).start()
     return answer

@@ -1,4 +1,4 @@
-"""Keeps services in step by themselves, in the background of a server."""
+"""Keeps services up to date automatically, in the background of a server."""
 
 import logging
 import os
@@ -15,13 +15,13 @@ from ambience.service import AnyService
 from ambience.service.capabilities import HoldsImages
 from ambience.sync.backlog import Backlog
 from ambience.sync.comparison import Comparison
-from ambience.sync.made_up import MadeUp
+from ambience.sync.work_done import WorkDone
 
-_EVERY_S = 5.0  # a service that is back is whole soon; to ask is one small request
-_LOOKS_S = 30.0  # and is looked at, however much there is to do for others
+_EVERY_S = 5.0  # a service that comes back soon catches up; asking is a small request
+_LOOKS_S = 30.0  # and services are looked at this often, however much there is to do
 # Images worked on at once: the other half of the machine answers searches.
 _THREADS = max(1, (os.cpu_count() or 1) // 2)
-_STOP_S = 5.0  # a service that hangs must not hold up the end
+_STOP_S = 5.0  # a service that hangs must not delay the shutdown
 
 _log = logging.getLogger(__name__)
 
@@ -29,16 +29,16 @@ _log = logging.getLogger(__name__)
 class CatchUp:
     """A thread that looks after services while others search.
 
-    Services are compared with the catalog at the start, when they come back after they
-    were away, and when their store is another one than before or an older state of it.
-    In between, what waits for them is worked off, and tried again every few seconds.
+    A service is compared with the catalog at the start, when it comes back, and when
+    its store was replaced, by a new one or an older copy. In between, the work that
+    waits for services is done, and tried again every few seconds.
 
     Args:
-        writer: Ends changes that were cut short.
-        services: Those that hold images are kept in step.
+        writer: Resolves interrupted changes.
+        services: All services; those that hold images are kept up to date.
         missed: Lists what waits for them.
         comparison: Finds what else they lack.
-        backlog: Works it off.
+        backlog: Does the work.
         every_s: How long to wait between two looks at the services, in seconds.
     """
 
@@ -58,17 +58,17 @@ class CatchUp:
         self._comparison = comparison
         self._backlog = backlog
         self._every_s = every_s
-        self._stores: dict[str, Mapping[str, Any]] = {}  # of those compared, as seen
-        self._complaints: dict[str, str] = {}  # what was said last of whom
-        self._made: dict[str, MadeUp] = {}  # for those that missed something, so far
+        self._stores: dict[str, Mapping[str, Any]] = {}  # as they were when compared
+        self._complaints: dict[str, str] = {}  # the last one about each service
+        self._made: dict[str, WorkDone] = {}  # so far, for those that missed something
         self._background = StoppableThread("catch_up", self._run, within_s=_STOP_S)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._background.start()
 
     def stop(self) -> None:
-        """End after the images in work."""
+        """Stop after the images in progress."""
         self._background.stop()
 
     def _run(self, stop: threading.Event) -> None:
@@ -87,7 +87,7 @@ class CatchUp:
                 stop.wait(self._every_s)
 
     def _look_at(self, service: AnyService, stop: threading.Event) -> bool:
-        """Compare a service with the catalog if it is due; tell if it can be told."""
+        """Compare a service with the catalog if necessary; tell if it can be told."""
         with self._complaining(service.name):
             status = service.status()
             if not status["available"]:
@@ -121,18 +121,18 @@ class CatchUp:
             missed = tally.total - tally.stuck - tally.put_off
             if missed and service.name not in self._made:
                 _log.warning(
-                    "%s missed %s images: it gets them now", service.name, missed
+                    "%s missed %s images: it is getting them now", service.name, missed
                 )
-                self._made[service.name] = MadeUp()
-        made = self._backlog.work_off(
+                self._made[service.name] = WorkDone()
+        made = self._backlog.work_on(
             due, threads=_THREADS, stop=stop, within_s=_LOOKS_S
         )
         for name, one in made.items():
             self._note(name, one)
         return any(one.done for one in made.values())
 
-    def _note(self, name: str, made: MadeUp) -> None:
-        """Say what was done for a service that missed something, once that is all."""
+    def _note(self, name: str, made: WorkDone) -> None:
+        """Log what was done for a service that missed something, once that is all."""
         if name in self._made:
             self._made[name].add(made)
         if made.ended:
@@ -141,31 +141,31 @@ class CatchUp:
         self._complaints.pop(name, None)
         so_far = self._made.get(name)
         if so_far is not None and not self._missed.waiting(name, limit=1):
-            words = "%s has got %s images, forgotten %s, and can't have %s"
+            words = "%s has caught up: %s images added, %s removed, %s not possible"
             _log.warning(words, name, so_far.put, so_far.removed, so_far.stuck)
             del self._made[name]
 
     @contextmanager
     def _complaining(self, what: str) -> Iterator[None]:
-        """Say of what fails that it does, as it is done again later."""
+        """Log a failure; the work is tried again later."""
         try:
             yield
         except (AmbienceError, OSError) as error:
             self._complain(what, str(error))
-        except Exception as error:  # noqa: BLE001 -- it must not end for all services
+        except Exception as error:  # noqa: BLE001 -- the others must go on
             if self._complaints.get(what) != repr(error):
                 self._complaints[what] = repr(error)
-                _log.exception("%s is not in step yet", what)
+                _log.exception("%s is not up to date yet", what)
 
     def _complain(self, what: str, why: str) -> None:
-        """Say why something is not in step, if that was not said last."""
+        """Log why something is not up to date, unless that was logged last."""
         if self._complaints.get(what) != why:
             self._complaints[what] = why
-            _log.warning("%s is not in step yet: %s", what, why)
+            _log.warning("%s is not up to date yet: %s", what, why)
 
 
 def _is_other(store: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
-    """Whether a store was made anew, or put back to an earlier state."""
+    """Whether a store is a new one, or an earlier state of the same one."""
     return bool(
         store.get("id") != before.get("id")
         or store.get("seq", 0) < before.get("seq", 0)

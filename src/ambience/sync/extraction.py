@@ -1,4 +1,4 @@
-"""Makes what services lack from the files of images, each decoded once for all."""
+"""Extracts what services lack from images' files, each decoded once for all of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,11 +19,11 @@ from ambience.service.capabilities import HoldsImages
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Due:
-    """An image that services have still to get.
+    """An image that services still have to get.
 
     Attributes:
         record: The image.
-        services: Their names.
+        services: The names of these services.
     """
 
     record: ImageRecord
@@ -31,19 +31,19 @@ class Due:
 
     @property
     def byte_count(self) -> int:
-        """Of its file."""
+        """The size of its file."""
         return self.record.byte_count
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ready:
-    """An image whose features wait to be written.
+    """An image whose features are ready to be written.
 
     Attributes:
         record: The image.
-        byte_count: Of its file.
-        extracted: By service, what `HoldsImages.extract` returned.
-        refused: By service, why there is nothing.
+        byte_count: The size of its file.
+        extracted: What `HoldsImages.extract` returned, by service.
+        refused: Why there is nothing, by service.
     """
 
     record: ImageRecord
@@ -53,11 +53,11 @@ class Ready:
 
 
 class Extraction:
-    """Reads images and has services extract what they lack; from any thread.
+    """Reads images and has services extract what they lack; on any thread.
 
     Args:
         originals: Knows the files.
-        limits: What an image may cost.
+        limits: The limits for images.
     """
 
     def __init__(self, originals: Originals, *, limits: Limits) -> None:
@@ -67,11 +67,11 @@ class Extraction:
     def ready(
         self, part: Sequence[Due], services: Mapping[str, AnyService]
     ) -> list[Ready]:
-        """Return what was made of each image, in order.
+        """Return what was extracted from each image, in order.
 
         Args:
-            part: The images; each service gets those together that wait for it.
-            services: Those that take part; what waits for others is left out.
+            part: The images; each service gets those that wait for it together.
+            services: The services that take part; others are left out.
         """
         held = {name: required(one, HoldsImages) for name, one in services.items()}
         sides = [side for one in held.values() if (side := one.working_side)]
@@ -102,7 +102,7 @@ class Extraction:
         image = ImageFile(data, limits=self._limits, sides=sides)
         if image.sha256 != record.sha256:
             raise BadInputError("the file has changed: import its folder again")
-        for side in sides:  # all are made by the first decode, or none can be
+        for side in sides:  # the first decode makes all of them, or fails for all
             image.at(side)
         return image
 
@@ -115,10 +115,10 @@ def _extract(
         return
     try:
         extracted: Iterable[object] = service.extract([image for _, image in those])
-    except UnavailableError as error:  # says nothing of the images
+    except UnavailableError as error:  # it says nothing about the images
         for ready, _ in those:
             ready.refused[name] = error
-    except Exception as error:  # noqa: BLE001 -- one image must not end all work
+    except Exception as error:  # noqa: BLE001 -- one image must not stop everything
         if len(those) == 1:
             those[0][0].refused[name] = error
             return

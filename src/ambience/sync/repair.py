@@ -1,4 +1,4 @@
-"""Gives services the images that they lack, and makes them forget what is deleted."""
+"""Gives services the images that they lack, and removes deleted ones from them."""
 
 import logging
 import math
@@ -20,7 +20,7 @@ from ambience.core.features import ImageId
 from ambience.core.shortage import NO_DESCRIPTORS, is_shortage
 from ambience.imaging import Limits
 from ambience.ingest.bounded_map import bounded_map
-from ambience.ingest.folders import dealt
+from ambience.ingest.folders import file_batches
 from ambience.ingest.image_locks import ImageLocks
 from ambience.ingest.import_report import Failure, Progress
 from ambience.ingest.originals import Originals
@@ -28,44 +28,44 @@ from ambience.service import AnyService
 from ambience.service.capabilities import HoldsImages
 from ambience.service.fan_out import FanOut
 from ambience.sync.extraction import Due, Extraction, Ready
-from ambience.sync.made_up import MadeUp
-from ambience.sync.rate import RecentRate
-from ambience.sync.shifts import Shift, Shifts
+from ambience.sync.recent_rate import RecentRate
+from ambience.sync.service_updates import ENDS, ServiceUpdates, Tell
 from ambience.sync.suspects import Suspects
-from ambience.sync.telling import ENDS, Tell, Telling
+from ambience.sync.work_done import WorkDone
+from ambience.sync.work_queue import TakenWork, WorkQueue
 
 _PAGE = 500  # entries read at once
-_TAKEN = 32  # images taken at once: a transaction each time, and the rest is others'
+_TAKEN = 32  # images taken at once: each time costs a transaction; others take the rest
 # Images written together: they share a transaction, and nobody else may change them
 # meanwhile.
 _BATCH = 16
-_BATCH_BYTES = 2**24  # and the bytes of their files, which may have to be sent
+_BATCH_BYTES = 2**24  # the largest size of their files, which may have to be sent
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class _Run:
-    """One call of `Repairer.make_up`.
+    """One call of `Repairer.repair`.
 
     Attributes:
-        services: Those that take part, by name.
-        made: What was done for each.
+        services: The services that take part, by name.
+        made: What was done for each service.
         fan_out: Tells them, each within its time limit.
-        goes_on: Whether more work is to be begun.
-        shift: What it has taken.
+        goes_on: Whether more work may begin.
+        taken: The work it has taken.
     """
 
     services: Mapping[str, AnyService]
-    made: Mapping[str, MadeUp]
+    made: Mapping[str, WorkDone]
     fan_out: FanOut[None]
     goes_on: Callable[[], bool]
-    shift: Shift
+    taken: TakenWork
 
     @property
     def batch(self) -> int:
         """How many images are written together."""
-        # To a service elsewhere, an image is a request, which may take long.
+        # For a service elsewhere, each image is a request, which may take long.
         return 1 if any(one.url for one in self.services.values()) else _BATCH
 
     @property
@@ -74,27 +74,26 @@ class _Run:
         return [name for name, made in self.made.items() if not made.ended]
 
     def end(self, name: str, error: Exception) -> None:
-        """Do no more for a service."""
+        """Do nothing more for a service."""
         self.made[name].ended = str(error)
 
 
 class Repairer:
-    """Tells services what they have still to be told, as `Missed` says.
+    """Gives services what they still have to get, as listed by `Missed`.
 
-    Work is taken first, so that no other process does the same. An image is then read,
-    decoded once for all services that lack it, and extracted. Then, while nobody else
-    may change it, it is looked up again: only if it is still what was read, and still
-    listed, it is written. So nothing newer is overwritten, and nothing deleted comes
-    back.
+    Work is taken first, so that no other process does the same. Then an image is read,
+    decoded once for all services that lack it, and extracted. It is looked up again
+    while nobody else may change it, and is written only if it is unchanged and still
+    listed. So nothing newer is overwritten, and nothing deleted comes back.
 
     Args:
-        catalog: What there should be.
-        missed: What each service has still to get.
-        journal: Keeps other processes away from the images at work.
+        catalog: The images that there should be.
+        missed: What each service still has to get.
+        journal: Keeps other processes away from these images.
         originals: Knows the files.
-        image_locks: Keep other threads away, and from services that are still at a
-            write.
-        limits: What an image may cost.
+        image_locks: Keep other threads away, and wait for services that are still
+            writing.
+        limits: The limits for images.
     """
 
     def __init__(  # noqa: PLR0913 -- its parts, each passed in by name
@@ -110,17 +109,17 @@ class Repairer:
         self._catalog = catalog
         self._missed = missed
         self._originals = originals
-        self._telling = Telling(journal, image_locks)
+        self._updates = ServiceUpdates(journal, image_locks)
         self._suspects = Suspects()
         self._extraction = Extraction(originals, limits=limits)
-        self._shifts = Shifts(missed, journal)
+        self._queue = WorkQueue(missed, journal)
         self._rates: defaultdict[str, RecentRate] = defaultdict(RecentRate)
 
     def rate(self, service: str) -> float | None:
-        """Return how many images a second it has got lately; None where unknown."""
+        """Return how many images per second it got lately; None if unknown."""
         return self._rates[service].per_s()
 
-    def make_up(
+    def repair(
         self,
         services: Sequence[AnyService],
         *,
@@ -128,29 +127,29 @@ class Repairer:
         stop: threading.Event | None = None,
         within_s: float = math.inf,
         on_progress: Callable[[Progress], None] = lambda _: None,
-    ) -> dict[str, MadeUp]:
-        """Tell services what they have still to be told, but for what is stuck.
+    ) -> dict[str, WorkDone]:
+        """Give services what they still have to get, except for stuck images.
 
         Args:
-            services: Which; an image that several lack is decoded once for all.
+            services: The services; an image that several lack is decoded once for all.
             threads: How many images are read at once.
-            stop: Set it to end early, after the images in work.
-            within_s: Begin no more after so many seconds.
-            on_progress: Told after every image of every service.
+            stop: Set it to stop after the images in progress.
+            within_s: Begin nothing more after so many seconds.
+            on_progress: Called after every image of every service.
 
         Returns:
-            What was done for each, by name; also where one went away meanwhile.
+            What was done for each service, by name, even if it went away meanwhile.
         """
         if not services:
             return {}
         stop, until = stop or threading.Event(), time.monotonic() + within_s
-        made = {service.name: MadeUp() for service in services}
+        made = {service.name: WorkDone() for service in services}
         run = _Run(
             {service.name: service for service in services},
             made,
             FanOut({service.name: service.timeout_s for service in services}),
             lambda: not stop.is_set() and time.monotonic() < until,
-            self._shifts.begin(),
+            self._queue.begin(),
         )
         tallies = self._missed.tallies()
         of = [tallies[name] for name in made if name in tallies]
@@ -164,12 +163,12 @@ class Repairer:
             for name in run.active:
                 run.end(name, error)
         finally:
-            run.fan_out.close(within_s=0)  # one that hangs is waited for no longer
-            run.shift.end()
+            run.fan_out.close(within_s=0)  # don't wait any longer for one that hangs
+            run.taken.end()
         return made
 
     def failures(self, service: str) -> Iterator[Failure]:
-        """Iterate over the images that a service can't have now, with their files."""
+        """Iterate over the images that a service can't get now, with their files."""
         after = None
         while page := self._missed.of(service, after=after, limit=_PAGE):
             after = page[-1].image_id
@@ -184,11 +183,11 @@ class Repairer:
     # -- taking work -----------------------------------------------------------------
 
     def _parts(self, run: _Run, threads: int) -> Iterator[list[Due]]:
-        """Take work, and iterate over parts of it that are extracted together."""
+        """Take work, and yield it in parts that are extracted together."""
         after, suspects = None, dict[ImageId, Collection[str]]()
-        while run.goes_on() and (page := self._shifts.page(run.active, after=after)):
+        while run.goes_on() and (page := self._queue.page(run.active, after=after)):
             after = max(page)
-            first, last = self._suspects.told_apart(page)
+            first, last = self._suspects.split(page)
             suspects |= last
             yield from self._parts_of(run, first, threads)
         yield from self._parts_of(run, suspects, threads)
@@ -201,11 +200,11 @@ class Repairer:
             if not run.goes_on():
                 return
             some = {i: wanted[i] for i in ids[start : start + _TAKEN]}
-            yield from dealt(self._taken(run, some), threads=threads)
+            yield from file_batches(self._taken(run, some), threads=threads)
 
     def _taken(self, run: _Run, wanted: Mapping[ImageId, Collection[str]]) -> list[Due]:
-        """Take work that is free; have what was deleted forgotten, return the rest."""
-        taken = run.shift.take(
+        """Take work that is free; handle deleted images, return the others."""
+        taken = run.taken.take(
             {
                 name: [i for i, names in wanted.items() if name in names]
                 for name in run.active
@@ -224,7 +223,7 @@ class Repairer:
     # -- giving ----------------------------------------------------------------------
 
     def _give(self, run: _Run, threads: int, stop: threading.Event) -> Iterator[int]:
-        """Give services images, in batches; yield how many were looked at each time."""
+        """Give services images, in batches; yield how many were processed each time."""
 
         def extract(part: Sequence[Due]) -> list[Ready]:
             active = {name: run.services[name] for name in run.active}
@@ -248,20 +247,20 @@ class Repairer:
     def _refuse(
         self, run: _Run, name: str, record: ImageRecord, error: Exception
     ) -> None:
-        """Note that a service can't get an image, or that it can't be had at all."""
+        """Record that a service can't get an image, or that nobody can."""
         if name not in run.active:
             return
         if isinstance(error, UnavailableError):
             run.end(name, error)
-        elif is_shortage(error):  # it says nothing of the image
+        elif is_shortage(error):  # it says nothing about the image
             run.end(name, UnavailableError(NO_DESCRIPTORS))
         elif isinstance(error, NotFoundError):
             self._forget(run, name, record, error)
         else:
-            self._stick(run, name, record, error)
+            self._mark_stuck(run, name, record, error)
 
     def _write_batch(self, run: _Run, batch: Sequence[Ready]) -> None:
-        """Write a batch; each image that may have broken a service last, and alone."""
+        """Write a batch; images that may have broken a service come last, and alone."""
         together, alone = [], []
         for ready in batch:
             image_id, of = ready.record.image_id, ready.extracted
@@ -278,7 +277,7 @@ class Repairer:
             name: [ready.record.image_id for ready in batch if name in ready.extracted]
             for name in run.active
         }
-        with self._telling.at_work(wanted) as (begun, missing):
+        with self._updates.locked(wanted) as (begun, missing):
             now = {r.image_id: r.sha256 for r in self._catalog.find(begun.ids)}
             same = {
                 name: {
@@ -293,7 +292,7 @@ class Repairer:
             put = {name: list(of) for name, of in same.items() if name not in failed}
             self._missed.settle(put, begun=begun)
         for name, ids in put.items():
-            run.shift.done(name, ids)
+            run.taken.done(name, ids)
             run.made[name].put += len(ids)
             self._suspects.clear(name, ids)
             if ids:
@@ -304,12 +303,12 @@ class Repairer:
     def _write_singly(
         self, run: _Run, name: str, batch: Sequence[Ready], error: AmbienceError
     ) -> None:
-        """Find out which image of a batch a service refuses; the others come in."""
+        """Find out which image of a batch a service refuses, and write the others."""
         own = [ready for ready in batch if name in ready.extracted]
         if not isinstance(error, BadInputError):
             ids = [ready.record.image_id for ready in own]
             if isinstance(error, UnavailableError) and self._suspects.note(name, ids):
-                self._stick(run, name, own[0].record, error)
+                self._mark_stuck(run, name, own[0].record, error)
             run.end(name, error)
             return
         if len(own) == 1:
@@ -319,7 +318,7 @@ class Repairer:
             self._write(run, [replace(ready, extracted={name: ready.extracted[name]})])
 
     def _remove(self, run: _Run, gone: Mapping[str, Sequence[ImageId]]) -> None:
-        with self._telling.at_work(gone) as (begun, missing):
+        with self._updates.locked(gone) as (begun, missing):
             known = {record.image_id for record in self._catalog.find(begun.ids)}
             those = {
                 name: {image_id: None for image_id in ids if image_id not in known}
@@ -329,7 +328,7 @@ class Repairer:
             removed = {n: list(ids) for n, ids in those.items() if n not in failed}
             self._missed.settle(removed, begun=begun)
         for name, ids in removed.items():
-            run.shift.done(name, ids)
+            run.taken.done(name, ids)
             run.made[name].removed += len(ids)
         for name, error in failed.items():
             run.end(name, error)
@@ -337,8 +336,8 @@ class Repairer:
     def _forget(
         self, run: _Run, name: str, record: ImageRecord, error: Exception
     ) -> None:
-        """Prefer no feature to one of what an image was before."""
-        with self._telling.at_work({name: [record.image_id]}) as (begun, _):
+        """Remove an image from a service: better no feature than an outdated one."""
+        with self._updates.locked({name: [record.image_id]}) as (begun, _):
             failed: Mapping[str, AmbienceError] = {}
             if self._catalog.find(begun.ids) == [record]:
                 those = {name: dict.fromkeys(begun.ids)}
@@ -347,9 +346,9 @@ class Repairer:
         if failed:
             run.end(name, failed[name])
         else:
-            self._stick(run, name, record, error)
+            self._mark_stuck(run, name, record, error)
 
-    def _stick(
+    def _mark_stuck(
         self, run: _Run, name: str, record: ImageRecord, error: Exception
     ) -> None:
         match error:
@@ -364,8 +363,8 @@ class Repairer:
                     "%s failed on image %s", name, record.image_id, exc_info=error
                 )
                 reason = f"{name} failed on it: {error!r}"
-        self._missed.stick(name, record, reason)
-        run.shift.done(name, [record.image_id])
+        self._missed.mark_stuck(name, record, reason)
+        run.taken.done(name, [record.image_id])
         run.made[name].stuck += 1
 
     def _tell(
@@ -375,7 +374,7 @@ class Repairer:
         what: Mapping[str, Mapping[ImageId, object]],
         act: Tell,
     ) -> dict[str, AmbienceError]:
-        return self._telling.tell(run.fan_out, run.services, begun, what, act)
+        return self._updates.tell(run.fan_out, run.services, begun, what, act)
 
 
 def _put(held: HoldsImages, extracted: Mapping[ImageId, object]) -> None:

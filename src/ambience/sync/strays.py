@@ -1,7 +1,7 @@
-"""Finds files of ours that no image has, and makes images of originals again.
+"""Finds files of ours that belong to no image, and adds such originals again.
 
-They are what is left when the catalog is gone, or was put back to an earlier state:
-the originals of images that it does not know.
+They are left when the catalog is lost, or replaced by an older copy: the originals of
+images that it does not know.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from ambience.catalog import Catalog, Claims, ImageRecord, Journal
+from ambience.catalog import Catalog, ImageRecord, Journal, LoneImages
 from ambience.core.errors import AmbienceError, BusyError
 from ambience.core.features import ImageId
 from ambience.ingest.import_report import Failure, Progress
@@ -24,19 +24,19 @@ _PAGE = 500  # originals looked up at once
 
 @dataclass(slots=True)
 class StrayReport:
-    """What files there are that no image has.
+    """The files that belong to no image.
 
     Attributes:
         originals: Originals of no image, before anything was done about them.
-        first: The file of one of them, relative to ``originals/``.
-        adopted: Of those, images again, under the id that they had.
-        renumbered: Of those, images again, under an id of their own, as theirs is
-            another's or was deleted.
-        trashed: Of those, moved to the trash, as an image has the same content.
-        refused: Of those, left where they are, and why.
-        staging: Files that a process that died was writing.
+        first: The file of the first one, relative to ``originals/``.
+        adopted: Those that were added again under their own id.
+        renumbered: Those that were added again under a new id, because another image
+            has theirs or it was deleted.
+        trashed: Those that moved to the trash, because an image has the same content.
+        refused: Those that stay where they are, and why.
+        staging: Files that a dead process was writing.
         thumbnails: Thumbnails of no image.
-        removed: Of those, removed.
+        removed: Those of the thumbnails that were removed.
     """
 
     originals: int = 0
@@ -51,25 +51,27 @@ class StrayReport:
 
     @property
     def wrong(self) -> int:
-        """How much there is that should not be so."""
+        """How many problems there are."""
         done = self.adopted + self.renumbered + self.trashed
         return self.originals - done + self.staging + self.thumbnails - self.removed
 
 
 class Strays:
-    """Looks for such files; what a change under way has is none.
+    """Looks for such files; files of a change under way are not strays.
 
     Args:
-        writer: Makes images of originals, as it does of uploads.
-        claims: Knows whose ids are taken.
-        journal: Knows whether anybody is at work.
+        writer: Adds originals again, like uploads.
+        lone_images: Knows which ids are used at one service alone.
+        journal: Knows whether anybody is changing images.
     """
 
-    def __init__(self, writer: Writer, claims: Claims, journal: Journal) -> None:
+    def __init__(
+        self, writer: Writer, lone_images: LoneImages, journal: Journal
+    ) -> None:
         self._writer = writer
         self._catalog: Catalog = writer.catalog
         self._originals = writer.originals
-        self._claims = claims
+        self._lone_images = lone_images
         self._journal = journal
 
     def run(
@@ -78,11 +80,11 @@ class Strays:
         repair: bool,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> StrayReport:
-        """Look for them.
+        """Look for strays.
 
         Args:
-            repair: Whether to make images of originals, and to remove thumbnails.
-            on_progress: Told after every original that was dealt with.
+            repair: Whether to add originals again, and to remove thumbnails.
+            on_progress: Called after every original.
         """
         report = StrayReport()
         found = list(self._stray_originals())
@@ -103,10 +105,10 @@ class Strays:
         return report
 
     def _stray_originals(self) -> Iterator[str]:
-        """Iterate over originals that no image has, and no change that is under way.
+        """Iterate over originals that belong to no image, and to no change under way.
 
-        A file is looked for last: whoever put it there was at work on its image before
-        that, until a record had it or the file was gone.
+        The file itself is checked last: whoever put it there was changing its image at
+        the time, and then a record had it or it was gone.
         """
         kept = iter(self._originals.all_kept())
         while page := list(islice(kept, _PAGE)):
@@ -123,7 +125,7 @@ class Strays:
                     yield original
 
     def _deal_with(self, original: str, report: StrayReport) -> None:
-        """Make an image of an original of none, or say why not."""
+        """Add a stray original again, or record why that failed."""
         path = self._originals.path(original)
         try:
             data = read_regular(path, limits=self._writer.limits, follow=False)
@@ -150,11 +152,11 @@ class Strays:
                 ]
             )
         except BusyError:  # somebody has just put an image there
-            report.refused.append(Failure(path, "another process is at work on it"))
+            report.refused.append(Failure(path, "another process is changing it"))
         except (AmbienceError, OSError) as error:
             report.refused.append(Failure(path, str(error)))
         else:
-            path.unlink(missing_ok=True)  # its content is under a name of its own now
+            path.unlink(missing_ok=True)  # the content has a new file now
             report.adopted += kept
             report.renumbered += not kept
 
@@ -164,14 +166,14 @@ class Strays:
         return original is not None and not self._originals.path(original).exists()
 
     def _is_free(self, image_id: ImageId) -> bool:
-        """Whether an image may have its id back: no other has, and it was not deleted.
+        """Whether an image may have its id back: it is not in use, and not deleted.
 
-        A service that it was put to alone would lose what it has under it.
+        A service must not lose what it was given alone under this id.
         """
         return not (
             self._catalog.find([image_id])
             or self._catalog.is_in_trash(image_id)
-            or self._claims.among([image_id])
+            or self._lone_images.among([image_id])
         )
 
     def _fresh_id(self) -> ImageId:
@@ -184,8 +186,9 @@ class Strays:
                 yield sha256, path
 
     def _is_nobodys(self, sha256: bytes) -> bool:
-        """Whether no image has this content, and none is about to.
+        """Whether no image has this content, or is about to have it.
 
-        In this order: whoever makes a thumbnail is at work until a record has it.
+        In this order: whoever makes a thumbnail has a journal entry until a record has
+        the content.
         """
         return self._journal.is_empty() and not self._catalog.with_sha256(sha256)

@@ -1,4 +1,4 @@
-"""Images on which a service may have broken down."""
+"""Images that may have broken a service."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -6,29 +6,29 @@ from typing import TypeAlias
 
 from ambience.core.features import ImageId
 
-Due: TypeAlias = Mapping[ImageId, Collection[str]]
+ServicesByImage: TypeAlias = Mapping[ImageId, Collection[str]]
 """Images, each with the names of the services that it waits for."""
 
 
 class Suspects:
-    """Finds the image that makes a service break down, so that others come in.
+    """Finds the image that breaks a service, so that the others get through.
 
-    A service that gives no answer may be down, or an image may have broken it. So each
-    image that it was given then is given alone the next time, after all others. If it
-    took those, and gives no answer again, the image is to blame.
+    If a service gives no answer, it may be down, or an image may have broken it. So
+    each image that it was given then is given alone the next time, after all others. If
+    the service takes those, and again gives no answer to this one, it is to blame.
     """
 
     def __init__(self) -> None:
-        self._got: Counter[str] = Counter()  # images, by service
-        # How many those were when it last gave no answer to an image.
+        self._got: Counter[str] = Counter()  # number of images, by service
+        # What that number was when the service last gave no answer to an image.
         self._before: defaultdict[str, dict[ImageId, int]] = defaultdict(dict)
 
     def has(self, service: str, image_id: ImageId) -> bool:
-        """Whether a service is to be given an image alone."""
+        """Whether an image has to be given to a service alone."""
         return image_id in self._before[service]
 
-    def told_apart(self, due: Due) -> tuple[Due, Due]:
-        """Return what is to be given to services first, and what is last."""
+    def split(self, due: ServicesByImage) -> tuple[ServicesByImage, ServicesByImage]:
+        """Return what to give to services first, and what to give them last."""
         last = {
             image_id: suspect
             for image_id, names in due.items()
@@ -42,10 +42,10 @@ class Suspects:
         return first, last
 
     def note(self, service: str, ids: Sequence[ImageId]) -> bool:
-        """Note that a service gave no answer; tell whether that is the image's fault.
+        """Record that a service gave no answer; tell whether it is the image's fault.
 
         Args:
-            service: Which.
+            service: The service.
             ids: The images that it was given.
         """
         before, got = self._before[service], self._got[service]
@@ -54,7 +54,7 @@ class Suspects:
         return is_to_blame
 
     def clear(self, service: str, ids: Sequence[ImageId]) -> None:
-        """Note that a service has got images."""
+        """Record that a service has received images."""
         self._got[service] += len(ids)
         for image_id in ids:
             self._before[service].pop(image_id, None)

@@ -13,15 +13,15 @@ from ambience.service import AnyService
 from ambience.service.backlog_state import BacklogState
 
 Backlogs: TypeAlias = Callable[[], Mapping[str, BacklogState]]
-"""Says what waits for each service that holds images, by its name."""
+"""Returns what waits for each service that holds images, by name."""
 
 
 class Metrics:
     """The metrics of one application.
 
     Args:
-        services: Those whose sizes are reported.
-        backlog: Says what waits for each, where that is known.
+        services: The services to report on.
+        backlog: Returns what waits for each service; ``None`` if that is unknown.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class _Services(Collector):
 
 
 class _Waiting(Collector):
-    """Reads what waits for services whenever the numbers are asked for."""
+    """Reads what waits for services whenever the metrics are requested."""
 
     def __init__(self, backlog: Backlogs) -> None:
         self._backlog = backlog
@@ -114,22 +114,22 @@ class _Waiting(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         missed = GaugeMetricFamily(
             "ambience_service_missed",
-            "Images that it missed while it was down, and has to get.",
+            "Images that it missed while it was down, and still has to get.",
             labels=["service"],
         )
         waiting = GaugeMetricFamily(
             "ambience_backlog_images",
-            "Images that wait for it, missed or put off.",
+            "Images that wait for it, either missed or put off.",
             labels=["service"],
         )
         stuck = GaugeMetricFamily(
             "ambience_backlog_stuck_images",
-            "Images that it can't get, as they are.",
+            "Images that it can't get as they are.",
             labels=["service"],
         )
         rate = GaugeMetricFamily(
             "ambience_backlog_images_per_second",
-            "Images that it has got lately.",
+            "Images per second that it got in the last minute.",
             labels=["service"],
         )
         for name, state in self._backlog().items():

@@ -81,7 +81,7 @@ def handle_problems(app: FastAPI) -> None:
     app.add_exception_handler(errors.AmbienceError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    # Separately, as the connection is closed after the handler for Exception.
+    # Separately, because after the handler for Exception the connection is closed.
     app.add_exception_handler(OSError, _unexpected)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -149,9 +149,7 @@ async def _unwritable(request: Request, error: OSError) -> JSONResponse:
     """Answer if the body of a request can't be written to a temporary file."""
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     status = status_of(error)
-    if (
-        status == HTTPStatus.INTERNAL_SERVER_ERROR
-    ):  # whatever it is, it is about the folder
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:  # still, it concerns the folder
         status = HTTPStatus.INSUFFICIENT_STORAGE
     return problem(
         status,

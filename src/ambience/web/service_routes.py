@@ -35,7 +35,7 @@ from ambience.web.wire import (
     search_answer,
 )
 
-Claim = Callable[[str, ImageId], None]
+NoteLoneImage = Callable[[str, ImageId], None]
 """Called with a service and an image id that a caller chose, before the image is added
 to that service alone: nobody else is assigned this id later, and the image is kept."""
 
@@ -44,7 +44,7 @@ def service_routes(
     service: AnyService,
     limits: Limits,
     *,
-    claim: Claim,
+    note_lone_image: NoteLoneImage,
     route_class: type[APIRoute] = FormRoute,
 ) -> APIRouter:
     """Return the routes of a service under ``/api/{name}``, according to its abilities.
@@ -55,7 +55,7 @@ def service_routes(
     Args:
         service: The service.
         limits: The limits for images.
-        claim: See `Claim`.
+        note_lone_image: See `NoteLoneImage`.
         route_class: The class of the routes, which may handle requests itself.
     """
     router = APIRouter(
@@ -71,7 +71,7 @@ def service_routes(
         return dict(service.status())
 
     if service.ability(HoldsImages) is not None:
-        _add_changes(router, service, limits, claim)
+        _add_changes(router, service, limits, note_lone_image)
     searches = service.ability(SearchesImages)
     if searches is not None:
         _add_similar(router, service, searches)
@@ -83,7 +83,10 @@ def service_routes(
 
 
 def _add_changes(
-    router: APIRouter, service: AnyService, limits: Limits, claim: Claim
+    router: APIRouter,
+    service: AnyService,
+    limits: Limits,
+    note_lone_image: NoteLoneImage,
 ) -> None:
     """Add the routes that list, add and remove images."""
 
@@ -111,7 +114,7 @@ def _add_changes(
         """Add an image to this service alone, or replace it."""
         holder = required(service, HoldsImages)
         (extracted,) = holder.extract([ImageFile(image, limits=limits)])
-        claim(service.name, ImageId(image_id))
+        note_lone_image(service.name, ImageId(image_id))
         holder.put({ImageId(image_id): extracted})
 
     @router.delete(

@@ -105,8 +105,8 @@ def test_what_a_private_name_means_is_not_given_away(*, known: bool) -> None:
     with web_server({}) as server, pytest.raises(BadParameterError) as raised:
         fetched(server, host="files.corp.test", resolve=resolve)
     assert str(raised.value) == (
-        f"files.corp.test {NOT_PUBLIC}: images are fetched from the public "
-        "internet only, so search with a file instead"
+        f"files.corp.test {NOT_PUBLIC}: images are only fetched from the "
+        "public internet, so search with a file instead"
     )
 
 
@@ -117,16 +117,16 @@ WRONG = {
     "file:///etc/passwd": "begins with http:// or https://",
     "ftp://photos.test/a.jpg": "begins with http:// or https://",
     "data:image/png;base64,AAAA": "begins with http:// or https://",
-    "http://user:word@photos.test/": "without a name and a password",
-    "http://user@photos.test/": "without a name and a password",
-    "http://127.0.0.1\\@photos.test/": "without a name and a password",
-    "http://photos.test:22/": "port 22 is not fetched from, only 80 and 443",
-    "http://photos.test:-1/": "port -1 is not fetched from",
-    "http://photos.test:http/": "no address",
-    "http://[::1/": "no address",
-    "http://photos.test/\n": "no address|not public",
-    "http://photos.test/\nHost: evil.test": "no address",
-    "http://" + "a" * 70_000: "no address",
+    "http://user:word@photos.test/": "without a user name and a password",
+    "http://user@photos.test/": "without a user name and a password",
+    "http://127.0.0.1\\@photos.test/": "without a user name and a password",
+    "http://photos.test:22/": "not fetched from port 22, only from 80 and 443",
+    "http://photos.test:-1/": "not fetched from port -1",
+    "http://photos.test:http/": "not an address",
+    "http://[::1/": "not an address",
+    "http://photos.test/\n": "not an address|not public",
+    "http://photos.test/\nHost: evil.test": "not an address",
+    "http://" + "a" * 70_000: "not an address",
 }
 
 
@@ -170,8 +170,8 @@ def test_redirects_are_followed(status: int) -> None:
         ("http://127.0.0.2:{port}/", NOT_PUBLIC),
         ("http://[::1]:{port}/", NOT_PUBLIC),
         ("//10.0.0.1:{port}/", NOT_PUBLIC),
-        ("http://127.0.0.1:22/", "port 22 is not fetched from"),
-        ("http://a:b@127.0.0.1:{port}/", "without a name and a password"),
+        ("http://127.0.0.1:22/", "not fetched from port 22"),
+        ("http://a:b@127.0.0.1:{port}/", "without a user name and a password"),
         ("file:///etc/passwd", "begins with http:// or https://"),
         ("gopher://127.0.0.1:{port}/", "begins with http:// or https://"),
     ],
@@ -198,7 +198,7 @@ def test_a_redirect_to_nothing_is_said(headers: dict[str, Any]) -> None:
 def test_redirects_in_a_circle_end() -> None:
     answers = {"/": answer(status=302, location="/")}
     with web_server(answers) as server:
-        with pytest.raises(FetchError, match="another one more than 5 times"):
+        with pytest.raises(FetchError, match="redirected more than 5 times"):
             fetched(server)
         assert len(server.requests) == 6
 
@@ -245,7 +245,7 @@ def test_a_certificate_that_proves_nothing_is_refused(
     tls: ssl.SSLContext | None,
 ) -> None:
     server, _ = secure
-    with pytest.raises(FetchError, match="can't be connected to over https"):
+    with pytest.raises(FetchError, match=r"can't connect to .* over https"):
         fetched(
             server,
             host=host,

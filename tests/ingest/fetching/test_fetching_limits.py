@@ -80,7 +80,7 @@ def test_what_is_sent_packed_is_not_unpacked(packing: str) -> None:
     bomb = gzip.compress(bytes(2**24))
     with (
         web_server({"/": answer(bomb, content_encoding=packing)}) as server,
-        pytest.raises(FetchError, match="sent the image packed"),
+        pytest.raises(FetchError, match="sent a compressed answer"),
     ):
         fetched(server)
 
@@ -134,7 +134,7 @@ def test_an_answer_that_is_none_is_said_and_not_repeated(said: bytes) -> None:
 def test_a_server_that_is_not_there_is_said() -> None:
     with web_server({}) as server:
         pass
-    with pytest.raises(FetchError, match="can't be connected to over http: see"):
+    with pytest.raises(FetchError, match=r"can't connect to .* over http: check"):
         fetched(server)
 
 

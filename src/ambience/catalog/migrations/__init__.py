@@ -1,1 +1,1 @@
-"""Steps that bring the catalog of an earlier ambience up to date, run by Alembic."""
+"""Steps that update the catalog of an older ambience, run by Alembic."""

@@ -1,4 +1,4 @@
-"""Runs the steps on the connection that the catalog has open, in its transaction."""
+"""Runs the steps on the catalog's open connection, in its transaction."""
 
 from alembic import context
 

@@ -1,7 +1,7 @@
 """The original's routes that say something about an image: its tags, its caption.
 
-At the gateway they are there even where no such service is: its clients take an error
-for "no tags" and "no caption", and can't read any other answer.
+The gateway has them even if there is no such service: clients of the original take an
+error for "no tags" or "no caption", and can't read any other answer.
 """
 
 import logging
@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ambience.core.errors import AmbienceError, UnavailableError
-from ambience.gateway.legacy.front import FORM, LegacyRoute
 from ambience.gateway.legacy.requests import MissingError, form_of
+from ambience.gateway.legacy.routing import FORM, LegacyRoute
 from ambience.gateway.legacy.schemas import LegacyImage
 from ambience.gateway.legacy.service_routes import as_json, failed, unreachable
 from ambience.imaging import ImageFile, Limits
@@ -27,13 +27,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What is asked of a service.
+    """A route, and how to answer it.
 
     Attributes:
-        path: Where.
-        says: What the route does.
-        failed: The original's sentence where that can't be done.
-        answer: Returns what the original answered of an annotation.
+        path: Its path.
+        says: What it does.
+        failed: The original's error message.
+        answer: Turns an annotation into the original's answer.
     """
 
     path: str
@@ -43,10 +43,10 @@ class _Asked:
 
 
 def _tags(said: Annotation) -> list[str]:
-    """Return the detail ``tags``, in which a service of tags lists them.
+    """Return the ``tags`` in the details, where a tagging service lists them.
 
     Raises:
-        ValueError: If it doesn't: whoever reads the answer needs a list of texts.
+        ValueError: If there is no such list: clients need a list of strings.
     """
     match said.details.get("tags"):
         case [*tags] if all(isinstance(tag, str) for tag in tags):
@@ -71,13 +71,13 @@ _ASKED = {
 def annotation_routes(
     services: Sequence[AnyService], *, limits: Limits, at_gateway: bool = False
 ) -> list[LegacyRoute]:
-    """Return the original's routes of annotations.
+    """Return the original's routes for annotations.
 
     Args:
-        services: The services; those of other names have no such route.
-        limits: What images may cost.
-        at_gateway: Whether services that are not there, or out of order, are answered
-            for as by the gateway.
+        services: The services; those with other names have no such route.
+        limits: The limits for images.
+        at_gateway: Whether to answer as the gateway does for services that are missing
+            or out of order.
     """
     there = {
         service.name: service

@@ -20,8 +20,12 @@ from ambience.core.errors import (
     UnavailableError,
 )
 from ambience.core.features import MAX_IMAGE_ID, ImageId
-from ambience.gateway.legacy.front import FORM, LegacyRoute
-from ambience.gateway.legacy.matches import Wanted, by_matches, matched, unified_list
+from ambience.gateway.legacy.matches import (
+    SearchFields,
+    counts_matches,
+    matched,
+    unified_list,
+)
 from ambience.gateway.legacy.requests import (
     MissingError,
     fields_of,
@@ -29,6 +33,7 @@ from ambience.gateway.legacy.requests import (
     image_id_in,
     whole,
 )
+from ambience.gateway.legacy.routing import FORM, LegacyRoute
 from ambience.gateway.legacy.schemas import (
     FileNames,
     LegacyGoneForAll,
@@ -38,10 +43,10 @@ from ambience.gateway.legacy.schemas import (
 from ambience.gateway.legacy.service_routes import (
     TAKEN,
     as_json,
-    features_of,
+    failure_message,
+    feature_name,
     holds,
-    reason_of,
-    retrieval,
+    retrieval_services,
 )
 from ambience.imaging import ImageFile
 from ambience.ingest import Arrival
@@ -51,9 +56,9 @@ from ambience.service.capabilities import HoldsImages, SearchesImages
 from ambience.web.schemas import JSON
 
 _SHOWN = 20  # images in each list of a reverse search
-_FIELD = 10  # bytes of a form's field: it cut the rest off
-_NEAR = 64  # bits within which hashes mean the same picture
-_DEEP = 200  # images that every other service is asked for
+_FIELD = 10  # bytes of a form field: the original ignored the rest
+_NEAR = 64  # bits: hashes within this mean the same picture
+_DEEP = 200  # images to ask of every other service
 
 # What each service is asked in a reverse search, in the order of the answer.
 _ASKED: Mapping[str, Mapping[str, int]] = {
@@ -68,7 +73,7 @@ _ASKED: Mapping[str, Mapping[str, int]] = {
     "color": {"k": _DEEP},
     "image_text": {"k": _DEEP},
 }
-_ORDER = ("color", "phash", "image_text")  # of what is said of a change; others follow
+_ORDER = ("color", "phash", "image_text")  # in answers to changes; others follow
 _FAILED = "Request failed with status code 500"
 
 _log = logging.getLogger(__name__)
@@ -78,8 +83,8 @@ def legacy_image_routes(parts: Components, *, names: FileNames) -> list[LegacyRo
     """Return the original's routes of the gateway.
 
     Args:
-        parts: What answers.
-        names: How images are called.
+        parts: The components of the library.
+        names: How images are named.
     """
     routes = _Routes(parts, names)
     return [
@@ -112,7 +117,7 @@ class _Routes:
         self._parts = parts
         self._names = names
         self._services = sorted(
-            retrieval(parts.services),
+            retrieval_services(parts.services),
             key=lambda one: (
                 _ORDER.index(one.name) if one.name in _ORDER else len(_ORDER)
             ),
@@ -143,51 +148,51 @@ class _Routes:
             async with form_of(request) as (fields, data):
                 find_duplicate = _flag(_cut(fields).get("find_duplicate", "0"))
                 if find_duplicate:
-                    near = (await self._heard(data, ("phash",))).get("phash")
+                    near = (await self._all_found(data, ("phash",))).get("phash")
                     return _from_gateway({"duplicate": near} if near else {})
-                found = await self._heard(data, tuple(_ASKED))
+                found = await self._all_found(data, tuple(_ASKED))
         except MissingError as error:
             return error.of_gateway()
         told = {f"{name}_res": one[:_SHOWN] for name, one in found.items() if one}
         unified = unified_list(list(found.values()))
         return _from_gateway(told | ({"unified_res": unified} if unified else {}))
 
-    async def _heard(
+    async def _all_found(
         self, data: bytes, names: tuple[str, ...]
     ) -> dict[str, list[JSON]]:
-        """Return what each of some services finds, all asked at once."""
+        """Return what each of some services finds; all are asked at once."""
         there = {b.name: b for b in self._services}
         asked = [there[name] for name in names if name in there]
         file = ImageFile(data, limits=self._parts.limits, sides=working_sides(asked))
         found = await asyncio.gather(
-            *(run_in_threadpool(self._said, service, file) for service in asked)
+            *(run_in_threadpool(self._found, service, file) for service in asked)
         )
         return {b.name: one for b, one in zip(asked, found, strict=True)}
 
-    def _said(self, service: AnyService, file: ImageFile) -> list[JSON]:
-        """Return what a service finds; nothing, if it is out of order."""
+    def _found(self, service: AnyService, file: ImageFile) -> list[JSON]:
+        """Return what a service finds; nothing if it is out of order."""
         try:
             searching = required(service, SearchesImages)
             found = matched(
                 service.name,
                 searching.options,
-                Wanted.told(_ASKED[service.name]),
+                SearchFields.told(_ASKED[service.name]),
                 partial(searching.search, file),
             )
         except AmbienceError as error:
             _log.info("%s finds nothing: %s", service.name, error)
             return []
-        return self._names.put_on(found)
+        return self._names.with_names(found)
 
     def _outcomes(
         self, request: Request, verb: str, reasons: Mapping[str, "_Reason"]
     ) -> list[JSON]:
-        """Return what became of an image in each service."""
+        """Return the result of a change in each service."""
         base = str(request.base_url)
         said = []
         for service in self._services:
             reason = reasons.get(service.name)
-            url = f"{base}{verb}_{features_of(service.name)}"
+            url = f"{base}{verb}_{feature_name(service.name)}"
             if reason is None:
                 said.append({"status": "fulfilled", "value": "", "url": url})
             else:
@@ -195,7 +200,7 @@ class _Routes:
         return said
 
     def _added(self, image_id: ImageId, data: bytes) -> dict[str, "_Reason"]:
-        """Add an image; return by service why it was not added."""
+        """Add an image; return why services did not add it, by service."""
         parts = self._parts
         file = ImageFile(data, limits=parts.limits)
         try:
@@ -216,10 +221,10 @@ class _Routes:
             return {name: {"reason": why} for name, why in away.items()}
         if known and known[0].sha256 != file.sha256:
             return {b.name: _EXISTS for b in self._services}
-        for service in self._services:  # the rest of an image that is partly there
+        for service in self._services:  # complete an image that only some have
             if service.name not in reasons:
                 try:
-                    parts.writer.claim(service.name, image_id)
+                    parts.writer.note_lone_image(service.name, image_id)
                     holding = required(service, HoldsImages)
                     holding.put({image_id: holding.extract([file])[0]})
                 except (StoredDataError, UnavailableError) as error:
@@ -236,7 +241,7 @@ class _Routes:
                 yield service.name, {"reason": str(error)}
 
     def _removed(self, image_id: ImageId) -> dict[str, "_Reason"]:
-        """Remove an image; return by service why it was not removed."""
+        """Remove an image; return why services did not remove it, by service."""
         reasons: dict[str, _Reason] = {}
         for service in self._services:
             try:
@@ -256,15 +261,15 @@ _EXISTS: _Reason = {"reason": _FAILED, "data": TAKEN}
 
 
 def _counts(service: AnyService) -> bool:
-    return by_matches(required(service, SearchesImages).options)
+    return counts_matches(required(service, SearchesImages).options)
 
 
 def _refused(service: AnyService, verb: str) -> _Reason:
-    return {"reason": _FAILED, "data": {"detail": reason_of(service.name, verb)}}
+    return {"reason": _FAILED, "data": {"detail": failure_message(service.name, verb)}}
 
 
 def _cut(fields: Mapping[str, str]) -> dict[str, str]:
-    """Return the fields of a form, as long as the original reads them."""
+    """Return the fields of a form, cut off where the original stopped reading."""
     return {
         name: value.encode()[:_FIELD].decode(errors="ignore")
         for name, value in fields.items()
@@ -286,7 +291,7 @@ def _from_gateway(found: object) -> Response:
 
 
 def _as_numbers(found: Any) -> Any:
-    """Return an answer with numbers as JavaScript has them: whole ones without .0."""
+    """Return an answer with numbers as in JavaScript: whole ones without .0."""
     if isinstance(found, float) and found.is_integer() and found <= MAX_IMAGE_ID:
         return int(found)
     if isinstance(found, list):

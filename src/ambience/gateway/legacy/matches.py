@@ -1,4 +1,4 @@
-"""What services find, in the units, the order and the shape of the original."""
+"""What services find, in the units, order and shape of the original."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -15,31 +15,31 @@ from ambience.web.schemas import JSON
 
 Search = Callable[[SearchRequest], Answer]
 
-_VERSIONS = 2  # of a query with many vectors: as it is, and mirrored
+_VERSIONS = 2  # of a query with many vectors: unchanged, and mirrored
 
-# Squared L2 of unit vectors is twice their cosine distance; color histograms summed up
+# Squared L2 of unit vectors is twice their cosine distance; color histograms added up
 # to ten million.
 _UNITS = {"color": 1e7, "global_features": 2.0, "image_text": 2.0}
-_COUNTS_BITS = "phash"  # whole numbers, where the others measure
+_COUNTS_BITS = "phash"  # its distances are whole numbers
 
-# Where fewer images are known than asked for, its index filled the answer up with this
-# id, at the largest distance; equal ids of hashes were then answered once.
+# If there were fewer images than requested, the original's index padded the answer with
+# this id at the largest distance; for hashes, equal ids were then returned once.
 _NOBODY = -1
 _FARTHEST_BITS = 2**31 - 1
 _FARTHEST = 3.4028234663852886e38  # the largest float of 32 bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What a search of the original is told; a value of 0 is as good as none.
+class SearchFields:
+    """The parameters of an original search; 0 counts as not given.
 
     Attributes:
         k: How many images at most.
         below: Only images nearer than this, in the original's unit.
         least: Images with fewer matches are left out.
-        verified: Whether images are looked at closely; without, votes are counted.
-        fitted: Whether only those matches count that fit together.
-        others: The fields of names that a service may have an option of.
+        verified: Whether images are verified; otherwise votes are counted.
+        fitted: Whether only matches that fit together count.
+        others: Fields for which some services have an option of the same name.
     """
 
     k: int | None = None
@@ -50,11 +50,11 @@ class Wanted:
     others: Mapping[str, Any]
 
     @classmethod
-    def told(cls, fields: Mapping[str, Any]) -> "Wanted":
-        """Return what the fields of a request say; those that are unknown say nothing.
+    def told(cls, fields: Mapping[str, Any]) -> "SearchFields":
+        """Return the parameters in a request's fields; unknown fields are ignored.
 
         Raises:
-            ValueError: If one is no number.
+            ValueError: If one is not a number.
         """
         k, below = fields.get("k"), fields.get("distance_threshold")
         return cls(
@@ -71,15 +71,15 @@ class Wanted:
         )
 
 
-def by_matches(options: type[SearchOptions]) -> bool:
-    """Tell by a service's options whether it compares keypoints, and counts them."""
+def counts_matches(options: type[SearchOptions]) -> bool:
+    """Tell by its options whether a service compares keypoints and counts them."""
     return issubclass(options, KeypointOptions)
 
 
 def matched(
     name: str,
     options: type[SearchOptions],
-    wanted: Wanted,
+    wanted: SearchFields,
     search: Search,
     *,
     known: ImageId | None = None,
@@ -87,17 +87,17 @@ def matched(
     """Return what a service finds.
 
     Args:
-        name: Of the service.
+        name: The service's name.
         options: Its class of options.
-        wanted: What the search is told.
+        wanted: The parameters of the search.
         search: Asks the service.
-        known: The image that is searched with, if it is one of the library.
+        known: The image to search with, if it is in the library.
 
     Raises:
-        ValueError: If not exactly one of ``k`` and a distance is wanted.
+        ValueError: If not exactly one of ``k`` and a distance is given.
     """
     told = {n: v for n, v in wanted.others.items() if n in options.model_fields}
-    if by_matches(options):
+    if counts_matches(options):
         return _with_matches(wanted, told, search)
     versions = "mirrored" if known is None else "upright"
     plain = {"background": False, "orientations": versions, "metric": "l1"}
@@ -133,8 +133,8 @@ def _measured(name: str, distance: float) -> float:
     return int(distance) if name == _COUNTS_BITS else distance
 
 
-def _with_matches(wanted: Wanted, told: JSON, search: Search) -> list[JSON]:
-    """Return what has enough matches, most first: by votes, by pairs or by inliers."""
+def _with_matches(wanted: SearchFields, told: JSON, search: Search) -> list[JSON]:
+    """Return images with enough matches (votes, pairs or inliers), most first."""
     options = told | {"verify": wanted.verified}
     k = min(wanted.k or MAX_K, MAX_K)
     if not wanted.verified:
@@ -143,10 +143,10 @@ def _with_matches(wanted: Wanted, told: JSON, search: Search) -> list[JSON]:
             options["max_candidates"] = _VERSIONS * k
     else:
         counted = "inliers" if wanted.fitted else "matches"
-    # All of them: those with the most matches need not be the nearest.
+    # All of them: those with the most matches are not always the nearest.
     answer = search(SearchRequest(radius=1.0, options=options))
     found: list[JSON] = [
-        # A vote counts up to 1.
+        # Each vote counts up to 1.
         {"image_id": m.image_id, "matches": math.ceil(m.details[counted])}
         for m in answer.matches
         if counted in m.details

@@ -1,4 +1,4 @@
-"""Reads what is sent to the original's routes, as leniently as it did."""
+"""Reads requests to the original's routes, as leniently as the original did."""
 
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -14,25 +14,25 @@ from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.web.uploads import read
 
 _WHOLE = re.compile("[0-9]{1,19}")
-_MOST = 10**19  # of a number: no distance is as large
+_MOST = 10**19  # larger numbers are cut to this: no distance is as large
 _NUMBER = re.compile(r"[0-9]{1,19}(\.[0-9]{1,19})?")
 
 
 class MissingError(Exception):
-    """A field is not there, or not of its kind.
+    """A field is missing, or has the wrong type.
 
     Args:
-        name: Of the field.
-        kind: What it should have been, where it is there.
+        name: The field.
+        kind: The type it should have, if it is there.
     """
 
     def __init__(self, name: str, kind: str = "") -> None:
-        super().__init__(f"{name} is {f'no {kind}' if kind else 'missing'}")
+        super().__init__(f"{name} is {f'not a {kind}' if kind else 'missing'}")
         self.name = name
         self.kind = kind
 
     def of_service(self) -> JSONResponse:
-        """Return what the original's services answer."""
+        """Return the answer of the original's services."""
         said = {
             "loc": ["body", self.name],
             "msg": f"value is not a valid {self.kind}"
@@ -43,7 +43,7 @@ class MissingError(Exception):
         return JSONResponse({"detail": [said]}, HTTPStatus.UNPROCESSABLE_ENTITY)
 
     def of_gateway(self) -> JSONResponse:
-        """Return what the original's gateway answers."""
+        """Return the answer of the original's gateway."""
         message = (
             f"body/{self.name} must be {self.kind}"
             if self.kind
@@ -72,7 +72,7 @@ async def fields_of(request: Request) -> Mapping[str, Any]:
 
 @asynccontextmanager
 async def form_of(request: Request) -> AsyncIterator[tuple[Mapping[str, str], bytes]]:
-    """Give the fields of a form, as text, and the bytes of the image in it.
+    """Yield the fields of a form, as text, and the bytes of its image.
 
     Raises:
         MissingError: If there is no image.
@@ -88,10 +88,10 @@ async def form_of(request: Request) -> AsyncIterator[tuple[Mapping[str, str], by
 
 
 def image_id_in(fields: Mapping[str, Any]) -> ImageId:
-    """Return the image that is meant.
+    """Return the image id in a request.
 
     Raises:
-        MissingError: If none is, or what is there is no id.
+        MissingError: If there is none, or it is not valid.
     """
     if fields.get("image_id") is None:
         raise MissingError("image_id")
@@ -117,14 +117,14 @@ def whole(value: object, *, most: int | None = None) -> int:
     """Return a whole number, which may be text.
 
     Raises:
-        ValueError: If it is none, below 0, or above the most.
+        ValueError: If it is not one, negative, or above ``most``.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         found = value
     elif isinstance(value, str) and _WHOLE.fullmatch(value):
         found = int(value)
     else:
-        raise ValueError(f"{value!r} is no whole number")
+        raise ValueError(f"{value!r} is not a whole number")
     if found < 0 or (most is not None and found > most):
         raise ValueError(f"{found} is out of range")
     return found
@@ -134,14 +134,14 @@ def number(value: object) -> float:
     """Return a number of at least 0, which may be text.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is not one.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
         found = value if isinstance(value, float) else min(value, _MOST) * 1.0
     elif isinstance(value, str) and _NUMBER.fullmatch(value):
         found = float(value)
     else:
-        raise ValueError(f"{value!r} is no number")
+        raise ValueError(f"{value!r} is not a number")
     if not 0 <= found < float("inf"):
         raise ValueError(f"{found} is out of range")
     return found

@@ -1,4 +1,4 @@
-"""What the original's routes take and answer: fields, shapes and names of files."""
+"""The requests and answers of the original's routes, and names of files."""
 
 import re
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from ambience.core.numbers import DECIMAL, WHOLE
 from ambience.gateway.routes.schemas import image_answer
 from ambience.web.schemas import JSON
 
-_UPLOADED = ".online"  # ends the name of an image that came without a file
-_MAX_NAME = 1000  # characters; no system has longer ones
-_ID = re.compile("[0-9]{1,16}")  # the largest has as many digits
-_MAX_WORDS = 1000  # characters; no model reads as many
+_UPLOADED = ".online"  # ends the name of an image that has no file
+_MAX_NAME = 1000  # characters; no system allows longer ones
+_ID = re.compile("[0-9]{1,16}")  # the largest id has 16 digits
+_MAX_WORDS = 1000  # characters; no model reads more
 
 LegacyImageId = Annotated[int, Field(ge=0, le=MAX_IMAGE_ID), WHOLE]
 
@@ -31,7 +31,7 @@ LegacyFlag = Annotated[bool, WithJsonSchema(_FLAG)]
 
 
 class LegacySearch(BaseModel):
-    """What a search may be told; numbers may come as text."""
+    """The parameters of a search; numbers may be sent as text."""
 
     k: Annotated[
         int | None, Field(ge=1, description="How many images at most."), WHOLE
@@ -50,11 +50,11 @@ class LegacySearch(BaseModel):
     ] = 1
     use_smnn_matching: LegacyFlag = Field(
         default=False,
-        description="Whether images are looked at closely; without, votes are counted.",
+        description="Whether images are verified; otherwise votes are counted.",
     )
     use_ransac: LegacyFlag = Field(
         default=False,
-        description="Whether only those matches count that fit together.",
+        description="Whether only matches that fit together count.",
     )
     smnn_match_threshold: Annotated[
         float | None, Field(gt=0, le=1, description="Has no effect."), DECIMAL
@@ -69,7 +69,7 @@ class LegacySearch(BaseModel):
     ] = None
     aqe_n: Annotated[
         int | None,
-        Field(ge=1, description="Has no effect where the service has no such option."),
+        Field(ge=1, description="Has no effect if the service has no such option."),
         WHOLE,
     ] = None
     aqe_alpha: Annotated[
@@ -77,7 +77,7 @@ class LegacySearch(BaseModel):
         Field(
             ge=0,
             allow_inf_nan=False,
-            description="Has no effect where the service has no such option.",
+            description="Has no effect if the service has no such option.",
         ),
         DECIMAL,
     ] = None
@@ -90,7 +90,7 @@ class LegacySearchById(LegacySearch):
 
 
 class LegacySearchByImage(LegacySearch):
-    """A search with an image that is sent."""
+    """A search with an image in the request."""
 
     image: UploadFile = Field(description="An image file.")
 
@@ -102,11 +102,11 @@ class LegacySearchByText(LegacySearch):
 
 
 class LegacyReverseSearch(BaseModel):
-    """A search of every service at once with an image that is sent."""
+    """A search of every service at once with an image in the request."""
 
     image: UploadFile = Field(description="An image file.")
     find_duplicate: Annotated[
-        int, Field(description="Not 0: only whether the image is there already."), WHOLE
+        int, Field(description="Not 0: only whether the image is known already."), WHOLE
     ] = 0
 
 
@@ -133,7 +133,7 @@ class LegacyGone(BaseModel):
 
     image_id: LegacyImageId | None = None
     file_name: str | None = Field(
-        None, max_length=_MAX_NAME, description="In place of the id."
+        None, max_length=_MAX_NAME, description="May be sent instead of the id."
     )
 
 
@@ -145,20 +145,20 @@ class LegacyGoneForAll(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class FileNames:
-    """How images are called by the names of their files.
+    """How the names of files refer to images.
 
     Attributes:
         catalog: Knows the files.
-        shown: Whether answers name them.
+        shown: Whether answers have file names.
     """
 
     catalog: Catalog
     shown: bool = False
 
-    def put_on(self, found: list[JSON]) -> list[JSON]:
-        """Return matches, with names where answers name them.
+    def with_names(self, found: list[JSON]) -> list[JSON]:
+        """Return matches, with file names if answers have them.
 
-        What stands for no image has no name, and is left out then.
+        Then, entries that stand for no image are left out.
         """
         if not self.shown:
             return found
@@ -172,7 +172,7 @@ class FileNames:
         ]
 
     def image_id(self, name: str) -> ImageId:
-        """Return the image that a name means.
+        """Return the image that a file name refers to.
 
         Raises:
             NotFoundError: If there is none.
@@ -186,6 +186,6 @@ class FileNames:
             raise NotFoundError(f"there is no image {name!r}")
         if len(ids) > 1:
             raise BadParameterError(
-                f"{len(ids)} images are called {name!r}: send the image_id of one"
+                f"{len(ids)} images have the name {name!r}: send the image_id of one"
             )
         return ids[0]

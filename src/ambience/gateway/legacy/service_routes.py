@@ -1,7 +1,7 @@
 """The routes of the original's services: add, remove, search by id, by image, by words.
 
-They take its fields and units and answer in its shapes, from the services that answer
-our own routes; docs/legacy.md has the table.
+They take the original's fields and units, and answer in its shapes, using the same
+services as our own routes; docs/legacy.md has the table.
 """
 
 import json
@@ -18,8 +18,12 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from ambience.core.errors import AmbienceError, NotFoundError, UnavailableError
 from ambience.core.features import ImageId
-from ambience.gateway.legacy.front import FORM, LegacyRoute
-from ambience.gateway.legacy.matches import Search, Wanted, by_matches, matched
+from ambience.gateway.legacy.matches import (
+    Search,
+    SearchFields,
+    counts_matches,
+    matched,
+)
 from ambience.gateway.legacy.requests import (
     MissingError,
     fields_of,
@@ -27,6 +31,7 @@ from ambience.gateway.legacy.requests import (
     image_id_in,
     text_in,
 )
+from ambience.gateway.legacy.routing import FORM, LegacyRoute
 from ambience.gateway.legacy.schemas import (
     FileNames,
     LegacyGone,
@@ -38,13 +43,13 @@ from ambience.gateway.legacy.schemas import (
 from ambience.imaging import ImageFile, Limits
 from ambience.service import AnyService, required
 from ambience.service.capabilities import HoldsImages, SearchesImages, SearchesText
-from ambience.web.service_routes import Claim
+from ambience.web.service_routes import NoteLoneImage
 
-TAKEN = "Image with the same id is already in the db"  # as its clients know it
-_LOCKS = 64  # images that can be added at once: more than there are threads
-_SEARCHED_AS = {"image_text": "image_text_features"}  # the others by their own name
+TAKEN = "Image with the same id is already in the db"  # known to the original's clients
+_LOCKS = 64  # images that can be added at the same time: more than there are threads
+_SEARCHED_AS = {"image_text": "image_text_features"}  # the others have their own name
 
-# The original's sentences name a function, not always in the same way.
+# The original's messages name a function, not always in the same way.
 _BY_ID = {"phash": "_handler", "local_features": "_handler"}
 _BY_IMAGE = {"local_features": "_handler"}
 
@@ -56,27 +61,28 @@ def legacy_service_routes(
     *,
     limits: Limits,
     names: FileNames,
-    claim: Claim = lambda _, __: None,
+    note_lone_image: NoteLoneImage = lambda _, __: None,
     at_gateway: bool = False,
 ) -> list[LegacyRoute]:
     """Return the original's routes of services.
 
     Args:
-        services: The services; those that keep no images to search have none.
-        limits: What images may cost.
-        names: How images are called.
-        claim: See `Claim`; nobody gives out ids where services run alone.
-        at_gateway: Whether a service out of order is answered for as by the gateway.
+        services: The services; those that store no images to search have no routes.
+        limits: The limits for images.
+        names: How images are named.
+        note_lone_image: See `NoteLoneImage`; not needed if services run alone, where no
+            ids are assigned.
+        at_gateway: Whether to answer as the gateway does if a service is out of order.
     """
     return [
         route
-        for service in retrieval(services)
-        for route in _Routes(service, limits, names, claim, at_gateway).all()
+        for service in retrieval_services(services)
+        for route in _Routes(service, limits, names, note_lone_image, at_gateway).all()
     ]
 
 
-def retrieval(services: Sequence[AnyService]) -> list[AnyService]:
-    """Return the services that are as the original's: they keep images, and search."""
+def retrieval_services(services: Sequence[AnyService]) -> list[AnyService]:
+    """Return the services like the original's: those that store images and search."""
     return [
         service
         for service in services
@@ -84,24 +90,24 @@ def retrieval(services: Sequence[AnyService]) -> list[AnyService]:
     ]
 
 
-def features_of(service: str) -> str:
-    """Return how the original's routes call what a service makes of an image."""
+def feature_name(service: str) -> str:
+    """Return the original's name for what a service extracts from an image."""
     return service if service.endswith("_features") else f"{service}_features"
 
 
-def reason_of(service: str, verb: str) -> str:
-    """Return the original's sentence for what could not be done to an image."""
-    return f"Can't {verb} {features_of(service).replace('_', ' ')}"
+def failure_message(service: str, verb: str) -> str:
+    """Return the original's message for what could not be done to an image."""
+    return f"Can't {verb} {feature_name(service).replace('_', ' ')}"
 
 
 def as_json(found: object) -> Response:
-    """Return an answer, written as the original's services write it."""
+    """Return an answer in the format of the original's services."""
     text = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
     return Response(text.encode(), media_type="application/json")
 
 
 def failed(detail: str) -> Response:
-    """Return what the original's services answer where something went wrong."""
+    """Return the answer of the original's services if something went wrong."""
     return JSONResponse({"detail": detail}, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
@@ -113,15 +119,15 @@ class _Routes:
         service: AnyService,
         limits: Limits,
         names: FileNames,
-        claim: Claim,
+        note_lone_image: NoteLoneImage,
         at_gateway: bool,  # noqa: FBT001 -- named where it comes from
     ) -> None:
         self._service = service
         self._limits = limits
         self._names = names
-        self._claim = claim
+        self._note_lone_image = note_lone_image
         self._at_gateway = at_gateway
-        # Of several with one id at once, one is taken; others needn't wait.
+        # Of several adds of one id at once, one wins; other ids need not wait.
         self._adding = [threading.Lock() for _ in range(_LOCKS)]
 
     @property
@@ -133,9 +139,9 @@ class _Routes:
         return required(self._service, HoldsImages)
 
     def all(self) -> list[LegacyRoute]:
-        """Return them."""
+        """Return all routes of the service."""
         name = self._service.name
-        features = features_of(name)
+        features = feature_name(name)
         similar = f"/{_SEARCHED_AS.get(name, name)}_get_similar_images_by"
         routes = [
             LegacyRoute(
@@ -143,7 +149,7 @@ class _Routes:
                 self.calculate,
                 LegacyNew,
                 FORM,
-                "Add an image to this service alone; 500 if the id is there already",
+                "Add an image to this service alone; 500 if the id is taken",
             ),
             LegacyRoute(
                 f"/delete_{features}",
@@ -164,7 +170,7 @@ class _Routes:
                 partial(self.by_id, sentence=f"{similar[1:]}_id"),
                 LegacySearchById,
                 "application/json",
-                "Find images like a known one, which comes first where distances count",
+                "Find images like a known one, which comes first if distances count",
             ),
         ]
         if self._service.ability(SearchesText) is not None:
@@ -186,16 +192,16 @@ class _Routes:
                 image_id = image_id_in(fields)
                 return await self._answer(
                     partial(self._add, image_id, data),
-                    reason_of(self._service.name, "calculate"),
+                    failure_message(self._service.name, "calculate"),
                 )
         except MissingError as error:
-            if error.kind:  # it took any text, and failed at what is no number
-                return failed(reason_of(self._service.name, "calculate"))
+            if error.kind:  # it took any text, and failed if that was not a number
+                return failed(failure_message(self._service.name, "calculate"))
             return error.of_service()
 
     async def delete(self, request: Request) -> Response:
         """Remove an image."""
-        sentence = reason_of(self._service.name, "delete")
+        sentence = failure_message(self._service.name, "delete")
         try:
             fields = await fields_of(request)
             name = fields.get("file_name") or None
@@ -245,7 +251,7 @@ class _Routes:
         )
 
     async def _answer(self, work: Callable[[], Response], sentence: str) -> Response:
-        """Work in a thread, and answer as the original where that fails."""
+        """Do the work in a thread; if it fails, answer as the original did."""
         try:
             return await run_in_threadpool(work)
         except UnavailableError as error:
@@ -260,12 +266,14 @@ class _Routes:
     ) -> Response:
         name, options = self._service.name, self._searching.options
         try:
-            found = matched(name, options, Wanted.told(fields), search, known=known)
+            found = matched(
+                name, options, SearchFields.told(fields), search, known=known
+            )
         except NotFoundError:
-            if not by_matches(options):
+            if not counts_matches(options):
                 raise
             found = []
-        return as_json(self._names.put_on(found))
+        return as_json(self._names.with_names(found))
 
     def _add(self, image_id: ImageId, data: bytes) -> Response:
         file = ImageFile(data, limits=self._limits)
@@ -274,7 +282,7 @@ class _Routes:
                 status = HTTPStatus.INTERNAL_SERVER_ERROR
                 return PlainTextResponse(TAKEN, status)
             (extracted,) = self._holding.extract([file])
-            self._claim(self._service.name, image_id)
+            self._note_lone_image(self._service.name, image_id)
             self._holding.put({image_id: extracted})
         return Response()
 
@@ -285,13 +293,13 @@ class _Routes:
             known = self._holding.remove([image_id])
         except NotFoundError:
             known = []
-        if not known and by_matches(self._searching.options):
-            return failed(reason_of(self._service.name, "delete"))
+        if not known and counts_matches(self._searching.options):
+            return failed(failure_message(self._service.name, "delete"))
         return Response()
 
 
 def unreachable(error: UnavailableError) -> Response:
-    """Return what the original's gateway answers while a service is down."""
+    """Return the answer of the original's gateway if a service is down."""
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     said = {
         "statusCode": status,

@@ -1,4 +1,4 @@
-"""What waits for services: how much, how fast it goes, and what is in the way."""
+"""The work that waits for services: how much, how fast it goes, what blocks it."""
 
 from fastapi import APIRouter
 
@@ -14,7 +14,7 @@ def backlog_routes(library: Library) -> APIRouter:
 
     @router.get(f"{API}/backlog")
     def backlog() -> BacklogAnswer:
-        """Say for each service how many images it has still to get, and how fast."""
+        """Say for each service how many images it still has to get, and how fast."""
         answer: dict[str, Waiting] = {}
         for name, state in library.components.backlog.states().items():
             status = services[name].status()

@@ -1,4 +1,4 @@
-"""Shows images: the thumbnail, the file as it is, and a version for the screen."""
+"""Shows images: the thumbnail, the unchanged file, and a version for the screen."""
 
 import os
 from collections.abc import Callable
@@ -18,9 +18,9 @@ from ambience.web.openapi import problems
 from ambience.web.schemas import JSON, ImageIdPath
 
 _VIEW_SIDE = 2048  # pixels: fills a large screen
-_HEAD_BYTES = 4096  # tell what kind of file it is
+_HEAD_BYTES = 4096  # enough to recognize the kind of file
 
-# A file of the user's must never run as a page of ours, whatever its bytes pretend.
+# A user's file must never run as a page of ours, whatever it claims to be.
 _SAFE = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 
 _Show: TypeAlias = Callable[[ImageRecord, Request], Response]
@@ -33,7 +33,7 @@ _SENT: dict[int | str, JSON] = {
         "description": "The part that `Range` asks for.",
         "content": {"image/*": _BYTES},
     },
-    HTTPStatus.NOT_MODIFIED: {"description": "It is as `If-None-Match` knows it."},
+    HTTPStatus.NOT_MODIFIED: {"description": "It has not changed: `If-None-Match`."},
 }
 
 
@@ -41,7 +41,7 @@ def file_routes(library: Library) -> APIRouter:
     """Return the routes under ``/api/images/{image_id}`` that send pictures.
 
     Args:
-        library: Whose images.
+        library: The library.
     """
     router = APIRouter(
         prefix=f"{API}/images/{{image_id}}",
@@ -65,7 +65,7 @@ def file_routes(library: Library) -> APIRouter:
 
     @router.get("/file")
     def show_file(image_id: ImageIdPath, request: Request) -> Response:
-        """Send the image's file as it is."""
+        """Send the image's file, unchanged."""
         return answers.of(image_id, request, answers.file)
 
     @router.get("/view")
@@ -81,10 +81,10 @@ class _Answers:
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._pictures = library.components.pictures
+        self._renditions = library.components.renditions
 
     def of(self, image_id: int, request: Request, show: _Show) -> Response:
-        """Return a picture of an image, also if it is just being replaced."""
+        """Return a picture of an image, even if it is just being replaced."""
         record = self._library.image(image_id).record
         try:
             return show(record, request)
@@ -98,23 +98,23 @@ class _Answers:
         headers = _headers(record, "thumbnail")
         if _has(request, headers["ETag"]):
             return _not_modified(headers)
-        data = self._pictures.thumbnail(record)
+        data = self._renditions.thumbnail(record)
         return Response(data, media_type="image/webp", headers=headers)
 
     def file(self, record: ImageRecord, request: Request) -> Response:
         headers = _headers(record)
         if record.path is not None:
             headers["Content-Disposition"] = _named(record.path.name)
-        return _sent(self._pictures.open(record), request, headers)
+        return _sent(self._renditions.open(record), request, headers)
 
     def view(self, record: ImageRecord, request: Request) -> Response:
         fits = max(record.size) <= _VIEW_SIDE
         if fits and Format(record.format).in_browsers:
-            return _sent(self._pictures.open(record), request, _headers(record))
+            return _sent(self._renditions.open(record), request, _headers(record))
         headers = _headers(record, "view")
         if _has(request, headers["ETag"]):
             return _not_modified(headers)
-        data = self._pictures.rendition(record, longest_side=_VIEW_SIDE)
+        data = self._renditions.rendition(record, longest_side=_VIEW_SIDE)
         return Response(data, media_type=sniff(data).media_type, headers=headers)
 
 
@@ -134,7 +134,7 @@ def _sent(file: BinaryIO, request: Request, headers: dict[str, str]) -> Response
 
 
 def _has(request: Request, tag: str) -> bool:
-    """Tell whether a client has what it asks for already."""
+    """Tell whether a client already has what it asks for."""
     tags = request.headers.get("if-none-match", "").split(",")
     return any(one.strip().removeprefix("W/") in {tag, "*"} for one in tags)
 
@@ -144,19 +144,19 @@ def _not_modified(headers: dict[str, str]) -> Response:
 
 
 def _named(name: str) -> str:
-    """Return the header that says under which name to save a file."""
-    quoted = quote(os.fsencode(name))  # a name may be no text
+    """Return the header with the name under which to save a file."""
+    quoted = quote(os.fsencode(name))  # a name may not be valid text
     if quoted == name:
         return f'inline; filename="{name}"'
     return f"inline; filename*=utf-8''{quoted}"
 
 
 def _headers(record: ImageRecord, made: str = "") -> dict[str, str]:
-    """Return what every answer says.
+    """Return the headers of every answer.
 
     Args:
         record: The image.
-        made: What was made of its file; empty: it is sent as it is.
+        made: What was made from its file; empty if that is sent unchanged.
     """
     tag = "-".join(filter(None, (record.sha256.hex(), made)))
     return {

@@ -1,4 +1,4 @@
-"""The images themselves: put, delete and list them."""
+"""The routes that add, replace, delete and list images."""
 
 import contextlib
 import re
@@ -37,7 +37,7 @@ def image_routes(library: Library) -> APIRouter:
     """Return the routes under ``/api/images``.
 
     Args:
-        library: Whose images.
+        library: The library.
     """
     router = APIRouter(
         prefix=f"{API}/images",
@@ -72,7 +72,7 @@ def image_routes(library: Library) -> APIRouter:
 
     @router.get("/{image_id}", responses=problems(HTTPStatus.NOT_FOUND))
     def image_record(image_id: ImageIdPath) -> ImageAnswer:
-        """Say what is known of an image."""
+        """Return the record of an image."""
         (answer,) = answers([library.image(image_id).record])
         return answer
 
@@ -91,12 +91,12 @@ def image_routes(library: Library) -> APIRouter:
         wait: Annotated[
             bool,
             Query(
-                description="Whether slow services get it before the answer; else they "
-                "get it soon after, see /api/backlog. False needs `keep`."
+                description="Whether to answer only after slow services have it; if "
+                "not, they get it soon after, see /api/backlog. False requires `keep`."
             ),
         ] = True,
     ) -> PutAnswer:
-        """Add an image to every service, or replace it; when answered, it is safe."""
+        """Add an image to every service, or replace it; then it is stored safely."""
         behind = library.put(image_id, image, keep=keep, wait=wait)
         return PutAnswer(
             image_id=image_id,
@@ -121,7 +121,7 @@ def image_routes(library: Library) -> APIRouter:
 
 def _position(after: str) -> Position:
     given = _AFTER.fullmatch(after)
-    with contextlib.suppress(ValueError):  # of the 31st of February, for example
+    with contextlib.suppress(ValueError):  # for example, the 31st of February
         if given is not None and int(given[2]) <= MAX_IMAGE_ID:
             return Position(datetime.fromisoformat(given[1]), ImageId(int(given[2])))
-    raise BadParameterError("after: send what the page before answered as its `after`")
+    raise BadParameterError("after: send the `after` of the previous page")

@@ -1,4 +1,4 @@
-"""Sends an open file, whole or the part of it that is asked for."""
+"""Sends an open file, or the part of it that is requested."""
 
 import os
 import re
@@ -16,8 +16,8 @@ from ambience.web.problems import problem
 
 _CHUNK_BYTES = 2**18
 
-# One range of bytes (RFC 9110, section 14.1.2). Of several, or of what is no range, a
-# server may take no notice.
+# One range of bytes (RFC 9110, section 14.1.2). A server may ignore several ranges, and
+# anything that is not a range.
 _RANGE = re.compile(
     r"\s*bytes\s*=\s*(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))\s*", re.IGNORECASE
 )
@@ -29,10 +29,10 @@ def open_file_response(
     """Return an answer that sends a file, and closes it.
 
     Args:
-        file: What to send; nothing is opened again by its name.
+        file: The file; it is not opened again by name.
         request: Says which part of it is wanted.
-        media_type: Of the file.
-        headers: Of the answer; among them an ``ETag``.
+        media_type: The media type of the file.
+        headers: The headers of the answer, including an ``ETag``.
     """
     status = os.fstat(file.fileno())
     size = status.st_size
@@ -48,7 +48,7 @@ def open_file_response(
         file.close()
         answer = problem(
             HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-            f"Range: the file has {size} bytes: ask for a part within them",
+            f"Range: the file has {size} bytes: request a part within them",
         )
         answer.headers["Content-Range"] = f"bytes */{size}"
         return answer
@@ -59,9 +59,9 @@ def open_file_response(
 
 
 def _asked(request: Request, sent: Mapping[str, str], size: int) -> range | None:
-    """Return the bytes that are asked for; ``None``: all of the file.
+    """Return the bytes that are requested; ``None`` for the whole file.
 
-    Of a range that is not within the file, nothing is left.
+    A range outside of the file is empty.
     """
     condition = request.headers.get("if-range")
     if condition is not None and condition not in (sent["ETag"], sent["Last-Modified"]):
@@ -78,7 +78,7 @@ def _asked(request: Request, sent: Mapping[str, str], size: int) -> range | None
 
 
 class _OpenFileResponse(StreamingResponse):
-    """A part of an open file, which is closed whatever becomes of the answer."""
+    """A part of an open file, which is closed whatever happens to the answer."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class _OpenFileResponse(StreamingResponse):
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send the part, and close the file."""
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -111,6 +111,6 @@ class _OpenFileResponse(StreamingResponse):
         while left:
             chunk = await run_in_threadpool(self._file.read, min(left, _CHUNK_BYTES))
             if not chunk:
-                raise OSError("the file was cut while it was sent")
+                raise OSError("the file was truncated while it was sent")
             left -= len(chunk)
             yield chunk

@@ -1,4 +1,4 @@
-"""What the gateway's own routes answer."""
+"""The answers of the gateway's own routes."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
@@ -41,10 +41,10 @@ class Claim(BaseModel):
 
     image_id: int
     score: float = Field(description="The probability that the relation is true.")
-    relation: str = Field(description="What the query and the image are to each other.")
+    relation: str = Field(description="How the query relates to the image.")
     summary: str = Field(description="The relation and its evidence in words.")
     evidence: dict[str, dict[str, Any]] = Field(
-        description="What was measured, by service; file and pixels where compared."
+        description="What was measured, by service; file and pixels if compared."
     )
 
 
@@ -62,7 +62,7 @@ class Unavailable(BaseModel):
 
 
 class ReverseSearchAnswer(BaseModel):
-    """Everything that is known of the query, best first; empty if nothing fits."""
+    """The matches, best first; empty if nothing fits."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
@@ -83,28 +83,28 @@ class ImageAnswer(BaseModel):
     byte_count: int
     sha256: str
     shown_at: datetime = Field(
-        description="When it was taken, as far as known, else when its file was last "
-        "changed. Cameras write no time zone: it is taken for the server's."
+        description="When it was taken, if known; otherwise when its file was last "
+        "changed. Cameras record no time zone: the server's is assumed."
     )
-    added_at: datetime = Field(description="When it came into the library.")
-    missing: bool = Field(description="Its file is no longer there.")
-    has_file: bool = Field(description="Whether the file itself can be asked for.")
+    added_at: datetime = Field(description="When it was added to the library.")
+    missing: bool = Field(description="Whether its file is gone.")
+    has_file: bool = Field(description="Whether the file itself can be requested.")
     waiting_for: list[str] = Field(
-        description="Services that have not got it yet, and will: it is not found by "
-        "them until then."
+        description="Services that do not have it yet, but will; until then they do "
+        "not find it."
     )
 
 
 class ImagePage(BaseModel):
-    """Some images of the library, newest first."""
+    """A page of the library, newest images first."""
 
     images: list[ImageAnswer]
     total: int = Field(description="Images in the whole library.")
-    after: str | None = Field(description="Ask with it for the images that follow.")
+    after: str | None = Field(description="Send it to get the next page.")
 
 
 class Stuck(BaseModel):
-    """Why images can't be had by a service, as they are."""
+    """Why a service can't get some images."""
 
     reason: str
     count: int = Field(description="How many images.")
@@ -112,23 +112,23 @@ class Stuck(BaseModel):
 
 
 class Waiting(BaseModel):
-    """What one service has still to get."""
+    """What one service still has to get."""
 
-    waiting: int = Field(description="Images that it gets as soon as it can.")
+    waiting: int = Field(description="Images that it gets as soon as possible.")
     rate: float | None = Field(
-        description="Images that it got a second in the last minute, from this server; "
-        "null: unknown."
+        description="Images per second that it got from this server in the last "
+        "minute; null if unknown."
     )
     remaining_s: float | None = Field(
-        description="How long the rest takes at this rate, in seconds; null: unknown."
+        description="How long the rest takes at this rate, in seconds; null if unknown."
     )
-    paused: str | None = Field(description="Why it does not go on; null: it does.")
-    stuck: int = Field(description="Images that it can't get, as they are.")
+    paused: str | None = Field(description="Why there is no progress; null otherwise.")
+    stuck: int = Field(description="Images that it can't get as they are.")
     stuck_reasons: list[Stuck]
 
 
 class BacklogAnswer(BaseModel):
-    """What waits for services."""
+    """The work that waits for services."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -161,7 +161,7 @@ class BacklogAnswer(BaseModel):
 
 
 class PutAnswer(BaseModel):
-    """What became of an image that was sent."""
+    """The result of adding an image."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -176,13 +176,13 @@ class PutAnswer(BaseModel):
 
     image_id: int
     services: dict[str, str] = Field(
-        description='By service: "stored"; "waiting", where it gets the image later, '
-        "as was asked for; or why it could not take part."
+        description='By service: "stored"; "waiting" if it gets the image later, as '
+        "requested; or why it could not take part."
     )
 
 
 def claim_answer(match: FusedMatch) -> Claim:
-    """Return a fused match as it is sent."""
+    """Return a fused match in the form in which it is sent."""
     return Claim(
         image_id=match.image_id,
         score=match.score,
@@ -193,7 +193,7 @@ def claim_answer(match: FusedMatch) -> Claim:
 
 
 def reverse_search_answer(found: ReverseSearch) -> ReverseSearchAnswer:
-    """Return the answer to a reverse search as it is sent."""
+    """Return the result of a reverse search in the form in which it is sent."""
     return ReverseSearchAnswer(
         matches=[claim_answer(match) for match in found.matches],
         services={
@@ -210,13 +210,13 @@ def reverse_search_answer(found: ReverseSearch) -> ReverseSearchAnswer:
 
 
 def image_answer(image: ImageRecord, *, waiting_for: Sequence[str] = ()) -> ImageAnswer:
-    """Return an image's record as it is sent.
+    """Return an image's record in the form in which it is sent.
 
     Args:
         image: Its record.
-        waiting_for: Services that have not got it yet.
+        waiting_for: Services that do not have it yet.
     """
-    # A name that is no valid text can still be shown, with marks in place of bytes.
+    # A name that is not valid text can still be shown, with marks in place of bytes.
     path = None if image.path is None else _printable(str(image.path))
     name = "" if image.path is None else _printable(image.path.name)
     return ImageAnswer(
@@ -237,13 +237,13 @@ def image_answer(image: ImageRecord, *, waiting_for: Sequence[str] = ()) -> Imag
 
 
 def _with_zone(local: datetime) -> datetime:
-    """Return a local time with the offset that it had here, as RFC 3339 wants one."""
+    """Return a local time with its offset here, as required by RFC 3339."""
     try:
         zoned = local.astimezone()
     except (OverflowError, ValueError, OSError):  # before the year 2, after 9998
         return local.replace(tzinfo=UTC)
     offset = zoned.utcoffset() or timedelta()
-    if offset % timedelta(minutes=1):  # before zones were agreed on, at a town's noon
+    if offset % timedelta(minutes=1):  # before time zones, when towns had local noon
         return local.replace(tzinfo=UTC)
     return zoned.replace(tzinfo=timezone(offset))
 

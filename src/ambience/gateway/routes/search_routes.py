@@ -26,13 +26,14 @@ _MAX_URL = 4096  # characters; longer ones work nowhere
 _MAX_REGION = 100
 
 _OFF = (
-    "url: this server fetches no images from the internet, as its settings say or as "
-    "others can reach it: send the image itself, or set search_by_url.enabled = true"
+    "url: this server fetches no images from the internet, because its settings say "
+    "so or others can reach it: send the image itself, or set "
+    "search_by_url.enabled = true"
 )
 
 
 class SearchForm:
-    """What a reverse search is asked with; exactly one query."""
+    """The form of a reverse search, with exactly one query."""
 
     def __init__(  # noqa: PLR0913 -- the fields of the form
         self,
@@ -51,7 +52,7 @@ class SearchForm:
             Form(
                 ge=0,
                 le=MAX_IMAGE_ID,
-                description="An image of the library, which itself is left out.",
+                description="An image of the library; it is left out of the answer.",
             ),
             WHOLE,
         ] = None,
@@ -68,14 +69,14 @@ class SearchForm:
             int, Form(ge=1, le=MAX_K, description="How many matches at most."), WHOLE
         ] = _K,
         services: Annotated[
-            str, Form(description="Whom to ask, by name, with commas; all if empty.")
+            str, Form(description="Services to ask, separated by commas; empty: all.")
         ] = "",
         find_duplicate: Annotated[
-            bool, Form(description="Only claims that it is the same picture.")
+            bool, Form(description="Only return claims that it is the same picture.")
         ] = False,
         min_score: Annotated[
             float,
-            Form(ge=0, le=1, description="Only claims at least this probable."),
+            Form(ge=0, le=1, description="Only return claims at least this probable."),
             DECIMAL,
         ] = MIN_SCORE,
     ) -> None:
@@ -91,14 +92,14 @@ class SearchForm:
         if sum(given is not None for given in (image, url, text, image_id)) != 1:
             raise BadParameterError("give exactly one of image, url, text and image_id")
         if text is not None and region is not None:
-            raise BadParameterError("region: words have none, only an image does")
+            raise BadParameterError("region: words have none, only images do")
 
 
 def search_routes(library: Library) -> APIRouter:
     """Return ``/api/reverse_search``.
 
     Args:
-        library: What is searched.
+        library: The library to search.
     """
     router = APIRouter(tags=["search"], route_class=FormRoute)
     fetcher = library.components.fetcher
@@ -106,7 +107,7 @@ def search_routes(library: Library) -> APIRouter:
     async def asked(
         request: Request, form: Annotated[SearchForm, Depends()]
     ) -> AsyncIterator[tuple[SearchForm, Question]]:
-        """Give a form and the query in it, which is waited for here."""
+        """Yield a form and its query; receiving or fetching an image happens here."""
         if form.text is not None:
             yield form, ByWords(form.text)
         elif form.image_id is not None:
@@ -136,9 +137,9 @@ def search_routes(library: Library) -> APIRouter:
     def reverse_search(
         told: Annotated[tuple[SearchForm, Question], Depends(asked, scope="function")],
     ) -> ReverseSearchAnswer:
-        """Find an image's original, its copies and its likes, with the reasons.
+        """Find an image's original, its copies and similar images, with the reasons.
 
-        Search with an image, the address of one, the id of one, or words.
+        Search with an image, an address, an id, or words.
         """
         form, query = told
         found = library.reverse_search(

@@ -1,1 +1,1 @@
-"""Fetches images from the public internet, and from nowhere else."""
+"""Fetches images from the public internet, and only from there."""

@@ -1,9 +1,9 @@
-"""Fetches an image from an address on the public internet, and from nowhere else.
+"""Fetches an image from an address on the public internet, and only from there.
 
-What an address may lead to is checked before anything is sent there: each name is
-resolved once, every address it has must be allowed, and the connection is made to one
-of exactly these. So a name that means something else a moment later (DNS rebinding), an
-odd spelling, or a redirect leads nowhere else.
+An address is checked before anything is sent to it: each name is resolved once, every
+address it has must be allowed, and the connection is made to one of exactly these. So
+neither a name that means something else a moment later (DNS rebinding), nor an odd
+spelling, nor a redirect leads anywhere else.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ from ambience.imaging import Limits
 from ambience.ingest.fetching.public_addresses import IPAddress, is_public
 
 PORTS = {"http": 80, "https": 443}
-"""The schemes that are followed, and the port of each: others serve no images."""
+"""The allowed schemes, and the port of each: no others serve images."""
 
-_MAX_REDIRECTS = 5  # a shortener, to https, to www, to a content network: and one more
+_MAX_REDIRECTS = 5  # a shortener, to https, to www, to a content network, and one more
 _MAX_ADDRESSES = 4  # of a name: one that answers is among the first
-_AT_ONCE = 4  # images of at most `Limits.max_bytes` each in memory; others wait
-_SHOWN = 100  # characters of a host's name in a sentence
+_AT_ONCE = 4  # images of up to `Limits.max_bytes` each in memory; others wait
+_SHOWN = 100  # characters of a host's name in a message
 _REDIRECTS = frozenset(
     {
         HTTPStatus.MOVED_PERMANENTLY,
@@ -43,7 +43,7 @@ Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[IPAddress]]]
 
 
 async def resolved(host: str, port: int) -> list[IPAddress]:
-    """Return the addresses of a host, as the system knows them."""
+    """Return the addresses of a host, as the system resolves it."""
     found = await asyncio.get_running_loop().getaddrinfo(
         host, port, type=socket.SOCK_STREAM
     )
@@ -56,10 +56,10 @@ class Fetcher:
     Args:
         limits: How large a file may be.
         timeout_s: How long one image may take, from the name to the last byte.
-        allowed: Tells which addresses may be connected to.
-        ports: Those that may be connected to.
+        allowed: Decides which addresses may be connected to.
+        ports: The ports that may be connected to.
         resolve: Finds the addresses of a host.
-        tls: Checks certificates; ``None``: as the system does.
+        tls: Checks certificates; ``None`` for the system's way.
     """
 
     def __init__(  # noqa: PLR0913 -- each decides about one danger
@@ -81,13 +81,13 @@ class Fetcher:
         self._places = asyncio.Semaphore(_AT_ONCE)
 
     async def fetch(self, address: str) -> bytes:
-        """Return what is at an address; whether it is an image is not looked at.
+        """Return what is at an address, which may or may not be an image.
 
         Raises:
-            BadParameterError: It is no address that images are fetched from.
-            FetchError: It does not answer, or not with a file, or not in time.
-            TooLargeError: The file is larger than the limits allow; no more than
-                those is read.
+            BadParameterError: If nothing may be fetched from this address.
+            FetchError: If it does not answer in time, or not with a file.
+            TooLargeError: If the file is larger than the limits allow; it is not read
+                further.
         """
         url = _parsed(address)
         try:
@@ -103,15 +103,15 @@ class Fetcher:
                 "the image itself, or raise search_by_url.timeout_s"
             ) from error
         raise FetchError(
-            f"the address led to another one more than {_MAX_REDIRECTS} times: give "
-            "the one that the image is at"
+            f"the address was redirected more than {_MAX_REDIRECTS} times: give the "
+            "address of the image itself"
         )
 
     async def _get(self, url: httpx2.URL) -> bytes | httpx2.URL:
         """Return what is at an address, or the address that it redirects to."""
         port = self._checked_port(url)
         addresses = await self._addresses(url, port)
-        wait_s = self._timeout_s / len(addresses)  # so that each gets its turn
+        wait_s = self._timeout_s / len(addresses)  # so that each gets a turn
         for address in addresses:
             try:
                 return await self._get_from(address, url, wait_s)
@@ -120,10 +120,10 @@ class Fetcher:
             except httpx2.HTTPError as error:
                 raise FetchError(
                     f"{_host(url)} broke off its answer ({type(error).__name__}): try "
-                    "again, or search with its file instead"
+                    "again, or search with the file instead"
                 ) from error
         raise FetchError(
-            f"{_host(url)} can't be connected to over {url.scheme}: see whether the "
+            f"can't connect to {_host(url)} over {url.scheme}: check whether the "
             "address opens in a browser"
         )
 
@@ -134,28 +134,28 @@ class Fetcher:
             )
         if url.userinfo:
             raise BadParameterError(
-                "give an address without a name and a password in it"
+                "give an address without a user name and a password"
             )
         port = url.port or PORTS[url.scheme]
         if port not in self._ports:
             raise BadParameterError(
-                f"port {port} is not fetched from, only "
+                f"images are not fetched from port {port}, only from "
                 + " and ".join(map(str, self._ports))
             )
         return port
 
     async def _addresses(self, url: httpx2.URL, port: int) -> Sequence[IPAddress]:
-        """Return where a host is, once all of it is known to be allowed."""
+        """Return the addresses of a host, if all of them are allowed."""
         try:
             found = await self._resolve(url.raw_host.decode("ascii"), port)
-        except (OSError, UnicodeError):  # the second, of names no server can have
+        except (OSError, UnicodeError):  # the second for names no server can have
             found = []
-        # One sentence for both: which names mean something in a private network is
-        # nobody's business.
+        # One message for both cases: it must not reveal which names exist in a private
+        # network.
         if not found or not all(map(self._allowed, found)):
             raise BadParameterError(
                 f"{_host(url)} has no address, or one that is not public: images are "
-                "fetched from the public internet only, so search with a file instead"
+                "only fetched from the public internet, so search with a file instead"
             )
         return found[:_MAX_ADDRESSES]
 
@@ -169,12 +169,12 @@ class Fetcher:
             "Accept": "image/*,*/*;q=0.5",
             "Accept-Encoding": "identity",  # nothing is unpacked here
         }
-        # The certificate is checked against the name, which is asked for as well.
+        # The certificate is checked against the name, which SNI asks for as well.
         name = url.raw_host.decode("ascii").removesuffix(".")
         async with (
             httpx2.AsyncClient(
                 verify=self._tls,
-                trust_env=False,  # no proxy: it would connect to where it likes
+                trust_env=False,  # no proxy: it could connect to anything
                 follow_redirects=False,
                 timeout=httpx2.Timeout(None, connect=wait_s),
             ) as client,
@@ -193,11 +193,11 @@ class Fetcher:
         if response.status_code != HTTPStatus.OK:
             raise FetchError(
                 f"{_host(url)} answered {response.status_code} instead of an image: "
-                "see whether the address opens in a browser"
+                "check whether the address opens in a browser"
             )
         if response.headers.get("content-encoding", "identity") != "identity":
             raise FetchError(
-                f"{_host(url)} sent the image packed, unasked: search with its file "
+                f"{_host(url)} sent a compressed answer, unasked: search with the file "
                 "instead"
             )
         declared = response.headers.get("content-length", "0")
@@ -213,20 +213,20 @@ def _parsed(address: str) -> httpx2.URL:
     try:
         return httpx2.URL(address.strip())
     except httpx2.InvalidURL as error:
-        raise BadParameterError(f"this is no address ({error})") from error
+        raise BadParameterError(f"this is not an address ({error})") from error
 
 
 def _followed(url: httpx2.URL, response: httpx2.Response) -> httpx2.URL:
-    """Return where a redirect leads."""
+    """Return the target of a redirect."""
     try:
         return url.join(response.headers["location"])
     except (KeyError, ValueError, httpx2.InvalidURL) as error:
         raise FetchError(
-            f"{_host(url)} redirects to what is no address: give the one that the "
-            "image is at"
+            f"{_host(url)} redirects to something that is not an address: give the "
+            "address of the image itself"
         ) from error
 
 
 def _host(url: httpx2.URL) -> str:
-    """Return a host as it stands in a sentence."""
+    """Return a host's name for a message."""
     return url.raw_host.decode("ascii")[:_SHOWN]

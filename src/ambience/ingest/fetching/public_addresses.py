@@ -1,9 +1,9 @@
-"""Tells addresses of the public internet from all others.
+"""Distinguishes addresses of the public internet from all others.
 
-The lists follow the IANA registries of special-purpose addresses (RFC 6890), of IPv4
-and of IPv6, read strictly: what serves no ordinary host counts as special, also where
-it may be reached. ``ipaddress`` has such lists too, which differ between versions of
-Python.
+The lists follow the IANA registries of special-purpose addresses (RFC 6890) for IPv4
+and IPv6, read strictly: an address that serves no ordinary host counts as special, even
+if it is reachable. ``ipaddress`` has such lists too, but they differ between versions
+of Python.
 """
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -49,17 +49,17 @@ _SPECIAL_6 = tuple(
     )
 )
 
-# They only wrap an IPv4 address, in their last 32 bits: that one counts.
+# These only wrap an IPv4 address in their last 32 bits, which is the one that counts.
 _MAPPED = IPv6Network("::ffff:0:0/96")
 _NAT64 = IPv6Network("64:ff9b::/96")  # how machines without IPv4 reach it, RFC 6052
 _LAST_32 = 2**32 - 1
 
 
 def is_public(address: IPAddress) -> bool:
-    """Whether an address is one of an ordinary host on the public internet."""
+    """Whether an address belongs to an ordinary host on the public internet."""
     if isinstance(address, IPv4Address):
         return not any(address in network for network in _SPECIAL_4)
-    if address.scope_id is not None:  # it means something on one link only
+    if address.scope_id is not None:  # it has a meaning on one link only
         return False
     if address in _MAPPED or address in _NAT64:
         return is_public(IPv4Address(int(address) & _LAST_32))

@@ -1,4 +1,4 @@
-"""Gives work under way a lease, and the trash an order of its own."""
+"""Gives changes under way a lease, and the trash an order of its own."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Change a catalog of SQLite's that was made before there were revisions."""
+    """Change an SQLite catalog that was made before there were revisions."""
     op.create_table(
         "leases",
         sa.Column("owner", sa.Text, primary_key=True),
@@ -19,7 +19,7 @@ def upgrade() -> None:
         sa.Column("process", sa.Text, nullable=False),
         sqlite_strict=True,
     )
-    # What was the number of a row becomes a column: other databases have no such.
+    # The implicit row number becomes a column: other databases don't have one.
     op.rename_table("trash", "trash_before")
     op.drop_index("trash_by_path", "trash_before")
     op.drop_index("trash_by_image", "trash_before")

@@ -1,4 +1,4 @@
-"""Tells work that was put off from work that was missed, and who is at it."""
+"""Distinguishes work that was put off from missed work, and records who does it."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ _AT_WORK = sa.text("worker <> ''")
 
 
 def upgrade() -> None:
-    """Add two columns: what is listed so far was missed, and nobody is at it."""
+    """Add two columns: everything listed so far was missed, and nobody is doing it."""
     op.add_column(
         "missed",
         sa.Column("put_off", _NUMBER, nullable=False, server_default=sa.text("0")),

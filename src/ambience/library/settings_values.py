@@ -1,4 +1,4 @@
-"""What settings mean, where nothing has to be opened to tell."""
+"""Values that follow from the settings, without opening anything."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ _MEBI = 2**20
 
 
 def data_path(settings: Settings) -> Path:
-    """Return where the one folder that ambience writes to is, or would be."""
+    """Return the path of the one folder that ambience writes to."""
     data = settings.data or Path(platformdirs.user_data_path("ambience"))
     return data.expanduser().absolute()
 
 
 def limits_from(settings: Settings) -> Limits:
-    """Return what images may cost."""
+    """Return the limits for images."""
     limits = settings.limits
     return Limits(
         max_bytes=limits.max_file_mib * _MEBI,

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class MadeUp:
-    """What was made up for at one service, in numbers of images.
+class WorkDone:
+    """What was done for one service, in numbers of images.
 
     Attributes:
-        put: It has them now, as they are.
-        removed: It has forgotten them.
-        stuck: Can't be had: their file is not there, or can't be used.
-        ended: Why it ended early; empty if it did not.
+        put: Images that it has now.
+        removed: Images that it has forgotten.
+        stuck: Images that it can't get: their file is gone, or can't be used.
+        ended: Why the work ended early; empty if it did not.
     """
 
     put: int = 0
@@ -24,8 +24,8 @@ class MadeUp:
         """How many images need no more work."""
         return self.put + self.removed + self.stuck
 
-    def add(self, later: "MadeUp") -> None:
-        """Add what was done later; why it ended is what is said last."""
+    def add(self, later: "WorkDone") -> None:
+        """Add what was done later; the later reason to end counts."""
         self.put += later.put
         self.removed += later.removed
         self.stuck += later.stuck

@@ -1,4 +1,4 @@
-"""Tells services what they lack, while nobody else may change the images."""
+"""Tells services what they lack while nobody else may change the images."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,22 +20,22 @@ from ambience.service.capabilities import HoldsImages
 from ambience.service.fan_out import FanOut
 
 ENDS = (UnavailableError, StoredDataError, BusyError)
-"""What a service may say that ends the work for it, until later."""
+"""Errors of a service that end the work for it, until later."""
 
-Wanted: TypeAlias = Mapping[str, Sequence[ImageId]]
-"""By service, images that it has still to get."""
+ImagesByService: TypeAlias = Mapping[str, Sequence[ImageId]]
+"""Images that services still have to get, by service."""
 
 Tell: TypeAlias = Callable[[HoldsImages, Mapping[ImageId, object]], object]
-"""Tells a service of images, with what it needs to know of each."""
+"""Tells a service about images, with what it needs to know about each."""
 
 
-class Telling:
-    """Tells services of images that this process has in its journal.
+class ServiceUpdates:
+    """Tells services about images that this process has in its journal.
 
     Args:
-        journal: Keeps other processes away from the images at work.
-        image_locks: Keep other threads away, and from services that are still at a
-            write.
+        journal: Keeps other processes away from these images.
+        image_locks: Keep other threads away, and wait for services that are still
+            writing.
     """
 
     def __init__(self, journal: Journal, image_locks: ImageLocks) -> None:
@@ -43,11 +43,13 @@ class Telling:
         self._image_locks = image_locks
 
     @contextmanager
-    def at_work(self, wanted: Wanted) -> Iterator[tuple[Begun, Wanted]]:
-        """Keep everybody else from changing images; give those that are ours.
+    def locked(
+        self, wanted: ImagesByService
+    ) -> Iterator[tuple[Begun, ImagesByService]]:
+        """Keep everybody else from changing images; yield those that are ours.
 
-        One that somebody is changing is left for later, and not waited for: that may
-        take as long as a service elsewhere takes.
+        An image that somebody is changing is left for later: waiting for it may take
+        as long as a service elsewhere takes.
         """
         ids = sorted({image_id for ids in wanted.values() for image_id in ids})
         with self._image_locks.if_free(ids) as free:
@@ -73,13 +75,13 @@ class Telling:
 
         Args:
             fan_out: Asks them, each within its time limit.
-            services: All that take part, by name.
-            begun: What the journal says of the images.
-            what: By service, the images, with what it needs to know of each.
-            act: Tells it.
+            services: All services that take part, by name.
+            begun: The change in the journal.
+            what: The images, with what it needs to know about each, by service.
+            act: Tells one service.
 
         Raises:
-            TakenOverError: If others have taken over what was begun.
+            TakenOverError: If others have taken the change over.
         """
         due = {name: of for name, of in what.items() if of}
         if not due:

@@ -1,4 +1,4 @@
-"""Looks after the files of images: whether they are there and whole, and thumbnails."""
+"""Checks the files of images: whether they exist and are intact, and thumbnails."""
 
 import hashlib
 import os
@@ -18,37 +18,37 @@ from ambience.ingest.import_report import Progress
 from ambience.ingest.originals import Originals
 from ambience.ingest.regular_files import open_regular, read_regular
 
-_PAGE = 500  # images looked at together
-_LOOKS = 20  # at what is being changed all the time, before it is left for next time
-_PAUSE_S = 0.05  # between two of them: an image is put in less
+_PAGE = 500  # images checked together
+_LOOKS = 20  # at an image that keeps changing, before it is left for the next check
+_PAUSE_S = 0.05  # between two looks: putting an image takes less
 _AT_ONCE = 2**20  # bytes of a file in memory
 
 
 @dataclass(slots=True)
 class FileReport:
-    """What became of the files, in numbers of images.
+    """The state of the files, as numbers of images.
 
     Attributes:
-        images: All that there are.
-        kept_without: Of which only features were kept, as the caller wished.
-        missing: Whose file, one of the user's, is not there.
-        unmarked: Of which the catalog says otherwise: that it is there, or is not.
-        lost: Whose original, our own copy, is not there.
-        first_lost: One of those.
-        in_trash: Of the lost, those whose original lies in the trash.
-        restored: Whose original was brought back from the trash.
-        damaged: Whose original has other bytes than it had, or can't be read.
-        first_damaged: One of those.
-        changed: Whose file, one of the user's, has other bytes than it had, and the
-            same size and date.
-        first_changed: One of those.
-        unreadable: Whose file, one of the user's, may not be opened.
-        first_unreadable: One of those.
-        read: Whose file was read from end to end.
-        no_thumbnail: Whose file is there, and no thumbnail.
-        bad_thumbnail: Whose thumbnail is damaged.
-        remade: Of those, whose thumbnail was made again.
-        busy: That were being changed all the time; nothing is said of those.
+        images: All images.
+        kept_without: Only their features were kept, as the caller wished.
+        missing: Their file, one of the user's, is gone.
+        unmarked: The catalog is wrong about whether their file is missing.
+        lost: Their original, our own copy, is gone.
+        first_lost: The first of those.
+        in_trash: Those of the lost whose original is in the trash.
+        restored: Their original was restored from the trash.
+        damaged: Their original has changed, or can't be read.
+        first_damaged: The first of those.
+        changed: Their file, one of the user's, has changed, but its size and date have
+            not.
+        first_changed: The first of those.
+        unreadable: Their file, one of the user's, can't be opened.
+        first_unreadable: The first of those.
+        read: Their file was read completely.
+        no_thumbnail: Their file exists, but no thumbnail does.
+        bad_thumbnail: Their thumbnail is damaged.
+        remade: Their thumbnail was made again.
+        busy: They kept changing; nothing is known about these.
     """
 
     images: int = 0
@@ -73,7 +73,7 @@ class FileReport:
 
     @property
     def wrong(self) -> int:
-        """How much there is that should not be so."""
+        """How many problems there are."""
         thumbnails = self.no_thumbnail + self.bad_thumbnail - self.remade
         bytes_ = self.lost + self.damaged + self.changed + self.unreadable
         return self.unmarked + bytes_ + thumbnails
@@ -81,14 +81,14 @@ class FileReport:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """How the files of an image were found.
+    """The state of an image's files.
 
     Attributes:
-        there: Its own file is, as far as one can tell.
-        readable: It can be opened.
-        intact: Its bytes are what they were, as far as they were read.
-        has_thumbnail: There is one.
-        good_thumbnail: It is one, or there is none.
+        there: Whether its own file exists, as far as can be determined.
+        readable: Whether that can be opened.
+        intact: Whether its bytes are unchanged, as far as they were read.
+        has_thumbnail: Whether there is a thumbnail.
+        good_thumbnail: Whether the thumbnail is intact.
     """
 
     there: bool
@@ -101,14 +101,14 @@ class _Look:
 class FileCheck:
     """Compares the catalog with the files; originals and users' files are only read.
 
-    An image may be changed between reading its record and looking for its file. So
-    whatever looks wrong is looked at again: it counts only if the record is the same
-    before and after, and nobody is at work on the image.
+    An image may change after its record is read and before its file is looked at. So
+    whatever looks wrong is looked at again. It counts only if the record is the same
+    before and after, and nobody is changing the image.
 
     Args:
         catalog: Knows the images.
         originals: Knows the files.
-        limits: What an image may cost.
+        limits: The limits for images.
     """
 
     def __init__(
@@ -125,14 +125,14 @@ class FileCheck:
         read: Container[ImageId] = frozenset(),
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> FileReport:
-        """Look at the files of all images.
+        """Check the files of all images.
 
         Args:
-            repair: Whether to mark images whose file is gone, or there again, to bring
-                originals back from the trash, and to make thumbnails; else nothing is
-                changed.
-            read: Which images' files to read from end to end.
-            on_progress: Told after every image.
+            repair: Whether to record which images' files are missing or exist again, to
+                restore originals from the trash, and to make thumbnails; otherwise
+                nothing is changed.
+            read: The images whose files are read completely.
+            on_progress: Called after every image.
         """
         report, total, after = FileReport(), len(self._catalog), None
         while page := self._catalog.ids(after=after, limit=_PAGE):
@@ -161,13 +161,13 @@ class FileCheck:
     def _confirmed(
         self, image_id: ImageId, report: FileReport, *, read: Container[ImageId]
     ) -> tuple[ImageRecord, _Look] | None:
-        """Return an image as nobody is changing it, and how its files are then."""
+        """Return an image while nobody is changing it, and the state of its files."""
         for _ in range(_LOOKS):
             before = self._catalog.find([image_id])
             if not before:
                 return None
             look = self._look(before[0], read=image_id in read)
-            # In this order: a change that ends in between shows in the record.
+            # In this order: a change that ends in between would show in the record.
             changing = self._catalog.is_changing(image_id)
             if not changing and self._catalog.find([image_id]) == before:
                 return before[0], look
@@ -191,7 +191,7 @@ class FileCheck:
         )
 
     def _is_intact(self, record: ImageRecord, file: Path) -> bool:
-        """Whether a file has the bytes that it had; the user may change theirs."""
+        """Whether a file is unchanged; the user may have changed theirs knowingly."""
         try:
             with open_regular(file) as opened:
                 found = os.fstat(opened.fileno())
@@ -257,7 +257,7 @@ class FileCheck:
         report.first_lost = _first(report.first_lost, record)
 
     def _remake_all(self, records: Sequence[ImageRecord]) -> int:
-        """Make thumbnails; return how many could be made."""
+        """Make thumbnails; return how many succeeded."""
         made = bounded_map(
             self._remake,
             records,
@@ -267,7 +267,7 @@ class FileCheck:
         return sum(_succeeded(future) for _, future in made)
 
     def _remake(self, record: ImageRecord) -> bool:
-        """Make a thumbnail; return whether the file is still what it shows."""
+        """Make a thumbnail; return whether the file still has the right content."""
         file = self._originals.file_of(record) or Path()
         data = read_regular(file, limits=self._limits, follow=record.path is not None)
         image = ImageFile(data, limits=self._limits)
@@ -284,7 +284,7 @@ def _first(known: ImageId | None, record: ImageRecord) -> ImageId:
 
 
 def _is_wrong(record: ImageRecord, look: _Look) -> bool:
-    """Whether anything about an image's files is not as it should be."""
+    """Whether anything is wrong with an image's files."""
     if record.path is None and record.original is None:
         return False
     marked = record.path is not None and record.missing
@@ -293,7 +293,7 @@ def _is_wrong(record: ImageRecord, look: _Look) -> bool:
 
 
 def _state(file: Path) -> tuple[bool, bool]:
-    """Return whether a file is there, as far as one can tell, and can be opened."""
+    """Return whether a file exists, as far as we can tell, and whether it opens."""
     try:
         open_regular(file).close()
     except OSError as error:
@@ -304,5 +304,5 @@ def _state(file: Path) -> tuple[bool, bool]:
 def _succeeded(future: Future[bool]) -> bool:
     try:
         return future.result()
-    except (AmbienceError, OSError):  # damaged, or gone since: told by the services
+    except (AmbienceError, OSError):  # damaged or gone by now: services report it
         return False

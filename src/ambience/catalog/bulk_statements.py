@@ -1,4 +1,4 @@
-"""What it takes to read and write many rows with few statements."""
+"""Helps to read and write many rows with few statements."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -9,10 +9,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 T = TypeVar("T")
 
-_AT_ONCE = 500  # ids in one statement: some databases take no more than 32,766
+_AT_ONCE = 500  # ids in one statement: some databases allow no more than 32,766
 
 IDS: Final[BindParameter[Any]] = bindparam("ids", expanding=True)
-"""The ids that a statement is about, in ``column.in_(IDS)``; not more than `parts`."""
+"""The ids that a statement is about, in ``column.in_(IDS)``; at most one of `parts`."""
 
 _INSERT: Final[dict[str, Callable[[Table], Any]]] = {
     "postgresql": postgresql.insert,
@@ -21,21 +21,21 @@ _INSERT: Final[dict[str, Callable[[Table], Any]]] = {
 
 
 def parts(ids: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Iterate over ids in parts of which each makes one statement."""
+    """Iterate over ids in parts that fit into one statement each."""
     for start in range(0, len(ids), _AT_ONCE):
         yield ids[start : start + _AT_ONCE]
 
 
 @cache
 def upsert(dialect: str, table: Table, columns: tuple[str, ...], **new: Any) -> Any:
-    """Return an INSERT that changes the rows that are there already.
+    """Return an INSERT that updates the rows that exist already.
 
     Args:
-        dialect: The name of the database's.
-        table: Where to.
-        columns: Those that take what was to be inserted; none at all: rows that are
-            there stay as they are.
-        **new: Those that take another value.
+        dialect: The name of the database's dialect.
+        table: The table.
+        columns: Columns of existing rows that take the inserted values; if empty,
+            existing rows are left unchanged.
+        **new: Columns of existing rows that take another value.
     """
     put = _INSERT[dialect](table)
     if not columns:

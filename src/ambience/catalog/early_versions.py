@@ -1,7 +1,7 @@
-"""How catalogs of SQLite's were made before their changes had revisions.
+"""How SQLite catalogs were changed before changes had revisions.
 
-``PRAGMA user_version`` counts the versions from 1; a file of an earlier one than the
-last is given what came after it, and then the first revision.
+``PRAGMA user_version`` counts these versions from 1. An older file first gets the
+changes it lacks, and then the first revision.
 """
 
 from typing import Final
@@ -26,7 +26,7 @@ CREATE TABLE claims (
     image_id INTEGER NOT NULL,
     PRIMARY KEY (service, image_id)
 ) STRICT, WITHOUT ROWID;
--- A catalog that had images before knows of none that were put to a service alone.
+-- A catalog that had images before knows of none that were added to a service alone.
 INSERT INTO counters
     SELECT 'claims_complete', value = 1 AND NOT EXISTS (SELECT 1 FROM images)
     FROM counters WHERE name = 'next_image_id';

@@ -1,7 +1,7 @@
-"""Answers the original's routes first, and lets pages that may ask them read it.
+"""Serves the original's routes ahead of ours, and lets allowed pages read the answers.
 
-Our routes are found by patterns, and their parameters by declarations; the original's
-are few, each with a path of its own, and answered as fast as it answered them.
+Our routes are matched by patterns, with declared parameters. The original's are few,
+each with a fixed path, and are answered as fast as the original did.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -33,12 +33,12 @@ _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"description": meaning, "content": {_JSON: _ANYTHING, _TEXT: _ANYTHING}}
     for status, meaning in (
         (HTTPStatus.BAD_REQUEST, "A field is missing."),
-        (HTTPStatus.UNPROCESSABLE_ENTITY, "A field is missing, or no number."),
+        (HTTPStatus.UNPROCESSABLE_ENTITY, "A field is missing, or not a number."),
         (HTTPStatus.INTERNAL_SERVER_ERROR, "It can't be done, or a value is wrong."),
     )
 }
 
-# What it told browsers: every page that may ask may read the answer.
+# The original told browsers that every page may read its answers.
 _ALLOWED = "Access-Control-Allow-Origin"
 _METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
 
@@ -48,10 +48,10 @@ class LegacyRoute:
     """One of the original's routes; all of them are POST.
 
     Attributes:
-        path: Where.
+        path: Its path.
         handler: Answers it.
-        body: What is sent, for the documentation.
-        kind: How it is sent, as a media type.
+        body: The request's body, for the documentation.
+        kind: The media type of the body.
         says: What it does, in a sentence.
     """
 
@@ -68,10 +68,10 @@ def add_legacy(
     """Add the original's routes to an application.
 
     Args:
-        app: To what.
-        routes: Which.
-        for_pages: Whether pages of allowed origins may read the answers, as they may
-            those of the original's gateway.
+        app: The application.
+        routes: The routes.
+        for_pages: Whether pages of allowed origins may read the answers, as they could
+            with the original's gateway.
     """
     router = APIRouter(tags=[TAG])
     for route in routes:
@@ -101,16 +101,16 @@ def add_legacy(
 
 
 def add_greeting(app: FastAPI) -> None:
-    """Add what a service of the original answers at its root."""
+    """Add the answer at the root of the original's services."""
 
     @app.get("/", tags=[TAG])
     async def greeting() -> dict[str, str]:
-        """Say that the service is there."""
+        """Say that the service is running."""
         return {"Hello": "World"}
 
 
 def _declared(handler: Handler) -> Handler:
-    """Return a handler whose signature says all that FastAPI has to know."""
+    """Return a handler whose signature FastAPI understands."""
 
     async def answer(request: Request) -> Response:
         return await handler(request)
@@ -122,8 +122,8 @@ class _Shortcut:
     """ASGI middleware that answers some paths itself.
 
     Args:
-        app: Answers all others.
-        handlers: By path: what answers, and the route that it stands for.
+        app: Answers all other paths.
+        handlers: The handler of each path, and the route that it implements.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class _Shortcut:
         self._handlers = handlers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or pass on."""
+        """Answer the request, or pass it on."""
         found = None
         if scope["type"] == "http" and scope["method"] == "POST":
             found = self._handlers.get(scope["path"])
@@ -152,11 +152,11 @@ class _Shortcut:
 class _ForPages:
     """ASGI middleware that lets pages read the answers of some paths.
 
-    Pages that are not among the allowed origins are refused all the same.
+    Pages of other origins are still refused.
 
     Args:
-        app: What answers.
-        paths: Which.
+        app: Answers the requests.
+        paths: The paths.
     """
 
     def __init__(self, app: ASGIApp, *, paths: frozenset[str]) -> None:
@@ -164,7 +164,7 @@ class _ForPages:
         self._paths = paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; whether its page may send it is not decided here."""
+        """Pass a request on; whether its page may send it is decided elsewhere."""
         if scope["type"] != "http" or scope["path"] not in self._paths:
             await self._app(scope, receive, send)
             return
@@ -181,7 +181,7 @@ class _ForPages:
 
 
 def _allowed(scope: Scope) -> Response:
-    """Return what a browser is told that asks before it sends."""
+    """Return the answer to a browser that asks before it sends."""
     wanted = dict(scope["headers"]).get(b"access-control-request-headers", b"")
     headers = {_ALLOWED: "*", "Access-Control-Allow-Methods": _METHODS}
     if wanted:

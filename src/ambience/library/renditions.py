@@ -1,4 +1,4 @@
-"""Shows images of a library: thumbnails, files, and versions for screens."""
+"""Makes what is shown of images: thumbnails, files, and versions for screens."""
 
 import logging
 from typing import BinaryIO
@@ -12,14 +12,14 @@ from ambience.ingest.image_files import ImageFiles
 _log = logging.getLogger(__name__)
 
 
-class Pictures:
-    """Makes pictures of images, from their files only if those are unchanged.
+class Renditions:
+    """Makes renditions of images from their files, if these are unchanged.
 
-    Everything raises what `ImageFiles.open` does if it needs the file.
+    Every method raises what `ImageFiles.open` raises if it needs the file.
 
     Args:
         originals: Knows where files are, and keeps thumbnails.
-        limits: What a file may cost.
+        limits: The limits for images.
     """
 
     def __init__(self, originals: Originals, *, limits: Limits) -> None:
@@ -28,19 +28,19 @@ class Pictures:
         self._limits = limits
 
     def open(self, record: ImageRecord) -> BinaryIO:
-        """Open an image's file as it is, to be closed by the caller."""
+        """Open an image's file, unchanged; the caller closes it."""
         return self._files.open(record)
 
     def thumbnail(self, record: ImageRecord) -> bytes:
-        """Return the thumbnail as WebP; one that was lost is made again.
+        """Return the thumbnail as WebP; a lost one is made again.
 
         Raises:
-            BadInputError: If it was lost, and the file can't be decoded.
+            BadInputError: If it is lost, and the file can't be decoded.
         """
         return self._originals.thumbnail(record.sha256) or self._new_thumbnail(record)
 
     def thumbnail_if_any(self, record: ImageRecord) -> bytes | None:
-        """Return the thumbnail as WebP; None where there is nothing to make it of."""
+        """Return the thumbnail as WebP; None if it can't be made."""
         try:
             return self.thumbnail(record)
         except (NotFoundError, CorruptDataError, BadInputError):
@@ -56,6 +56,6 @@ class Pictures:
         data = thumbnail(file.image)
         try:
             self._originals.write_thumbnail(record.sha256, data)
-        except OSError as error:  # it is shown all the same, and made again
-            _log.warning("thumbnails can't be kept: %s", error)
+        except OSError as error:  # show it anyway; it is made again next time
+            _log.warning("thumbnails can't be saved: %s", error)
         return data

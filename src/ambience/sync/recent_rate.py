@@ -1,15 +1,15 @@
-"""How fast something has gone lately."""
+"""How fast something has been going lately."""
 
 import time
 from collections import deque
 from collections.abc import Callable
 from threading import Lock
 
-_WINDOW_S = 60.0  # long enough for slow services, and soon forgets how it was before
+_WINDOW_S = 60.0  # long enough for slow services, short enough to forget quickly
 
 
 class RecentRate:
-    """Counts what is done, and tells how many that were a second; from any thread.
+    """Counts what is done, and tells how many that was per second; on any thread.
 
     Args:
         clock: Tells the time, in seconds.
@@ -21,19 +21,19 @@ class RecentRate:
         self._done: deque[tuple[float, int]] = deque()  # when, and how many
 
     def add(self, count: int) -> None:
-        """Note that so many were done since the last time."""
+        """Record how many were done since the last call."""
         with self._lock:
             self._done.append((self._clock(), count))
             self._forget()
 
     def per_s(self) -> float | None:
-        """Return how many a second in the last minute; None where that is unknown."""
+        """Return how many per second in the last minute; None if unknown."""
         with self._lock:
             self._forget()
             if not self._done:
                 return None
             (first, _), (last, _) = self._done[0], self._done[-1]
-            # What came with the first was done before the time that is looked at.
+            # What came with the first entry was done before the window began.
             later = sum(count for _, count in self._done) - self._done[0][1]
             return later / (last - first) if last > first else None
 

@@ -1,4 +1,4 @@
-"""Reads a catalog in a folder that can't be written, while others may write to it."""
+"""Reads a catalog in a read-only folder, while others may write to it."""
 
 import sqlite3
 from collections.abc import Callable
@@ -20,41 +20,41 @@ from ambience.core.errors import (
 
 T = TypeVar("T")
 
-_TRIES = 5  # each is in vain only if a writer begins or ends in that very moment
+_TRIES = 5  # each fails only if a writer begins or ends at that very moment
 
 _State: TypeAlias = tuple[int, ...] | None
 
 
-class UnwritableFile:
-    """An SQLite file in WAL mode that is only read, and nothing is made beside it.
+class ReadonlyFile:
+    """An SQLite file in WAL mode that is only read; no files are made beside it.
 
-    Where another process writes, or one that died has left its log behind, SQLite
-    reads the log too, and keeps to its locks. Where there is no log, SQLite would have
-    to make one; it is told instead that nobody changes the file. Should somebody begin
-    to, from elsewhere, the file or its log shows it: what was read meanwhile is thrown
-    away and read again.
+    If another process is writing, or a dead one has left its log behind, SQLite reads
+    the log too, and respects its locks. Without a log, SQLite would have to create one;
+    instead, it is told that nobody changes the file. If somebody elsewhere begins to,
+    the file or its log shows it, and what was read meanwhile is discarded and read
+    again.
 
     Args:
         path: The file.
 
     Raises:
-        StoredDataError: If it is not there.
+        StoredDataError: If it does not exist.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = Lock()  # of the two below
+        self._lock = Lock()  # for the next two
         self._state: _State = None
         self._readers: Connections | None = None
         self._engine = engine_of(self._connect)
         if not path.exists():
             raise StoredDataError(
-                f"there is no catalog at {path}, and none can be made there: name the "
-                "data folder with --data"
+                f"there is no catalog at {path}, and none can be created there: name "
+                "the data folder with --data"
             )
 
     def read(self, ask: Callable[[Connection], T]) -> T:
-        """Return what a question finds, asked again where the file has changed."""
+        """Return the answer of a function; it is called again if the file changes."""
         for _ in range(_TRIES):
             state = self._look()
             try:
@@ -72,12 +72,12 @@ class UnwritableFile:
         )
 
     def error(self, error: DBAPIError) -> AmbienceError:
-        """Return what SQLite said, in our words."""
+        """Translate an error of SQLite."""
         return translated(
             error,
             str(self._path),
-            f"the catalog {self._path} can't be read ({error.orig}): see whether you "
-            "may read it and all beside it",
+            f"the catalog {self._path} can't be read ({error.orig}): check that you "
+            "may read it and the files beside it",
         )
 
     def close(self) -> None:
@@ -88,7 +88,7 @@ class UnwritableFile:
                 self._readers = None
 
     def _look(self) -> _State:
-        """Return what tells one state of the file from the next, None with a log."""
+        """Return what identifies a state of the file; None if it has a log."""
         log = self._size("-wal")
         if log is not None and (log or self._size("-shm") is not None):
             return None
