@@ -3,7 +3,7 @@
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from ambience.catalog.database import Database
 from ambience.catalog.schema import counters
 from ambience.core.errors import UnavailableError
 
+WAIT_S = 60.0  # so that no test hangs
 COUNT = (
     select(func.count())
     .select_from(counters)
@@ -94,3 +95,17 @@ def test_who_waits_for_a_connection_in_vain_is_told(tmp_path: Path) -> None:
     pool.close()
     with pytest.raises(UnavailableError, match="closed"), pool.lent():
         pass
+
+
+def test_a_new_catalog_may_be_opened_by_several_at_once(tmp_path: Path) -> None:
+    start = threading.Barrier(4, timeout=WAIT_S)
+
+    def open_it(path: Path) -> None:
+        start.wait()
+        with closing(Database(path)) as database:
+            assert database.rows(COUNT)
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(40):  # that one finds it locked takes a few tries
+            path = tmp_path / f"{number}.sqlite3"
+            list(pool.map(open_it, [path] * 4))

@@ -144,6 +144,8 @@ class Lease:
                     self._renew()
                 self._complaint = ""
             except AmbienceError as error:  # the next beat tries again
+                if stop.is_set():  # there is none: `close` gives the lease back
+                    return
                 if self._complaint != str(error):
                     self._complaint = str(error)
                     _log.warning("the lease could not be renewed: %s", error)

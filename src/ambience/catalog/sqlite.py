@@ -1,6 +1,7 @@
 """A catalog in one SQLite file, in the data folder."""
 
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,7 @@ from ambience.core.errors import (
 from ambience.core.shortage import NO_DESCRIPTORS, descriptors_are_gone
 
 _BUSY_S = 30  # how long a write waits for another process's
+_AGAIN_S = 0.01  # between two tries where SQLite does not wait itself
 _MOST = 20  # problems; the rest is more of the same
 # Versions without revisions look at this number, and refuse any above their own.
 _NO_LONGER_THEIRS = len(ADDED) + 2
@@ -122,7 +124,7 @@ def opened(name: str, *pragmas: str, uri: bool = False) -> sqlite3.Connection:
     )
     try:
         for pragma in pragmas:
-            connection.execute(pragma)
+            _set(connection, pragma)
         connection.execute("PRAGMA temp_store = MEMORY")  # no file for a long sort
         # Make SQLite open now what it would open late: now there are descriptors.
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
@@ -130,6 +132,25 @@ def opened(name: str, *pragmas: str, uri: bool = False) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _set(connection: sqlite3.Connection, pragma: str) -> None:
+    """Execute a pragma, and wait while another process holds the file.
+
+    SQLite itself waits in reads and writes, but not where it changes the journal mode,
+    which those who open a new file at once all do.
+    """
+    end = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            connection.execute(pragma)
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > end:
+                raise
+            time.sleep(_AGAIN_S)
+        else:
+            return
 
 
 def translated(error: DBAPIError, place: str, otherwise: str) -> AmbienceError:
