@@ -19,9 +19,11 @@ import pytest
 from tests.drawing import drawn_image, encode
 from tests.faults.nursery import Nursery
 from tests.library import write_images
+from tests.rounds import rounds
 from tests.server import MAIN, START_S, serving, started, wait_for_backlog
 
 COUNT = 30
+FLIPPED = rounds(6, slow=60)  # stores
 SERVICES = ["phash", "color"]
 
 # Files end there: what is longer can't be written, as on a full disk.
@@ -160,7 +162,7 @@ def test_flipped_bits_in_a_store_never_end_the_server(
 ) -> None:
     rng = random.Random(4)
     available = 0
-    for number in range(12):
+    for number in range(FLIPPED):
         data = tmp_path / str(number)
         shutil.copytree(whole, data)
         shutil.rmtree(data / "services" / "phash" / "index")
@@ -177,7 +179,7 @@ def test_flipped_bits_in_a_store_never_end_the_server(
                 best = search(client, seed)["matches"][0]
                 assert best["relation"] == "same_file"
             server.stop()
-    assert 0 < available < 12
+    assert 0 < available < FLIPPED
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from collections import Counter
 from pathlib import Path
 
 from tests.endurance import MixedLoad, Usage, usage
+from tests.rounds import rounds
 from tests.server import MAIN, START_S, Server, serving
 
-WARM_UP, BURSTS = 2, 5  # of 40 callers; a burst takes some seconds
+WARM_UP, BURSTS = 2, rounds(2, slow=12)  # of 40 callers; a burst takes some seconds
 REQUESTS = 3  # kinds of requests of one caller in a burst, one to five of each
 PAUSE_S = 0.5
 

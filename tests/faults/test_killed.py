@@ -23,7 +23,7 @@ from tests.postgresql import asked
 from tests.rounds import rounds
 from tests.server import START_S, Server, wait_for_backlog
 
-ROUNDS = rounds(18, slow=200)
+ROUNDS = rounds(12, slow=200)
 SEED = 20
 CLIENTS = 4
 IDS_EACH = 10  # so few that most changes replace or delete something

@@ -13,6 +13,7 @@ import pytest
 from ambience.registry import BUILTIN
 from tests.drawing import drawn_image, encode
 from tests.library import write_images
+from tests.rounds import rounds
 from tests.server import (
     MAIN,
     START_S,
@@ -24,6 +25,7 @@ from tests.server import (
 
 MANY = 400  # images: more than an import gets through before it is stopped
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
+ONE = rounds(1, slow=2)  # of them, where a test takes long
 
 
 def newest_snapshots(data: Path) -> list[int]:
@@ -82,7 +84,7 @@ def test_what_was_acknowledged_before_a_stop_is_there(
             assert http.get(f"/api/images/{image_id}/file").is_success
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", SIGNALS[:ONE])
 def test_a_stop_during_an_import_keeps_what_was_written(
     tmp_path: Path, number: int
 ) -> None:
@@ -120,7 +122,7 @@ def importing(data: Path, photos: Path) -> "subprocess.Popen[str]":
     )
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", SIGNALS[-ONE:])
 def test_an_import_that_was_stopped_goes_on(tmp_path: Path, number: int) -> None:
     photos, data = tmp_path / "photos", tmp_path / "data"
     write_images(photos, MANY)
