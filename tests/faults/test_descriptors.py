@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from ambience.core.errors import UnavailableError
-from ambience.core.shortage import is_shortage
+from ambience.core.file_descriptors import is_shortage
 from ambience.imaging import DEFAULT_LIMITS, ImageFile
 from ambience.imaging.decoder_pool import DecoderPool
 from ambience.imaging.opening import open_image

@@ -8,8 +8,8 @@ import pytest
 
 from ambience.core.features import WORKING_SIDE, ImageId
 from ambience.core.matches import Answer
-from ambience.core.options import SearchOptions
 from ambience.core.region import Region
+from ambience.core.search_options import SearchOptions
 from ambience.imaging import ImageFile
 from ambience.imaging.decodes import read
 from ambience.search.questions import ById, ByImage, Question

@@ -25,7 +25,7 @@ from ambience.core.errors import (
     TruncatedImageError,
     UnsupportedImageError,
 )
-from ambience.core.shortage import is_shortage
+from ambience.core.file_descriptors import is_shortage
 from ambience.imaging.formats import Format
 from ambience.imaging.webp import WebPFile
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ambience.core.connected import joined
+from ambience.core.connected_components import joined
 from ambience.core.features import ImageId
 from ambience.core.matches import FusedMatch, Match
 from ambience.core.orientation import Orientation

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, runtime_check
 
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
-from ambience.core.options import SearchOptions
+from ambience.core.search_options import SearchOptions
 from ambience.engine.collection import Reading
 from ambience.service.search_request import SearchRequest
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ambience.core.errors import StoredDataError
 from ambience.core.features import Feature, ImageId
 from ambience.core.matches import Answer
-from ambience.core.options import SearchOptions
+from ambience.core.search_options import SearchOptions
 from ambience.service.capabilities import Abilities, names_of
 from ambience.service.search_request import SearchRequest
 from ambience.service.service import Service

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from ambience.core.errors import UnavailableError
-from ambience.core.options import SearchOptions
+from ambience.core.search_options import SearchOptions
 from ambience.core.settings import TIMEOUT_S
 from ambience.imaging import ImageFile
 from ambience.service.capabilities import RETRIEVAL, Abilities, names_of

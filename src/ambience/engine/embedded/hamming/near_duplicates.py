@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ambience.core.connected import Components
+from ambience.core.connected_components import Components
 from ambience.core.features import ImageId, Rows
 from ambience.engine.collection import TurnRows
 from ambience.engine.embedded.hamming.bit_samples import BitSamples, plan
