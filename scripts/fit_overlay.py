@@ -22,7 +22,7 @@ from ambience.core.matches import Relation
 from ambience.imaging import ImageFile, full_pixels, png
 from ambience.imaging.edits import EDITS, Edited
 from ambience.imaging.families import EACH, FAMILIES, Family, Item, relation
-from ambience.overlay import Measure, Weights, overlay, same_picture
+from ambience.overlay import OverlayMeasure, Weights, overlay, same_picture
 from ambience.services.local_features.extract import rootsift_extractor
 from ambience.services.local_features.verify import GeometryVerifier
 
@@ -41,7 +41,7 @@ class Example:
     """Two images, laid over each other, whose relation is known."""
 
     what: str
-    measure: Measure
+    measure: OverlayMeasure
     is_copy: bool
 
 

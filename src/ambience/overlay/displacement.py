@@ -1,8 +1,8 @@
-"""Tells whether what differs between two images moved from one to the other.
+"""Tells whether things that differ between two images have moved.
 
-What was put over a picture is nowhere in the original, and words of one type are like
-other words here and there. A thing that moved, and what a camera sees from elsewhere,
-is in both: looked for from either image, it is found the same way off.
+Something put over a picture isn't found in the original, and printed words look alike
+in scattered places. But a thing that moved, or that a camera saw from elsewhere, is in
+both images. Searched for in either direction, it is found at the same offset.
 """
 
 from typing import Any, TypeAlias
@@ -11,46 +11,48 @@ import numpy as np
 
 from ambience.core.opencv import opencv
 from ambience.overlay.agreement import Agreement
-from ambience.overlay.alignment import Aligned, Gray
+from ambience.overlay.alignment import AlignedPair, Gray
 from ambience.overlay.equalizing import Floats
 
-_SIDE = 2  # cells of a block: enough that it is not found by chance
-_DIFFERING = 3  # of its four cells
-_CONTRAST = 2.0  # gray levels a pixel, in each of its cells
-_APART = 2  # cells from block to block: they don't overlap
-_BLOCKS = 10  # as many as are looked for, from each image
-_FEWEST = 2  # that are found; one may be found by chance
+_SIDE = 2  # cells along a side of a block; smaller blocks are found by chance
+_DIFFERING = 3  # how many of a block's four cells must differ
+_CONTRAST = 2.0  # gray levels per pixel, in each cell of a block
+_APART = 2  # cells from one block to the next: blocks don't overlap
+_BLOCKS = 10  # blocks that are searched for, from each image
+_FEWEST = 2  # blocks that must be found; one may be found by chance
 _REACH = 160  # pixels: a quarter of an image at working size
-_FOUND = 0.85  # as well as that it correlates
-_NEAR = 2  # pixels, at half the size: one way, as far as it is seen from both
-_SURE = 3  # blocks that moved; one may be a letter that is there twice
+_FOUND = 0.85  # the correlation above which a block counts as found
+_NEAR = 2  # pixels at half size: the largest difference of equal offsets
+_SURE = 3  # blocks that moved; a single one may be a letter that occurs twice
 
-_Way: TypeAlias = tuple[int, int]
-"""How far off something is, down and across, in pixels of half the size."""
+_Offset: TypeAlias = tuple[int, int]
+"""How far down and across something is found, in pixels at half size."""
 
 
-def displaced(aligned: Aligned, seen: Agreement) -> tuple[float, float]:
-    """Return how much of what differs the image has elsewhere, or its like.
+def displaced(aligned: AlignedPair, seen: Agreement) -> tuple[float, float]:
+    """Compare the places where two images differ, shifted.
 
-    And how sure it is that something moved. Both are 0 to 1.
+    Returns:
+        How much of what differs is found elsewhere in the image, 0 to 1, and how
+        certain it is that something moved, 0 to 1.
     """
     ours, theirs = _halved(aligned.query), _halved(aligned.image)
     blocks = _blocks(seen, seen.contrast)
-    there = _ways(ours, theirs, blocks, seen.cell)
+    there = _offsets(ours, theirs, blocks, seen.cell)
     if len(there) < _FEWEST:
         return 0.0, 0.0
-    back = _ways(theirs, ours, _blocks(seen, seen.image_contrast), seen.cell)
+    back = _offsets(theirs, ours, _blocks(seen, seen.image_contrast), seen.cell)
     both = [
         (down, across)
         for down, across in there
         if any(abs(down + y) <= _NEAR and abs(across + x) <= _NEAR for y, x in back)
     ]
-    # Of as many as are looked for: few that differ may all be noise.
+    # Divided by the largest number of blocks, because a few may all be noise.
     return len(there) / _BLOCKS, min(1.0, len(both) / _SURE)
 
 
 def _blocks(seen: Agreement, contrast: Floats) -> list[tuple[int, int]]:
-    """Return the first row and column of blocks that differ, those of most contrast."""
+    """Return the top left cells of the differing blocks with the most contrast."""
     rows, columns = (side - _SIDE + 1 for side in seen.differs.shape)
     if rows < 1 or columns < 1:
         return []
@@ -72,7 +74,7 @@ def _blocks(seen: Agreement, contrast: Floats) -> list[tuple[int, int]]:
 
 
 def _halved(gray: Gray) -> Gray:
-    """Return an image of half the size: quicker, and blind to the finest detail."""
+    """Return an image at half size: faster to search, and without the finest detail."""
     cv2: Any = opencv()
     height, width = (max(1, side // 2) for side in gray.shape)
     return np.asarray(
@@ -80,22 +82,22 @@ def _halved(gray: Gray) -> Gray:
     )
 
 
-def _ways(
+def _offsets(
     here: Gray, there: Gray, blocks: list[tuple[int, int]], cell: int
-) -> list[_Way]:
-    """Return how far off the blocks of one image are that are found in another."""
+) -> list[_Offset]:
+    """Return the offsets of the blocks of one image that are found in another."""
     cv2: Any = opencv()
     side, reach = _SIDE * cell // 2, _REACH // 2
-    ways = []
+    offsets = []
     for row, column in blocks:
         top, left = row * cell // 2, column * cell // 2
         block = here[top : top + side, left : left + side]
-        if block.shape != (side, side):  # at the edge: not all of it is there
+        if block.shape != (side, side):  # cut off at the border
             continue
         first, start = max(0, top - reach), max(0, left - reach)
         window = there[first : top + side + reach, start : left + side + reach]
         scores = cv2.matchTemplate(window, block, cv2.TM_CCOEFF_NORMED)
         _, best, _, (across, down) = cv2.minMaxLoc(scores)
         if best > _FOUND:
-            ways.append((first + down - top, start + across - left))
-    return ways
+            offsets.append((first + down - top, start + across - left))
+    return offsets
