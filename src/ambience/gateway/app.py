@@ -33,9 +33,9 @@ def create_gateway(library: Library, settings: Settings) -> FastAPI:
         settings: Say what clients may do, and whether the original's routes are there.
     """
     services, limits = library.components.services, library.components.limits
-    claim = library.components.writer.claim
+    reserve_id = library.components.writer.claim
     proxies = {
-        service.name: Proxy(service, claim) for service in services if service.url
+        service.name: Proxy(service, reserve_id) for service in services if service.url
     }
 
     def route_class(service: AnyService) -> type[APIRoute]:
@@ -51,7 +51,7 @@ def create_gateway(library: Library, settings: Settings) -> FastAPI:
     app = create_app(
         services,
         limits=limits,
-        claim=claim,
+        reserve_id=reserve_id,
         backlog=library.components.backlog.states,
         route_class=route_class,
         admission=admission_from(settings),
@@ -64,7 +64,7 @@ def create_gateway(library: Library, settings: Settings) -> FastAPI:
     names = legacy_names(settings, library.components.catalog)
     if names is not None:
         of_services = legacy_service_routes(
-            services, limits=limits, claim=claim, names=names, at_gateway=True
+            services, limits=limits, reserve_id=reserve_id, names=names, at_gateway=True
         )
         at_once = legacy_image_routes(library.components, names=names)
         said = annotation_routes(services, limits=limits, at_gateway=True)

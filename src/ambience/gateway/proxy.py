@@ -35,7 +35,7 @@ from ambience.service import AnyService
 from ambience.web.addresses import API
 from ambience.web.problems import STATUS
 from ambience.web.schemas import ImageIdPath
-from ambience.web.service_routes import Claim
+from ambience.web.service_routes import ReserveId
 
 _SHORT = 2**18  # bytes of a refusal or of a state at most
 _JSON = "application/json"
@@ -75,16 +75,16 @@ class Proxy:
 
     Args:
         service: One that runs elsewhere.
-        claim: Called with the id of an image before it is put, not after: an import
-            could be given the id in between. One that is refused was claimed for
-            nothing, and leaves a gap.
+        reserve_id: Called with the id of an image before it is put, not after: an
+            import could be given the id in between. If the image is then refused, its
+            id stays unused.
     """
 
-    def __init__(self, service: AnyService, claim: Claim) -> None:
+    def __init__(self, service: AnyService, reserve_id: ReserveId) -> None:
         self._url = httpx2.URL(service.url)
         self._address = Address.of(service.name, self._url)
         self._timeout_s = service.timeout_s
-        self._claim = claim
+        self._reserve_id = reserve_id
         self._path = self._url.raw_path.rstrip(b"/")
         self._own = f"{API}/{service.name}"
         self._status = service.status
@@ -113,17 +113,17 @@ class Proxy:
             if is_status:
                 return JSONResponse(await run_in_threadpool(self._status))
             if request.method == "PUT":
-                await self._claimed(request)
+                await self._reserve(request)
             return _PassedAnswer(self, expected)
 
         return handler
 
-    async def _claimed(self, request: Request) -> None:
+    async def _reserve(self, request: Request) -> None:
         try:
             image_id = _image_id.validate_python(request.path_params["image_id"])
         except ValidationError:
-            return  # which the service says
-        await run_in_threadpool(self._claim, self._address.name, ImageId(image_id))
+            return  # the service itself refuses it
+        await run_in_threadpool(self._reserve_id, self._address.name, ImageId(image_id))
 
     async def pass_on(
         self, scope: Scope, receive: Receive, send: Send, *, expected: int

@@ -23,7 +23,7 @@ from ambience.web.origins import KnownOrigins
 from ambience.web.problems import handle_problems, problem
 from ambience.web.response_headers import ResponseHeaders
 from ambience.web.schemas import JSON
-from ambience.web.service_routes import Claim, service_routes
+from ambience.web.service_routes import ReserveId, service_routes
 from ambience.web.uploads import UploadBudget
 
 _AS_JSON: JSON = {"application/json": {"schema": {"type": "object"}}}
@@ -33,7 +33,7 @@ def create_app(  # noqa: PLR0913 -- all but one are passed by name
     services: Sequence[AnyService],
     *,
     limits: Limits,
-    claim: Claim = lambda _, __: None,
+    reserve_id: ReserveId = lambda _, __: None,
     backlog: Backlogs | None = None,
     route_class: Callable[[AnyService], type[APIRoute]] = lambda _: FormRoute,
     admission: Admission = DEFAULT_ADMISSION,
@@ -43,7 +43,7 @@ def create_app(  # noqa: PLR0913 -- all but one are passed by name
     Args:
         services: The services.
         limits: The limits for images.
-        claim: See `Claim`; not needed where only callers choose ids.
+        reserve_id: See `ReserveId`; not needed where only callers choose ids.
         missed: Returns how many images each service missed; ``None`` if that is
             unknown.
         route_class: Returns the class of a service's routes.
@@ -71,7 +71,7 @@ def create_app(  # noqa: PLR0913 -- all but one are passed by name
     app.add_middleware(ResponseHeaders)  # outermost, to include refusals
     for service in services:
         routes = service_routes(
-            service, limits, claim=claim, route_class=route_class(service)
+            service, limits, reserve_id=reserve_id, route_class=route_class(service)
         )
         app.include_router(routes)
 

@@ -35,16 +35,17 @@ from ambience.web.wire import (
     search_answer,
 )
 
-Claim = Callable[[str, ImageId], None]
-"""Called with a service and an image id that a caller chose, before the image is added
-to that service alone: nobody else is assigned this id later, and the image is kept."""
+ReserveId = Callable[[str, ImageId], None]
+"""Called with the name of a service and an image id that a caller chose, before the
+image is added to that service alone: the id is never given to another image, and the
+service keeps this one."""
 
 
 def service_routes(
     service: AnyService,
     limits: Limits,
     *,
-    claim: Claim,
+    reserve_id: ReserveId,
     route_class: type[APIRoute] = FormRoute,
 ) -> APIRouter:
     """Return the routes of a service under ``/api/{name}``, according to its abilities.
@@ -55,7 +56,7 @@ def service_routes(
     Args:
         service: The service.
         limits: The limits for images.
-        claim: See `Claim`.
+        reserve_id: See `ReserveId`.
         route_class: The class of the routes, which may handle requests itself.
     """
     router = APIRouter(
@@ -71,7 +72,7 @@ def service_routes(
         return dict(service.status())
 
     if service.ability(HoldsImages) is not None:
-        _add_changes(router, service, limits, claim)
+        _add_changes(router, service, limits, reserve_id)
     searches = service.ability(SearchesImages)
     if searches is not None:
         _add_similar(router, service, searches)
@@ -83,7 +84,7 @@ def service_routes(
 
 
 def _add_changes(
-    router: APIRouter, service: AnyService, limits: Limits, claim: Claim
+    router: APIRouter, service: AnyService, limits: Limits, reserve_id: ReserveId
 ) -> None:
     """Add the routes that list, add and remove images."""
 
@@ -111,7 +112,7 @@ def _add_changes(
         """Add an image to this service alone, or replace it."""
         holder = required(service, HoldsImages)
         (extracted,) = holder.extract([ImageFile(image, limits=limits)])
-        claim(service.name, ImageId(image_id))
+        reserve_id(service.name, ImageId(image_id))
         holder.put({ImageId(image_id): extracted})
 
     @router.delete(

@@ -38,7 +38,7 @@ from ambience.gateway.legacy.schemas import (
 from ambience.imaging import ImageFile, Limits
 from ambience.service import AnyService, required
 from ambience.service.capabilities import HoldsImages, SearchesImages, SearchesText
-from ambience.web.service_routes import Claim
+from ambience.web.service_routes import ReserveId
 
 TAKEN = "Image with the same id is already in the db"  # as its clients know it
 _LOCKS = 64  # images that can be added at once: more than there are threads
@@ -56,7 +56,7 @@ def legacy_service_routes(
     *,
     limits: Limits,
     names: FileNames,
-    claim: Claim = lambda _, __: None,
+    reserve_id: ReserveId = lambda _, __: None,
     at_gateway: bool = False,
 ) -> list[LegacyRoute]:
     """Return the original's routes of services.
@@ -65,13 +65,13 @@ def legacy_service_routes(
         services: The services; those that keep no images to search have none.
         limits: What images may cost.
         names: How images are called.
-        claim: See `Claim`; nobody gives out ids where services run alone.
+        reserve_id: See `ReserveId`; not needed where only callers choose ids.
         at_gateway: Whether a service out of order is answered for as by the gateway.
     """
     return [
         route
         for service in retrieval(services)
-        for route in _Routes(service, limits, names, claim, at_gateway).all()
+        for route in _Routes(service, limits, names, reserve_id, at_gateway).all()
     ]
 
 
@@ -113,13 +113,13 @@ class _Routes:
         service: AnyService,
         limits: Limits,
         names: FileNames,
-        claim: Claim,
+        reserve_id: ReserveId,
         at_gateway: bool,  # noqa: FBT001 -- named where it comes from
     ) -> None:
         self._service = service
         self._limits = limits
         self._names = names
-        self._claim = claim
+        self._reserve_id = reserve_id
         self._at_gateway = at_gateway
         # Of several with one id at once, one is taken; others needn't wait.
         self._adding = [threading.Lock() for _ in range(_LOCKS)]
@@ -274,7 +274,7 @@ class _Routes:
                 status = HTTPStatus.INTERNAL_SERVER_ERROR
                 return PlainTextResponse(TAKEN, status)
             (extracted,) = self._holding.extract([file])
-            self._claim(self._service.name, image_id)
+            self._reserve_id(self._service.name, image_id)
             self._holding.put({image_id: extracted})
         return Response()
 
