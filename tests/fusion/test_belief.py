@@ -107,7 +107,9 @@ def test_a_palette_is_like_another_if_it_is_nearer_than_the_background() -> None
 def test_a_small_background_counts_little() -> None:
     usual = CALIBRATION.usual("color")
     assert usual is not None
-    assert usual.combined_with(None) == usual.combined_with(BackgroundDistances(0.0, 0.0, 0))
+    assert usual.combined_with(None) == usual.combined_with(
+        BackgroundDistances(0.0, 0.0, 0)
+    )
     few = usual.combined_with(BackgroundDistances(0.5, 0.1, 2))
     many = usual.combined_with(BackgroundDistances(0.5, 0.1, 2000))
     assert few.mean == pytest.approx((2 * 0.5 + 20 * 1.5) / 22)

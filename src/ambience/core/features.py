@@ -8,6 +8,8 @@ from typing import Any, NewType, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from ambience.core.orientation import Orientation
+
 ImageId = NewType("ImageId", int)
 """The integer key of an image, ``0 <= image_id <= MAX_IMAGE_ID``."""
 
@@ -112,6 +114,14 @@ class Query:
     rows: Rows
     orientations: tuple[str, ...] = ()
     quality: float = 1.0
+
+    def by_orientation(self) -> dict[Orientation, Rows]:
+        """Return the rows of each orientation, in the order of their first rows."""
+        names = np.array(self.orientations)
+        return {
+            Orientation(name): self.rows[names == name]
+            for name in dict.fromkeys(self.orientations)
+        }
 
 
 class Extractor(Protocol):
