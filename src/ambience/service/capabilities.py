@@ -88,7 +88,7 @@ class HoldsImages(Protocol):
 
     @property
     def working_side(self) -> int | None:
-        """Longest side of the images it wants, in pixels; ``None`` if it needs none."""
+        """Longest side of the images to pass, in pixels; ``None`` if it needs none."""
         ...
 
     def extract(self, images: "Sequence[ImageFile]", /) -> list[object]:

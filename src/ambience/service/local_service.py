@@ -21,12 +21,13 @@ class LocalService:
     """A service in this process.
 
     Args:
-        name: Of the service.
-        abilities: What it can do, as its declaration says.
-        offers: The objects that can; the first that has an ability is asked for it.
-        details: Returns what its status says besides.
-        close: Releases what it holds.
-        timeout_s: How long it is waited for.
+        name: The service.
+        abilities: What it can do, as declared.
+        offers: The objects that implement its abilities; the first that has an ability
+            is used for it.
+        details: Returns the rest of its status.
+        close: Releases its resources.
+        timeout_s: See `AnyService.timeout_s`.
         is_slow: See `AnyService.is_slow`.
 
     Raises:
