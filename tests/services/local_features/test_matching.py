@@ -93,9 +93,7 @@ def test_nothing_pairs_with_none(ours: int, theirs: int) -> None:
     query, image = strewn(rng, SIZE, ours), strewn(rng, SIZE, theirs)
     pairs = matched(PreparedKeypoints.of(query), PreparedKeypoints.of(image))
     assert pairs.shape == (0, 2)
-    found = consensus(
-        PreparedKeypoints.of(query), PreparedKeypoints.of(image), pairs
-    )
+    found = consensus(PreparedKeypoints.of(query), PreparedKeypoints.of(image), pairs)
     assert found.chance == 0
 
 

@@ -1,4 +1,4 @@
-"""One image of a family, and what it has in common with the others."""
+"""An image of a family, and what it shares with other images."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import TypeAlias
 import numpy as np
 
 from ambience.core.matches import Relation
-from ambience.imaging.edits.placing import Pixels
+from ambience.imaging.edits.edited_image import Pixels
 
 EACH = 4
-"""How many images in a row share a template, a scene or a picture."""
+"""The number of images in a group: they share a template, a scene or pictures."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,9 +19,9 @@ class Item:
 
     Attributes:
         pixels: Shape ``(height, width, 3)``, ``uint8``, contiguous.
-        picture: Names what it is a copy of, where several show one picture.
-        scene: Names the scene that it was taken of.
-        template: Names the layout that it is filled into.
+        picture: The name of the picture it shows, if several images show the same.
+        scene: The name of the scene it shows.
+        template: The name of its layout.
     """
 
     pixels: Pixels
@@ -31,19 +31,19 @@ class Item:
 
 
 Draw: TypeAlias = Callable[[int, Sequence[Pixels]], Item]
-"""Takes the number of an image and photographs; equal ones give equal images."""
+"""Draws an image, given its number and photographs; equal arguments, equal images."""
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A kind of images that are easily taken for copies of each other.
+    """A kind of image that is easily mistaken for copies of others of the same kind.
 
     Attributes:
-        name: Its own.
-        draw: Draws an image of it. Numbers that are equal once divided by `EACH` share
-            a template or a scene. No two groups show one photograph where there are
-            enough: `PHOTOGRAPHS` for each group.
-        again: The edits, by name, that make the same image again.
+        name: Its name.
+        draw: Draws an image. Every `EACH` numbers in a row form a group, which shares a
+            template or a scene. Groups show different photographs if there are enough:
+            `PHOTOGRAPHS` per group.
+        again: The names of the edits that make copies of the same image.
     """
 
     name: str
@@ -52,15 +52,15 @@ class Family:
 
 
 PHOTOGRAPHS = 2 * EACH
-"""How many photographs a group shows at most."""
+"""The largest number of photographs in a group."""
 
 
 def relation(one: Item, other: Item) -> Relation | None:
-    """Return what would be right to say of two images; ``None``: nothing.
+    """Return the true relation of two images; ``None`` if there is none.
 
-    - ``edited``: they show one picture, with something else put over it;
-    - ``same_scene``: it was taken from elsewhere, or moments later;
-    - ``same_template``: they are one layout with other contents.
+    - ``edited``: they show the same picture with different things put over it;
+    - ``same_scene``: they show one scene from different places or moments;
+    - ``same_template``: they have the same layout and different contents.
     """
     if one.picture and one.picture == other.picture:
         return Relation.EDITED
@@ -72,10 +72,10 @@ def relation(one: Item, other: Item) -> Relation | None:
 
 
 def of_group(name: str, number: int) -> np.random.Generator:
-    """Return the source of what the images of a group share."""
+    """Return the random generator for what the images of a group share."""
     return np.random.default_rng([*name.encode(), number // EACH])
 
 
 def of_image(name: str, number: int) -> np.random.Generator:
-    """Return the source of what one image has for itself."""
+    """Return the random generator for what is special to one image."""
     return np.random.default_rng([*name.encode(), number // EACH, number % EACH])
