@@ -163,8 +163,8 @@ def edited_copies(
             edit = edits[(number * count + turn) % len(edits)]
             rng = np.random.default_rng([number, turn, *seed])
             others = [other for other in sample if other is not drawn]
-            beside = rng.permutation(len(others))[: edit.originals - 1]
-            shown = [drawn, *(others[other] for other in beside)]
+            chosen = rng.permutation(len(others))[: edit.originals - 1]
+            shown = [drawn, *(others[other] for other in chosen)]
             yield EditedCopy(edit.family, shown, _made(edit, shown, rng))
 
 

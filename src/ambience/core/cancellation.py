@@ -15,7 +15,7 @@ class Caller:
 
     Args:
         patient: Whether it waits as long as the work takes, as an import does. A
-            request is better told that the server is busy.
+            request gives up after a while if the server is busy.
     """
 
     def __init__(self, *, patient: bool = False) -> None:

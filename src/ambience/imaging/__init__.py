@@ -2,7 +2,7 @@
 
 from ambience.core.features import WORKING_SIDE
 from ambience.imaging.decoder_client import (
-    Extracted,
+    ExtractedFeatures,
     extracted,
     full_pixels,
     part,
@@ -23,7 +23,7 @@ __all__ = [
     "EXTENSIONS",
     "THUMBNAIL_SIDE",
     "WORKING_SIDE",
-    "Extracted",
+    "ExtractedFeatures",
     "Format",
     "ImageFile",
     "ImageInfo",

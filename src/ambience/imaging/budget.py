@@ -89,7 +89,7 @@ class Budget:
                     None if caller.patient else self._patience_s,
                 )
                 if caller.is_gone or me.is_refused:
-                    raise StoppedError("nobody is waiting for this image any more")
+                    raise StoppedError("nobody is waiting for this any more")
                 if not is_my_turn:
                     raise UnavailableError(
                         "the server is busy decoding other images: try again"

@@ -23,7 +23,7 @@ _OFTEN = frozenset({"features", "saved_from"})  # done for every file of a folde
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Extracted:
+class ExtractedFeatures:
     """The features extracted from a file by the process that decoded it.
 
     Attributes:
@@ -75,7 +75,7 @@ def decoded_images(
 
 def extracted(
     data: bytes, extractors: Sequence[str], *, limits: Limits = DEFAULT_LIMITS
-) -> Extracted:
+) -> ExtractedFeatures:
     """Return the features of a file's image, and what its header reveals.
 
     The extractors get the same pixels as `ImageFile.image`, so the features equal those
@@ -103,7 +103,7 @@ def extracted(
         start += rows.nbytes
         features.append(Feature(rows, layout["quality"]))
     provenance = Provenance(**{**known, "steps": tuple(known["steps"])})
-    return Extracted(reply.info, provenance, tuple(features))
+    return ExtractedFeatures(reply.info, provenance, tuple(features))
 
 
 def saved_from(

@@ -55,10 +55,10 @@ def equally_bright(
     here, there = (_cells(one, cell) for one in (aligned.query, aligned.image))
     low, high = _CLIPPED
     rows, columns = here.shape
-    told = agrees[:rows, :columns] & (here > low) & (here < high) & (there < high)
-    if int(told.sum()) < _FOR_LINE:
+    usable = agrees[:rows, :columns] & (here > low) & (here < high) & (there < high)
+    if int(usable.sum()) < _FOR_LINE:
         return None
-    gain, offset = np.polyfit(there[told], here[told], 1)
+    gain, offset = np.polyfit(there[usable], here[usable], 1)
     if gain < 1 + _BRIGHTER:
         return None
     brighter = np.clip(gain * aligned.image + offset, 0, 255).astype(np.uint8)

@@ -120,8 +120,8 @@ def _placements(
                 continue
             for match in answer.matches:
                 if "transform" in match.details:
-                    told = {"distance": match.distance, **match.details}
-                    found.setdefault((image_id, match.image_id), told)
+                    measured = {"distance": match.distance, **match.details}
+                    found.setdefault((image_id, match.image_id), measured)
             done += 1
             on_progress("comparing", Progress(done, max(done, total)))
         after = ids[-1]

@@ -163,10 +163,10 @@ def _hashed(
     found: list[_Hashed] = []
     failed: list[Failure] = []
     # One thread more than decoder processes, to read the next file in the meantime.
-    looked_at = bounded_map(
+    results = bounded_map(
         look_at, enumerate(files), threads=threads + 1, stop=threading.Event()
     )
-    for done, ((_, file), future) in enumerate(looked_at, 1):
+    for done, ((_, file), future) in enumerate(results, 1):
         try:
             found.append(future.result())
         except (AmbienceError, OSError) as error:
