@@ -14,7 +14,7 @@ _SEED = (1,)  # unlike the learner's: in small libraries both use the same image
 
 
 @dataclass(slots=True)
-class Tally:
+class TrialTally:
     """The results of searches with the copies of one family of edits.
 
     Attributes:
@@ -43,7 +43,7 @@ class Tally:
         self, copy: EditedCopy, shipped: set[ImageId], learned: set[ImageId]
     ) -> None:
         """Add the results of one copy: the images each calibration claims."""
-        shown, alike = {drawn.image_id for drawn in copy.shown}, copy.alike
+        shown, alike = {one.image_id for one in copy.shown}, copy.alike
         self.copies += len(shown)
         self.found_shipped += len(shipped & shown)
         self.found_learned += len(learned & shown)
@@ -74,7 +74,7 @@ class Trial:
         learned: Calibration,
         *,
         on_progress: Callable[[int, int], Any] = lambda *_: None,
-    ) -> Mapping[str, Tally]:
+    ) -> Mapping[str, TrialTally]:
         """Return the results of both, by family of edits.
 
         Args:
@@ -84,12 +84,12 @@ class Trial:
         """
         shipped = learned.as_shipped
         order = self.source.order()[::-1]  # the learner starts at the other end
-        sample = list(self.source.drawn(order, self.sample, shipped))
-        tallies: dict[str, Tally] = {}
+        sample = list(self.source.sampled(order, self.sample, shipped))
+        tallies: dict[str, TrialTally] = {}
         copies = edited_copies(sample, self.edits, seed=_SEED)
         for done, copy in enumerate(copies, 1):
             answers = self.source.answers(copy.query, k=_K, of=shipped.evidence)
-            tallies.setdefault(copy.family, Tally()).count(
+            tallies.setdefault(copy.family, TrialTally()).count(
                 copy, _claimed(answers, shipped), _claimed(answers, learned)
             )
             on_progress(done, len(sample) * self.edits)

@@ -1,4 +1,4 @@
-"""Draws images from the library and makes edited copies of them to search with."""
+"""Samples images of the library and makes edited copies of them to search with."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from ambience.service.capabilities import SearchesImages
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DrawnImage:
+class SampledImage:
     """An image of the library to make copies of.
 
     Attributes:
@@ -54,13 +54,13 @@ class EditedCopy:
     """
 
     family: str
-    shown: Sequence[DrawnImage]
+    shown: Sequence[SampledImage]
     query: ImageFile
 
     @property
     def alike(self) -> frozenset[ImageId]:
         """The images that it shows, and their copies already in the library."""
-        return frozenset[ImageId]().union(*(drawn.alike for drawn in self.shown))
+        return frozenset[ImageId]().union(*(one.alike for one in self.shown))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,9 +84,9 @@ class CopySource:
         ids = self.catalog.ids()
         return [ids[i] for i in np.random.default_rng(len(ids)).permutation(len(ids))]
 
-    def drawn(
+    def sampled(
         self, order: Sequence[ImageId], count: int, before: Calibration
-    ) -> Iterator[DrawnImage]:
+    ) -> Iterator[SampledImage]:
         """Yield the first images whose files can be read.
 
         Args:
@@ -95,9 +95,9 @@ class CopySource:
             before: Decides which images of the library are already copies of each
                 other.
         """
-        drawn = 0
+        count_so_far = 0
         for own in order:
-            if drawn == count:
+            if count_so_far == count:
                 return
             file = self._file(own)
             if file is None:
@@ -110,10 +110,10 @@ class CopySource:
                 for name, answer in answers.items()
                 if any(match.image_id == own for match in answer.matches)
             }
-            yield DrawnImage(
+            yield SampledImage(
                 own, file.image.pixels, frozenset({own, *copies}), frozenset(named_by)
             )
-            drawn += 1
+            count_so_far += 1
 
     def answers(
         self, query: ImageFile, *, k: int, of: Collection[str]
@@ -148,7 +148,7 @@ class CopySource:
 
 
 def edited_copies(
-    sample: Sequence[DrawnImage], count: int, *, seed: Sequence[int] = ()
+    sample: Sequence[SampledImage], count: int, *, seed: Sequence[int] = ()
 ) -> Iterator[EditedCopy]:
     """Yield copies of a sample, the same ones each time.
 
@@ -158,18 +158,18 @@ def edited_copies(
         seed: Another seed makes other copies, such as crops from other places.
     """
     edits = [edit for edit in EDITS if edit.originals <= len(sample)]
-    for number, drawn in enumerate(sample):
+    for number, image in enumerate(sample):
         for turn in range(count):
             edit = edits[(number * count + turn) % len(edits)]
             rng = np.random.default_rng([number, turn, *seed])
-            others = [other for other in sample if other is not drawn]
+            others = [other for other in sample if other is not image]
             chosen = rng.permutation(len(others))[: edit.originals - 1]
-            shown = [drawn, *(others[other] for other in chosen)]
+            shown = [image, *(others[other] for other in chosen)]
             yield EditedCopy(edit.family, shown, _made(edit, shown, rng))
 
 
 def _made(
-    edit: Edit, shown: Sequence[DrawnImage], rng: np.random.Generator
+    edit: Edit, shown: Sequence[SampledImage], rng: np.random.Generator
 ) -> ImageFile:
-    edited = edit.make([drawn.pixels for drawn in shown], rng)
+    edited = edit.make([one.pixels for one in shown], rng)
     return ImageFile(png(edited.pixels))

@@ -64,7 +64,7 @@ class Learner:
         """
         source, order = self.source, self.source.order()
         shipped = before.as_shipped
-        sample = list(source.drawn(order, self.sample, shipped))
+        sample = list(source.sampled(order, self.sample, shipped))
         held = {
             service.name: service.status().get("count", 0)
             for service in source.services

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ambience.core.features import ImageId
 
 
-class Components:
+class ConnectedComponents:
     """The connected components of positions ``0 .. n - 1``."""
 
     def __init__(self, count: int) -> None:
@@ -66,6 +66,6 @@ def joined(groups: Iterable[Sequence[ImageId]]) -> list[list[ImageId]]:
     ids, positions = np.unique(np.concatenate(members), return_inverse=True)
     sizes = [len(group) for group in members]
     starts = np.repeat(np.cumsum([0, *sizes[:-1]]), sizes)
-    components = Components(len(ids))
+    components = ConnectedComponents(len(ids))
     components.connect(positions[starts], positions)
     return [list(map(ImageId, ids[group].tolist())) for group in components.found()]

@@ -149,7 +149,7 @@ class DecoderPool:
         Args:
             max_decode_s: How long one image may take.
         """
-        patience_s = 2 * max_decode_s + PATIENCE_S  # the first waits for one image
+        patience_s = 2 * max_decode_s + PATIENCE_S  # the first waits for one image only
         waits_s = max(self.places.head_waits_s(), self.memory.head_waits_s())
         if waits_s > patience_s:
             return f"an image has waited for {waits_s:.0f} s to be decoded"

@@ -22,7 +22,7 @@ _FULL_COLOR: Final = frozenset({"1", "L", "LA", "RGB", "RGBA", "I;16", "I;16B", 
 _LOSSLESS: Final = frozenset({Format.PNG, Format.BMP, Format.TIFF})
 
 _ROUNDED: Final = 0.75  # rounding pixels moves 99 % of coefficients by at most this
-_ROOM: Final = 0.65  # if more coefficients are near a multiple by chance, none is used
+_ROOM: Final = 0.65  # frequencies with more chance hits than this are not used
 _FEWEST: Final = 200  # coefficients that are used; fewer prove nothing
 
 

@@ -5,13 +5,13 @@ import struct
 from collections.abc import Mapping
 from typing import Any, BinaryIO, Final, TypeAlias
 
-Header: TypeAlias = Mapping[str, Any]
+MessageHeader: TypeAlias = Mapping[str, Any]
 
 TOO_SLOW_CODE: Final = 75  # exit code of a worker, on systems without an alarm signal
 _LENGTHS: Final = struct.Struct(">IQ")  # bytes of the header, and of what follows
 
 
-def send(pipe: BinaryIO, header: Header, *parts: bytes | memoryview) -> None:
+def send(pipe: BinaryIO, header: MessageHeader, *parts: bytes | memoryview) -> None:
     """Write a message to an unbuffered pipe.
 
     Raises:

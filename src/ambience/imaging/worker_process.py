@@ -9,7 +9,7 @@ import threading
 from typing import Any, BinaryIO, Final, cast
 
 from ambience.core.errors import UnavailableError
-from ambience.imaging.worker_messages import TOO_SLOW_CODE, Header, receive, send
+from ambience.imaging.worker_messages import TOO_SLOW_CODE, MessageHeader, receive, send
 
 _END_S: Final = 5.0  # how long an idle worker may take to exit by itself
 
@@ -77,7 +77,7 @@ class WorkerProcess:
                 f"startup (exit code {self.reap(within_s=_END_S)}); the log says why"
             ) from error
 
-    def send(self, header: Header, data: bytes = b"") -> None:
+    def send(self, header: MessageHeader, data: bytes = b"") -> None:
         """Send a message.
 
         Raises:

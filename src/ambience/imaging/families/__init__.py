@@ -13,7 +13,13 @@ Their true relations are known. Tests, benchmarks and calibration use these fami
 """
 
 from ambience.imaging.families.documents import chat, code, invoice, news, page, site
-from ambience.imaging.families.item import EACH, PHOTOGRAPHS, Family, Item, relation
+from ambience.imaging.families.family import (
+    EACH,
+    PHOTOGRAPHS,
+    Family,
+    FamilyImage,
+    relation,
+)
 from ambience.imaging.families.pictures import logo, meme, panels
 from ambience.imaging.families.scenes import burst, stereo, video
 
@@ -36,4 +42,4 @@ FAMILIES: tuple[Family, ...] = (
     Family("stereo", stereo, _TAKEN),
 )
 
-__all__ = ["EACH", "FAMILIES", "PHOTOGRAPHS", "Family", "Item", "relation"]
+__all__ = ["EACH", "FAMILIES", "PHOTOGRAPHS", "Family", "FamilyImage", "relation"]

@@ -5,7 +5,7 @@ from typing import Final
 
 from ambience.imaging.edits.drawing import random_color
 from ambience.imaging.edits.edited_image import Pixels
-from ambience.imaging.families.item import EACH, Item, of_group, of_image
+from ambience.imaging.families.family import EACH, FamilyImage, of_group, of_image
 from ambience.imaging.families.lettering import (
     INK,
     WHITE,
@@ -25,7 +25,7 @@ _GRAY: Final[Color] = (140, 140, 145)
 _RULE: Final[Color] = (200, 200, 205)
 
 
-def page(number: int, _photographs: Sequence[Pixels]) -> Item:
+def page(number: int, _photographs: Sequence[Pixels]) -> FamilyImage:
     """Return a printed page with a header, a title and columns.
 
     Their places and the weight of the font differ between groups.
@@ -48,10 +48,10 @@ def page(number: int, _photographs: Sequence[Pixels]) -> Item:
     sheet.write((margin, sheet.height - 60), footer, size=13, ink=_GRAY)
     right = (sheet.width - margin, sheet.height - 60)
     sheet.write(right, f"{own.integers(1, 400)}", size=13, anchor="ra", ink=_GRAY)
-    return Item(sheet.pixels, template=f"page {number // EACH}")
+    return FamilyImage(sheet.pixels, template=f"page {number // EACH}")
 
 
-def invoice(number: int, _photographs: Sequence[Pixels]) -> Item:
+def invoice(number: int, _photographs: Sequence[Pixels]) -> FamilyImage:
     """Return an invoice: a group shares the logo and labels, not the names and sums."""
     shared, own = of_group("invoice", number), of_image("invoice", number)
     sheet = Sheet(_PAGE)
@@ -88,7 +88,7 @@ def invoice(number: int, _photographs: Sequence[Pixels]) -> Item:
     sheet.write((stops[2], top), "Total", size=18, anchor="ra", bold=True)
     sheet.write((stops[3], top), amount(own), size=18, anchor="ra", bold=True)
     sheet.fill_with_text((left, top + 70, right, 1140), shared, size=12, ink=_GRAY)
-    return Item(sheet.pixels, template=f"invoice {number // EACH}")
+    return FamilyImage(sheet.pixels, template=f"invoice {number // EACH}")
 
 
 def _letterhead(
@@ -107,7 +107,7 @@ def _letterhead(
         sheet.write((right, 60 + 20 * line), words(shared, 3), size=13, anchor="ra")
 
 
-def chat(number: int, _photographs: Sequence[Pixels]) -> Item:
+def chat(number: int, _photographs: Sequence[Pixels]) -> FamilyImage:
     """Return a chat on a phone: a group shares the app and person, not the messages."""
     shared, own = of_group("chat", number), of_image("chat", number)
     brand, paper = random_color(shared, 20, 140), random_color(shared, 225, 250)
@@ -136,10 +136,10 @@ def chat(number: int, _photographs: Sequence[Pixels]) -> Item:
     sheet.write((44, end + 32), "Message", size=20, ink=_GRAY)
     button = (sheet.width - 76, end + 16, sheet.width - 20, sheet.height - 18)
     sheet.pen.ellipse(button, fill=brand)
-    return Item(sheet.pixels, template=f"chat {number // EACH}")
+    return FamilyImage(sheet.pixels, template=f"chat {number // EACH}")
 
 
-def code(number: int, _photographs: Sequence[Pixels]) -> Item:
+def code(number: int, _photographs: Sequence[Pixels]) -> FamilyImage:
     """Return a code editor: a group shares the theme and file list, not the code."""
     shared, own = of_group("code", number), of_image("code", number)
     dark = shared.random() < 1 / 2
@@ -175,10 +175,10 @@ def code(number: int, _photographs: Sequence[Pixels]) -> Item:
         (0, sheet.height - 26, sheet.width, sheet.height),
         fill=random_color(shared, 30, 130),
     )
-    return Item(sheet.pixels, template=f"code {number // EACH}")
+    return FamilyImage(sheet.pixels, template=f"code {number // EACH}")
 
 
-def news(number: int, photographs: Sequence[Pixels]) -> Item:
+def news(number: int, photographs: Sequence[Pixels]) -> FamilyImage:
     """Return a news page: a group shares the masthead, not the photograph and text."""
     shared, own = of_group("news", number), of_image("news", number)
     sheet = Sheet(_PAGE)
@@ -201,10 +201,10 @@ def news(number: int, photographs: Sequence[Pixels]) -> Item:
         left = 40 + column * (room + 24)
         box = (left, bottom + 24, left + room, sheet.height - 40)
         sheet.fill_with_text(box, own, size=13)
-    return Item(sheet.pixels, template=f"news {number // EACH}")
+    return FamilyImage(sheet.pixels, template=f"news {number // EACH}")
 
 
-def site(number: int, photographs: Sequence[Pixels]) -> Item:
+def site(number: int, photographs: Sequence[Pixels]) -> FamilyImage:
     """Return a screenshot of a web site: a group shares the bars, not the posts."""
     shared, own = of_group("site", number), of_image("site", number)
     brand = random_color(shared, 20, 150)
@@ -227,7 +227,7 @@ def site(number: int, photographs: Sequence[Pixels]) -> Item:
     for column, photograph in enumerate(taken(photographs, number, 2)):
         left = side + 30 + column * (room + 30)
         _post(sheet, (left, bar + 24, left + room), own, photograph)
-    return Item(sheet.pixels, template=f"site {number // EACH}")
+    return FamilyImage(sheet.pixels, template=f"site {number // EACH}")
 
 
 def _post(

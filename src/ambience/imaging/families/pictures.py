@@ -6,7 +6,7 @@ from typing import Final
 
 from ambience.imaging.edits.drawing import random_color
 from ambience.imaging.edits.edited_image import Pixels
-from ambience.imaging.families.item import EACH, Item, of_group, of_image
+from ambience.imaging.families.family import EACH, FamilyImage, of_group, of_image
 from ambience.imaging.families.lettering import WHITE, Sheet, taken, words
 
 _MEME: Final = (600, 720)
@@ -16,7 +16,7 @@ _LOGO: Final = (480, 480)
 _BLACK: Final = (0, 0, 0)
 
 
-def meme(number: int, photographs: Sequence[Pixels]) -> Item:
+def meme(number: int, photographs: Sequence[Pixels]) -> FamilyImage:
     """Return a photograph with a caption at the top and the bottom.
 
     In a group, the first two images share a photograph, and so do the last two. The
@@ -37,14 +37,14 @@ def meme(number: int, photographs: Sequence[Pixels]) -> Item:
             around = place[0] + dx, place[1] + dy
             sheet.write(around, text, size=_LETTERS, ink=_BLACK, anchor=anchor)
         sheet.write(place, text, size=_LETTERS, ink=WHITE, anchor=anchor)
-    return Item(
+    return FamilyImage(
         sheet.pixels,
         picture=f"meme {group} {shown}",
         template=f"meme {group} {said}",
     )
 
 
-def panels(number: int, photographs: Sequence[Pixels]) -> Item:
+def panels(number: int, photographs: Sequence[Pixels]) -> FamilyImage:
     """Return two photographs, each with text next to it; shared as in `meme`."""
     shared = of_group("panels", number)
     group, member = divmod(number, EACH)
@@ -60,14 +60,14 @@ def panels(number: int, photographs: Sequence[Pixels]) -> Item:
         for line, part in enumerate(lines):
             place = middle + 20, top + _BAND + 44 * line
             sheet.write(place, part, size=36, bold=True)
-    return Item(
+    return FamilyImage(
         sheet.pixels,
         picture=f"panels {group} {shown}",
         template=f"panels {group} {said}",
     )
 
 
-def logo(number: int, _photographs: Sequence[Pixels]) -> Item:
+def logo(number: int, _photographs: Sequence[Pixels]) -> FamilyImage:
     """Return a logo of a few shapes and a name; a group shares the kinds of shapes."""
     shared, own = of_group("logo", number), of_image("logo", number)
     sheet = Sheet(_LOGO, random_color(own, 200, 256) if own.random() < 1 / 2 else WHITE)
@@ -92,4 +92,4 @@ def logo(number: int, _photographs: Sequence[Pixels]) -> Item:
         box = (dot_x - size, dot_y - size, dot_x + size, dot_y + size)
         sheet.pen.ellipse(box, fill=random_color(own, 0, 200))
     sheet.write((x, 420), words(own, 1), size=52, anchor="mm", ink=brand, bold=True)
-    return Item(sheet.pixels)
+    return FamilyImage(sheet.pixels)

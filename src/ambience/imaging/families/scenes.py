@@ -13,7 +13,7 @@ from PIL import ImageDraw, ImageFilter
 from ambience.core.geometry import Matrix, shift, stretch
 from ambience.imaging.edits.edited_image import Pixels
 from ambience.imaging.edits.geometry import turn
-from ambience.imaging.families.item import EACH, Item, of_group, of_image
+from ambience.imaging.families.family import EACH, FamilyImage, of_group, of_image
 from ambience.imaging.families.lettering import Rng, covering, taken
 
 _FRAME: Final = (480, 640)
@@ -42,7 +42,7 @@ class _Thing:
         picture.paste(self.colors, (round(x), round(y)), self.outline)
 
 
-def burst(number: int, photographs: Sequence[Pixels]) -> Item:
+def burst(number: int, photographs: Sequence[Pixels]) -> FamilyImage:
     """Return a shot of a burst: the camera and the things in front of it move.
 
     Things nearer to the camera move more.
@@ -57,10 +57,10 @@ def burst(number: int, photographs: Sequence[Pixels]) -> Item:
     for nearness, thing in enumerate(things, 1):
         thing.put(seen, moment, shift(*(-away * 0.4 * nearness)))
     scene = f"burst {number // EACH}"
-    return Item(_exposed(seen, own), scene=scene)
+    return FamilyImage(_exposed(seen, own), scene=scene)
 
 
-def video(number: int, photographs: Sequence[Pixels]) -> Item:
+def video(number: int, photographs: Sequence[Pixels]) -> FamilyImage:
     """Return a video frame from a still camera: only things in front of it move."""
     shared, own = of_group("video", number), of_image("video", number)
     background, other = taken(photographs, number // EACH, 2)
@@ -68,10 +68,10 @@ def video(number: int, photographs: Sequence[Pixels]) -> Item:
     seen = _seen(background, np.zeros(2), 0.0, 1.0)
     for thing in things:
         thing.put(seen, number % EACH + own.uniform(-0.3, 0.3), np.eye(3))
-    return Item(_exposed(seen, own), scene=f"video {number // EACH}")
+    return FamilyImage(_exposed(seen, own), scene=f"video {number // EACH}")
 
 
-def stereo(number: int, photographs: Sequence[Pixels]) -> Item:
+def stereo(number: int, photographs: Sequence[Pixels]) -> FamilyImage:
     """Return a scene from one of several neighboring places; near things move more."""
     shared, own = of_group("stereo", number), of_image("stereo", number)
     (photograph,) = taken(photographs, number // EACH, 1)
@@ -89,7 +89,7 @@ def stereo(number: int, photographs: Sequence[Pixels]) -> Item:
     rows = np.arange(height)[:, None]
     pixels = scene[rows, left] * (1 - part) + scene[rows, left + 1] * part
     picture = Pillow.fromarray(np.rint(pixels).astype(np.uint8))
-    return Item(_exposed(picture, own), scene=f"stereo {number // EACH}")
+    return FamilyImage(_exposed(picture, own), scene=f"stereo {number // EACH}")
 
 
 def _standing(rng: Rng) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ EACH = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Item:
+class FamilyImage:
     """An image that shares structure with others.
 
     Attributes:
@@ -30,7 +30,7 @@ class Item:
     template: str = ""
 
 
-Draw: TypeAlias = Callable[[int, Sequence[Pixels]], Item]
+Draw: TypeAlias = Callable[[int, Sequence[Pixels]], FamilyImage]
 """Draws an image, given its number and photographs; equal arguments, equal images."""
 
 
@@ -55,7 +55,7 @@ PHOTOGRAPHS = 2 * EACH
 """The largest number of photographs in a group."""
 
 
-def relation(one: Item, other: Item) -> Relation | None:
+def relation(one: FamilyImage, other: FamilyImage) -> Relation | None:
     """Return the true relation of two images; ``None`` if there is none.
 
     - ``edited``: they show the same picture with different things put over it;
