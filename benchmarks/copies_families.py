@@ -21,7 +21,7 @@ from tables import print_table
 from ambience.core.features import ImageId
 from ambience.core.matches import FusedMatch, Relation
 from ambience.imaging.edits import EDITS
-from ambience.imaging.families import EACH, FAMILIES, PHOTOGRAPHS, Family, Item
+from ambience.imaging.families import EACH, FAMILIES, PHOTOGRAPHS, Family, FamilyImage
 from ambience.imaging.families import relation as true_relation
 from ambience.library.library import Library
 from ambience.search.questions import ByImage
@@ -38,7 +38,7 @@ class Drawn:
 
     family: Family
     number: int
-    item: Item
+    item: FamilyImage
 
     @property
     def name(self) -> str:

@@ -28,7 +28,7 @@ from tables import print_table
 
 from ambience.imaging import DEFAULT_LIMITS, WORKING_SIDE, ImageFile, thumbnail
 from ambience.imaging.decoding import working_images
-from ambience.imaging.opening import open_image
+from ambience.imaging.image_header import open_image
 from ambience.services.color.extract import HellingerExtractor
 from ambience.services.local_features.extract import LocalFeaturesExtractor, RootSift
 from ambience.services.phash.extract import PHashExtractor

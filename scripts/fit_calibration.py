@@ -15,7 +15,7 @@ from ambience.calibrating.edited_copies import CopySource
 from ambience.calibrating.learning import Learner
 from ambience.cli.samples import sample_photographs
 from ambience.core.settings import load_settings
-from ambience.fusion import Calibration, Curve, Usual
+from ambience.fusion import Calibration, Curve, UsualBackground
 from ambience.library.calibration_file import declared_evidence
 from ambience.library.library import Library
 from tests.drawing import drawn_image, encode
@@ -31,7 +31,7 @@ CURVES = {
     "local_features": Curve(seen=0.9, middle=10, width=1),
     "color": Curve(seen=0.5, middle=-2, width=0.5),
 }
-USUAL = {"color": Usual(mean=0.7, deviation=0.2)}
+USUAL = {"color": UsualBackground(mean=0.7, deviation=0.2)}
 
 
 def photographs(folder: Path) -> list[Path]:

@@ -21,8 +21,8 @@ from ambience.core.keypoints import unpack
 from ambience.core.matches import Relation
 from ambience.imaging import ImageFile, full_pixels, png
 from ambience.imaging.edits import EDITS, Edited
-from ambience.imaging.families import EACH, FAMILIES, Family, Item, relation
-from ambience.overlay import Measure, Weights, overlay, same_picture
+from ambience.imaging.families import EACH, FAMILIES, Family, FamilyImage, relation
+from ambience.overlay import OverlayMeasure, Weights, overlay, same_picture
 from ambience.services.local_features.extract import rootsift_extractor
 from ambience.services.local_features.verify import GeometryVerifier
 
@@ -41,7 +41,7 @@ class Example:
     """Two images, laid over each other, whose relation is known."""
 
     what: str
-    measure: Measure
+    measure: OverlayMeasure
     is_copy: bool
 
 
@@ -93,7 +93,7 @@ def examples(half: int) -> Iterator[Example]:
             yield from of_group(family, items)
 
 
-def of_group(family: Family, items: Sequence[Item]) -> Iterator[Example]:
+def of_group(family: Family, items: Sequence[FamilyImage]) -> Iterator[Example]:
     """Yield copies of images of a group, and those that are no copies."""
     for number, item in enumerate(items):
         for name in {*family.again, *CHANGES}:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ambience.calibrating.calibration_trial import Tally, Trial
+from ambience.calibrating.calibration_trial import Trial, TrialTally
 from ambience.calibrating.edited_copies import CopySource
 from ambience.fusion import Calibration, Curve, Learned
 from ambience.library.library import Library
@@ -30,7 +30,7 @@ def with_hashes(curve: Curve) -> Calibration:
     return replace(as_shipped(), learned=Learned(curves={"phash": curve}))
 
 
-def tried(source: CopySource, learned: Calibration) -> dict[str, Tally]:
+def tried(source: CopySource, learned: Calibration) -> dict[str, TrialTally]:
     trial = Trial(source, sample=4, edits=4)
     return dict(trial.run(learned))
 
@@ -62,9 +62,9 @@ def test_one_that_claims_strangers_loses_too(source: CopySource) -> None:
 def test_other_images_are_copied_than_those_learned_from(source: CopySource) -> None:
     order = source.order()
     assert sorted(order) == source.catalog.ids()
-    learned = {one.image_id for one in source.drawn(order, 4, as_shipped())}
+    learned = {one.image_id for one in source.sampled(order, 4, as_shipped())}
     back = order[::-1]
-    others = {one.image_id for one in source.drawn(back, 4, as_shipped())}
+    others = {one.image_id for one in source.sampled(back, 4, as_shipped())}
     assert not learned & others
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ambience.cli import main
-from ambience.fusion import NOTHING_LEARNED, Curve, Learned, loaded
+from ambience.fusion import NOTHING_LEARNED, Curve, Learned
 from ambience.library.calibration_file import calibration_of
 from tests.drawing import drawn_image, encode
 from tests.library import opened_library
@@ -147,7 +147,7 @@ def test_scores_that_lose_copies_are_not_taken_up_unless_that_is_accepted(
     assert "changed" in answer["losing"]
     tried = answer["tried"]["changed"]
     assert tried["found_learned"] < tried["found_shipped"] <= tried["copies"]
-    assert loaded(file).accepted
+    assert Learned.load(file).accepted
 
 
 def test_only_scores_are_accepted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from ambience.core.connected import joined
+from ambience.core.connected_components import joined
 from ambience.core.distances import row_distances
 from ambience.core.errors import SpecMismatchError
 from ambience.core.features import Feature, FeatureSpec, ImageId, Metric, Rows

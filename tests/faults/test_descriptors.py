@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 from ambience.core.errors import UnavailableError
-from ambience.core.shortage import is_shortage
+from ambience.core.file_descriptors import is_shortage
 from ambience.imaging import DEFAULT_LIMITS, ImageFile
 from ambience.imaging.decoder_pool import DecoderPool
-from ambience.imaging.opening import open_image
+from ambience.imaging.image_header import open_image
 from tests.drawing import drawn_image, encode
 from tests.faults.hostile import check_problem
 from tests.server import START_S, Server, serving
@@ -178,7 +178,7 @@ def test_no_image_is_taken_to_be_damaged(monkeypatch: pytest.MonkeyPatch) -> Non
     def want(*_: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    monkeypatch.setattr("ambience.imaging.opening.decoder", want)
+    monkeypatch.setattr("ambience.imaging.image_header.decoder", want)
     with pytest.raises(OSError, match=re.escape(os.strerror(errno.EMFILE))):
         open_image(SMALL, DEFAULT_LIMITS)
 
@@ -193,7 +193,7 @@ def test_an_image_that_no_process_can_be_started_for_is_not_damaged(
         patch.setattr("ambience.imaging.decoder_pool.WorkerProcess", want)
         file = ImageFile(SMALL)
         pool = DecoderPool(1)
-        patch.setattr("ambience.imaging.decodes.shared_pool", lambda: pool)
+        patch.setattr("ambience.imaging.decoder_client.shared_pool", lambda: pool)
         with pytest.raises(UnavailableError, match="Too many open files"):
             _ = file.info
     assert file.info.size == (60, 80)

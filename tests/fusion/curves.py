@@ -1,7 +1,7 @@
 """A calibration in round numbers, for tests of what is made of it."""
 
 from ambience import registry
-from ambience.fusion import Calibration, Curve, Evidence, Learned, Usual
+from ambience.fusion import Calibration, Curve, Evidence, Learned, UsualBackground
 
 
 def declared(name: str) -> Evidence:
@@ -21,7 +21,7 @@ CALIBRATION = Calibration(
             "local_features": Curve(seen=0.9, middle=13, width=1),
             "color": Curve(seen=0.5, middle=-2, width=0.5),
         },
-        usual={"color": Usual(mean=1.5, deviation=0.3)},
+        usual={"color": UsualBackground(mean=1.5, deviation=0.3)},
         evidence_versions={name: own.version for name, own in EVIDENCE.items()},
     ),
 )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, BackgroundDistances, Match
 from ambience.fusion import Belief, Curve, Scale
-from ambience.fusion.curves import read
+from ambience.fusion.curves import scaled_distance
 from tests.fusion.curves import CALIBRATION
 
 K = 20
@@ -107,9 +107,11 @@ def test_a_palette_is_like_another_if_it_is_nearer_than_the_background() -> None
 def test_a_small_background_counts_little() -> None:
     usual = CALIBRATION.usual("color")
     assert usual is not None
-    assert usual.beside(None) == usual.beside(BackgroundDistances(0.0, 0.0, 0))
-    few = usual.beside(BackgroundDistances(0.5, 0.1, 2))
-    many = usual.beside(BackgroundDistances(0.5, 0.1, 2000))
+    assert usual.combined_with(None) == usual.combined_with(
+        BackgroundDistances(0.0, 0.0, 0)
+    )
+    few = usual.combined_with(BackgroundDistances(0.5, 0.1, 2))
+    many = usual.combined_with(BackgroundDistances(0.5, 0.1, 2000))
     assert few.mean == pytest.approx((2 * 0.5 + 20 * 1.5) / 22)
     assert few.deviation > usual.deviation  # the two means are apart
     assert many.mean == pytest.approx(0.5, abs=0.02)
@@ -135,6 +137,6 @@ def test_a_curve_is_the_logarithm_that_it_says(
 def test_every_scale_grows_with_the_distance() -> None:
     background = BackgroundDistances(1.0, 0.2, 100)
     for scale in Scale:
-        xs = [read(scale, step / 100, background) for step in range(101)]
+        xs = [scaled_distance(scale, step / 100, background) for step in range(101)]
         assert all(a <= b for a, b in itertools.pairwise(xs))
         assert all(map(math.isfinite, xs))

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from ambience.core.errors import CorruptDataError
-from ambience.fusion import NOTHING_LEARNED, Calibration, Curve, Learned, Usual, loaded
+from ambience.fusion import (
+    NOTHING_LEARNED,
+    Calibration,
+    Curve,
+    Learned,
+    UsualBackground,
+)
 from tests.fusion.curves import CALIBRATION, EVIDENCE
 
 LEARNED = CALIBRATION.learned
@@ -16,12 +22,12 @@ SMELL = Curve(seen=0.1, middle=2, width=3)
 def test_what_was_saved_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "new" / "calibration.json"
     LEARNED.save(file)
-    assert loaded(file) == LEARNED
+    assert Learned.load(file) == LEARNED
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
 def test_without_a_file_everything_is_read_as_it_was_shipped(tmp_path: Path) -> None:
-    learned = loaded(tmp_path / "calibration.json")
+    learned = Learned.load(tmp_path / "calibration.json")
     assert learned == NOTHING_LEARNED
     for name, own in EVIDENCE.items():
         assert Calibration(EVIDENCE, learned).curve(name) == own.curve
@@ -34,15 +40,15 @@ def test_what_was_learned_stays_valid_while_services_come_and_go(
     """One that is gone is kept for its return; one that is new is as shipped."""
     file = tmp_path / "calibration.json"
     curves = {"phash": LEARNED.curves["phash"], "smell": SMELL}
-    usual = {"smell": Usual(mean=1, deviation=1)}
+    usual = {"smell": UsualBackground(mean=1, deviation=1)}
     Learned(images=9, curves=curves, usual=usual).save(file)
-    calibration = Calibration(EVIDENCE, loaded(file))
+    calibration = Calibration(EVIDENCE, Learned.load(file))
     assert calibration.curve("phash") == LEARNED.curves["phash"]
     assert calibration.curve("local_features") == EVIDENCE["local_features"].curve
     assert calibration.usual("color") == EVIDENCE["color"].usual
     assert calibration.learned.curves["smell"] == SMELL
     smell = replace(EVIDENCE["phash"], curve=Curve(seen=0.5, middle=0, width=1))
-    more = Calibration({**EVIDENCE, "smell": smell}, loaded(file))
+    more = Calibration({**EVIDENCE, "smell": smell}, Learned.load(file))
     assert more.curve("smell") == SMELL
     assert more.usual("smell") is None  # as it is read on another scale
 
@@ -62,7 +68,7 @@ def test_a_file_of_the_version_before_is_read(tmp_path: Path) -> None:
     file.write_text(
         LEARNED.model_dump_json(exclude={"evidence_versions"}), encoding="utf-8"
     )
-    found = loaded(file)
+    found = Learned.load(file)
     first = {name: replace(own, version=1) for name, own in EVIDENCE.items()}
     for name, curve in LEARNED.curves.items():
         assert Calibration(first, found).curve(name) == curve
@@ -84,4 +90,4 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, text: str) -> None:
     file = tmp_path / "calibration.json"
     file.write_text(text)
     with pytest.raises(CorruptDataError, match="run `ambience train fusion`"):
-        loaded(file)
+        Learned.load(file)

@@ -70,7 +70,7 @@ def test_what_agrees_in_nothing_is_not_claimed() -> None:
 
 
 def test_what_was_not_looked_at_stays_as_it_was() -> None:
-    (before,) = claimed({"unchecked": "the file of the image is not here"})
+    (before,) = claimed({"unchecked": "the file of the image can't be read"})
     assert before.relation is Relation.RE_ENCODED
     assert before.evidence["overlay"]["unchecked"]
 

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
-from ambience.core.options import SearchOptions
+from ambience.core.search_options import SearchOptions
 from ambience.gateway.legacy.routing import add_legacy
 from ambience.gateway.legacy.schemas import FileNames
 from ambience.gateway.legacy.service_routes import legacy_service_routes

@@ -14,7 +14,7 @@ from PIL import Image
 from ambience.core.cancellation import Caller
 from ambience.core.errors import TooLargeError
 from ambience.imaging import ImageFile, Limits, full_pixels
-from ambience.imaging.decoder_pool import DecoderPool, Order
+from ambience.imaging.decoder_pool import DecodeRequest, DecoderPool
 from ambience.imaging.worker_process import ENVIRONMENT
 from tests.imaging.conftest import Encoded
 
@@ -26,7 +26,7 @@ import gc, os, re, sys
 from pathlib import Path
 from ambience.core.region import Region
 from ambience.imaging import Limits, decoding, encoding
-from ambience.imaging.opening import open_image
+from ambience.imaging.image_header import open_image
 
 def status(name):
     text = Path("/proc/self/status").read_text()
@@ -123,8 +123,10 @@ def test_a_large_webp_takes_little_more_than_its_pixels(
     pixels = drawn.width * drawn.height
     data = encoded(drawn, "WEBP", method=0)
     pool = DecoderPool(size=1)
-    order = Order("working", {"sides": [640]}, data, Limits(), Caller(patient=True))
-    assert pool.run(order).failure is None
+    request = DecodeRequest(
+        "working", {"sides": [640]}, data, Limits(), Caller(patient=True)
+    )
+    assert pool.run(request).failure is None
     (worker,) = pool._idle  # noqa: SLF001 -- its memory is what is asked for
     status = Path(f"/proc/{worker.pid}/status").read_text()
     pool.close()

@@ -23,7 +23,7 @@ from ambience.core.errors import (
     UnavailableError,
 )
 from ambience.imaging import Limits
-from ambience.imaging.decoder_pool import Answer, DecoderPool, Order
+from ambience.imaging.decoder_pool import DecodeRequest, DecoderPool, DecoderReply
 from tests.drawing import drawn_image, encode
 from tests.slow_images import slow_image
 
@@ -34,10 +34,10 @@ LONG = Limits(max_decode_s=600)  # what ends a decode is not its time
 posix = pytest.mark.skipif(os.name == "nt", reason="no process can be halted there")
 
 
-def order(
+def request(
     data: bytes = SMALL, limits: Limits = LONG, caller: Caller | None = None
-) -> Order:
-    return Order(
+) -> DecodeRequest:
+    return DecodeRequest(
         "working", {"sides": [640]}, data, limits, caller or Caller(patient=True)
     )
 
@@ -74,7 +74,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def check_works(pool: DecoderPool) -> None:
-    answer = pool.run(order())
+    answer = pool.run(request())
     assert answer.failure is None
     assert answer.info is not None
     assert answer.info.size == (60, 80)
@@ -83,12 +83,12 @@ def check_works(pool: DecoderPool) -> None:
 class Halted:
     """A pool whose only process is halted with an image in it."""
 
-    def __init__(self, pool: DecoderPool, asked: Order) -> None:
+    def __init__(self, pool: DecoderPool, asked: DecodeRequest) -> None:
         check_works(pool)
         (self.pid,) = workers() - before_all
         os.kill(self.pid, signal.SIGSTOP)
         self._threads = ThreadPoolExecutor(1)
-        self.answer: Future[Answer] = self._threads.submit(pool.run, asked)
+        self.answer: Future[DecoderReply] = self._threads.submit(pool.run, asked)
         until(lambda: bool(pool._at_work))  # noqa: SLF001 -- the process has it now
 
     def __enter__(self) -> Self:
@@ -100,7 +100,7 @@ class Halted:
 
 def test_a_slow_image_is_ended_and_the_next_one_decodes(pool: DecoderPool) -> None:
     limits = Limits(max_decode_s=0.05)
-    answer = pool.run(order(slow_image(), limits))
+    answer = pool.run(request(slow_image(), limits))
     assert isinstance(answer.failure, TooSlowError)
     assert "limits.max_decode_s" in str(answer.failure)
     check_works(pool)
@@ -111,7 +111,7 @@ def test_one_process_decodes_many(pool: DecoderPool) -> None:
     first = workers()
     for _ in range(3):
         check_works(pool)
-    broken = pool.run(order(SMALL[: len(SMALL) // 2]))
+    broken = pool.run(request(SMALL[: len(SMALL) // 2]))
     assert isinstance(broken.failure, TruncatedImageError)
     assert broken.info is not None
     assert workers() == first
@@ -119,7 +119,7 @@ def test_one_process_decodes_many(pool: DecoderPool) -> None:
 
 @posix
 def test_a_process_that_is_killed_is_replaced(pool: DecoderPool) -> None:
-    with Halted(pool, order()) as halted:
+    with Halted(pool, request()) as halted:
         os.kill(halted.pid, signal.SIGKILL)
         answer = halted.answer.result(WAIT_S)
     assert isinstance(answer.failure, TruncatedImageError)
@@ -139,43 +139,43 @@ def test_one_that_dies_while_it_is_idle_is_replaced(pool: DecoderPool) -> None:
 @posix
 def test_a_caller_who_goes_frees_the_process(pool: DecoderPool) -> None:
     caller = Caller()
-    with Halted(pool, order(caller=caller)) as halted:
+    with Halted(pool, request(caller=caller)) as halted:
         caller.leave()
         with pytest.raises(StoppedError):
             halted.answer.result(WAIT_S)
     check_works(pool)
     with pytest.raises(StoppedError):
-        pool.run(order(caller=caller))
+        pool.run(request(caller=caller))
 
 
 @posix
 def test_who_does_not_wait_for_ever_is_told_so() -> None:
     pool, caller = DecoderPool(size=1, patience_s=0.01), Caller(patient=True)
-    with Halted(pool, order(caller=caller)):
+    with Halted(pool, request(caller=caller)):
         with pytest.raises(UnavailableError, match="busy"):
-            pool.run(order(caller=Caller()))
+            pool.run(request(caller=Caller()))
         caller.leave()
     pool.close()
 
 
 @posix
 def test_a_stop_ends_what_is_under_way_and_what_waits(pool: DecoderPool) -> None:
-    with Halted(pool, order()) as halted, ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(pool.run, order())
+    with Halted(pool, request()) as halted, ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(pool.run, request())
         until(lambda: pool.places.waiting == 1)
         pool.stop()
         for answer in (halted.answer, waiting):
             with pytest.raises(StoppedError):
                 answer.result(WAIT_S)
         with pytest.raises(StoppedError):
-            pool.run(order())
+            pool.run(request())
     pool.resume()
     check_works(pool)
 
 
 def test_what_needs_more_memory_than_all_may_take_is_refused(pool: DecoderPool) -> None:
     limits = Limits(decoding_bytes=4 * 2**20)
-    answer = pool.run(order(limits=limits))
+    answer = pool.run(request(limits=limits))
     assert isinstance(answer.failure, TooLargeError)
     assert "limits.decoding_mib" in str(answer.failure)
     assert answer.info is not None
@@ -191,7 +191,7 @@ def test_without_processes_it_says_so_until_there_are_some(
         with monkeypatch.context() as patch:
             patch.setattr(sys, "executable", str(wrong))
             with pytest.raises(UnavailableError, match="can't be decoded now"):
-                pool.run(order())
+                pool.run(request())
             assert "can't be decoded now" in str(pool.trouble(1))
             # Asked again, it tries again, on a thread of its own.
             until(lambda: not trying(pool))
@@ -272,7 +272,9 @@ def test_the_current_folder_may_be_removed(
     check_works(pool)
     folder.rmdir()
     tiff = encode(drawn_image(1, (60, 80)), "TIFF")
-    shown = Order("rendition", {"longest_side": 80}, tiff, LONG, Caller(patient=True))
+    shown = DecodeRequest(
+        "rendition", {"longest_side": 80}, tiff, LONG, Caller(patient=True)
+    )
     assert pool.run(shown).failure is None
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ambience.imaging import ImageFile
 from ambience.imaging.exif import Exif, read_exif
-from ambience.imaging.frames import gif_frames
+from ambience.imaging.gif_frames import gif_frames
 from tests.imaging.conftest import Encoded
 
 ORIGINAL, DIGITIZED, CHANGED, CAMERA = 0x9003, 0x9004, 0x0132, 0x8769

@@ -5,7 +5,7 @@ from PIL import Image
 
 from ambience.core.errors import TooLargeError
 from ambience.imaging import ImageFile, Limits
-from ambience.imaging.scans import jpeg_scans
+from ambience.imaging.jpeg_scans import jpeg_scans
 from tests.imaging.conftest import Encoded
 from tests.slow_images import repeated_scans
 

@@ -6,9 +6,9 @@ from PIL import Image
 
 from ambience.core.errors import TooLargeError
 from ambience.imaging import DEFAULT_LIMITS, WORKING_SIDE, ImageFile, Limits
-from ambience.imaging.decoder_pool import DecoderPool, Order, shared_pool
+from ambience.imaging.decoder_pool import DecodeRequest, DecoderPool, shared_pool
 from ambience.imaging.decoding import working_images
-from ambience.imaging.opening import open_image
+from ambience.imaging.image_header import open_image
 from tests.imaging.conftest import Encoded
 
 SIDES = (224, 384, 2000)
@@ -21,7 +21,7 @@ class Counted:
         self.sides: list[set[int]] = []
         pool = shared_pool()
 
-        def run(order: Order) -> object:
+        def run(order: DecodeRequest) -> object:
             self.sides.append(set(order.options["sides"]))
             return DecoderPool.run(pool, order)
 

@@ -148,8 +148,8 @@ def test_what_nothing_fits_answers_nothing(library: Library) -> None:
         (1.5, "can't search with a float"),
         (-1, "an id is between 0 and"),
         (np.zeros((4, 4), np.float32), "an array of float32 and shape"),
-        (np.zeros((4, 4, 2), np.uint8), r"shape \(4, 4, 2\) is no image"),
-        (np.zeros((0, 4), np.uint8), "is no image"),
+        (np.zeros((4, 4, 2), np.uint8), r"shape \(4, 4, 2\) is not an image"),
+        (np.zeros((0, 4), np.uint8), "is not an image"),
         (Pillow.new("RGB", (0, 4)), "the image is empty"),
     ],
 )

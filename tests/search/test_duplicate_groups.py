@@ -62,7 +62,7 @@ def made(
             (ImageId(a), ImageId(b)): found
             for (a, b), found in (placements or {}).items()
         },
-        past=Nothing(),
+        history=Nothing(),
         calibration=as_shipped(),
     )
     return maker.groups([[ImageId(i) for i in chain] for chain in near])

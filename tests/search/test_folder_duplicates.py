@@ -56,7 +56,7 @@ def test_copies_are_found_however_turned_and_strangers_are_not(tmp_path: Path) -
         "3.png": {"3t.jpg": "rotated"},
         "4.png": {"4s.jpg": "re_encoded"},
     }
-    assert answer.looked_at == 17
+    assert answer.image_count == 17
     assert all(
         one.match.score > 0.999 for group in answer.groups for one in group.others
     )
@@ -78,7 +78,7 @@ def test_a_hostile_file_costs_only_itself(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_bytes(b"text")
     answer = found(tmp_path)
     assert told(answer) == {"a.png": {"b.png": "same_file"}}
-    assert answer.looked_at == 2
+    assert answer.image_count == 2
     assert [failure.path.name for failure in answer.failed] == ["cut.png", "text.jpg"]
 
 
@@ -97,7 +97,7 @@ def test_our_own_data_is_not_looked_through(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     for name in ("a.png", "data/b.png"):
         (tmp_path / name).write_bytes(data)
-    assert found(tmp_path).looked_at == 1
+    assert found(tmp_path).image_count == 1
 
 
 def test_a_file_that_is_named_twice_is_no_duplicate_of_itself(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_file_that_is_named_twice_is_no_duplicate_of_itself(tmp_path: Path) ->
         limits=DEFAULT_LIMITS,
         leave_out=tmp_path / "data",
     )
-    assert (answer.looked_at, answer.groups) == (1, [])
+    assert (answer.image_count, answer.groups) == (1, [])
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:

@@ -118,5 +118,5 @@ def test_an_image_without_a_file_is_claimed_as_before_and_it_is_said(
         (match, *_) = found(library, ByImage(copy)).values()
     assert match.relation is Relation.RE_ENCODED
     assert match.evidence["overlay"] == {
-        "unchecked": "the file of the image is not here"
+        "unchecked": "the file of the image can't be read"
     }

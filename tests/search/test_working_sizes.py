@@ -8,10 +8,10 @@ import pytest
 
 from ambience.core.features import WORKING_SIDE, ImageId
 from ambience.core.matches import Answer
-from ambience.core.options import SearchOptions
 from ambience.core.region import Region
+from ambience.core.search_options import SearchOptions
 from ambience.imaging import ImageFile
-from ambience.imaging.decodes import read
+from ambience.imaging.decoder_client import decoded_images
 from ambience.search.questions import ById, ByImage, Question
 from ambience.search.reverse_search import ReverseSearcher
 from ambience.service import SearchRequest
@@ -60,7 +60,7 @@ def asked(
 
     def noted(data: bytes, *, sides: Collection[int], **others: Any) -> Any:
         made.append(set(sides))
-        return read(data, sides=sides, **others)
+        return decoded_images(data, sides=sides, **others)
 
     with opened_library(tmp_path, enabled=("phash",)) as library:
         library.put(KNOWN, IMAGE)
@@ -68,7 +68,7 @@ def asked(
         searcher = ReverseSearcher(
             services, own.catalog, own.originals, calibration=as_shipped()
         )
-        monkeypatch.setattr("ambience.imaging.image_file.read", noted)
+        monkeypatch.setattr("ambience.imaging.image_file.decoded_images", noted)
 
         def ask(question: Question, *names: str) -> list[set[int]]:
             made.clear()

@@ -13,7 +13,7 @@ from ambience import registry
 from ambience.core.errors import StoredDataError
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
-from ambience.imaging import Limits, decodes
+from ambience.imaging import Limits, decoder_client
 from ambience.imaging.decoder_pool import DecoderPool
 from ambience.service import MAX_K, AnyService
 from ambience.service.backlog_state import BacklogState
@@ -77,7 +77,7 @@ def test_it_says_when_no_image_can_be_decoded(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, wrong: str
 ) -> None:
     pool = DecoderPool(size=1)
-    for module in (decodes, web_app):
+    for module in (decoder_client, web_app):
         monkeypatch.setattr(module, "shared_pool", lambda: pool)
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", wrong)

@@ -1,1 +1,1 @@
-"""Learns from edited copies what the distance of each service is worth."""
+"""Learns what the distances of each service are worth, from edited copies."""

@@ -1,4 +1,4 @@
-"""Tries a calibration on copies it was not learned from, beside the shipped one."""
+"""Compares a learned calibration with the shipped one, on copies of its own."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from ambience.core.features import ImageId
 from ambience.core.matches import Answer
 from ambience.fusion import Calibration, fuse
 
-_K = 20  # images asked of each service, as in searches
-_SEED = (1,)  # not the learner's: in small libraries it makes copies of the same images
+_K = 20  # images that each service is asked for, as in searches
+_SEED = (1,)  # unlike the learner's: in small libraries both use the same images
 
 
 @dataclass(slots=True)
-class Tally:
-    """What searches with the copies of one family of edits gave.
+class TrialTally:
+    """The results of searches with the copies of one family of edits.
 
     Attributes:
-        copies: How many images they show, each time one is shown.
-        found_shipped: How many of those were found with the shipped calibration.
-        found_learned: And with the learned one.
-        false_shipped: Other images claimed as copies with the shipped calibration.
-        false_learned: And with the learned one.
+        copies: How many images the copies show in total.
+        found_shipped: How many of these the shipped calibration finds.
+        found_learned: How many of these the learned calibration finds.
+        false_shipped: Other images that the shipped calibration claims as copies.
+        false_learned: Other images that the learned calibration claims as copies.
     """
 
     copies: int = 0
@@ -33,17 +33,17 @@ class Tally:
 
     @property
     def loses(self) -> bool:
-        """Whether fewer copies are found, or more strangers claimed."""
+        """Whether the learned calibration finds fewer copies or claims more others."""
         return (
             self.found_learned < self.found_shipped
             or self.false_learned > self.false_shipped
         )
 
-    def take(
+    def count(
         self, copy: EditedCopy, shipped: set[ImageId], learned: set[ImageId]
     ) -> None:
-        """Count what was claimed of one copy with each calibration."""
-        shown, alike = {drawn.image_id for drawn in copy.shown}, copy.alike
+        """Add the results of one copy: the images each calibration claims."""
+        shown, alike = {one.image_id for one in copy.shown}, copy.alike
         self.copies += len(shown)
         self.found_shipped += len(shipped & shown)
         self.found_learned += len(learned & shown)
@@ -53,16 +53,16 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
-    """Searches with edited copies, and judges every answer by two calibrations.
+    """Searches with edited copies, and fuses every answer with both calibrations.
 
-    The copies are of other images than those that the learner takes, or, in libraries
-    too small for both, other copies of the same. An image that the library holds as a
-    copy of what is shown, by the shipped calibration, is neither found nor false.
+    The copies are made of other images than the learner's. In libraries too small for
+    both, they are other copies of the same images. A copy that was already in the
+    library, as the shipped calibration sees it, counts neither as found nor as false.
 
     Attributes:
         source: The library.
-        sample: How many images copies are made of.
-        edits: How many of each, in turn.
+        sample: How many images to copy.
+        edits: How many copies to make of each; the edits take turns.
     """
 
     source: CopySource
@@ -74,21 +74,22 @@ class Trial:
         learned: Calibration,
         *,
         on_progress: Callable[[int, int], Any] = lambda *_: None,
-    ) -> Mapping[str, Tally]:
-        """Return what both find, by family of edits.
+    ) -> Mapping[str, TrialTally]:
+        """Return the results of both, by family of edits.
 
         Args:
-            learned: What was learned, which goes before what is shipped.
-            on_progress: Told how many of how many copies were searched with.
+            learned: The calibration with what was learned.
+            on_progress: Called with how many copies were searched with, and how many
+                there are.
         """
         shipped = learned.as_shipped
-        order = self.source.order()[::-1]  # the learner begins at the other end
-        sample = list(self.source.drawn(order, self.sample, shipped))
-        tallies: dict[str, Tally] = {}
+        order = self.source.order()[::-1]  # the learner starts at the other end
+        sample = list(self.source.sampled(order, self.sample, shipped))
+        tallies: dict[str, TrialTally] = {}
         copies = edited_copies(sample, self.edits, seed=_SEED)
         for done, copy in enumerate(copies, 1):
             answers = self.source.answers(copy.query, k=_K, of=shipped.evidence)
-            tallies.setdefault(copy.family, Tally()).take(
+            tallies.setdefault(copy.family, TrialTally()).count(
                 copy, _claimed(answers, shipped), _claimed(answers, learned)
             )
             on_progress(done, len(sample) * self.edits)

@@ -1,4 +1,4 @@
-"""Draws images of the library and makes edited copies of them to search with."""
+"""Samples images of the library and makes edited copies of them to search with."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,15 +26,15 @@ from ambience.service.capabilities import SearchesImages
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DrawnImage:
-    """An image of the library that copies are made of.
+class SampledImage:
+    """An image of the library to make copies of.
 
     Attributes:
-        image_id: Its key.
+        image_id: Its id.
         pixels: At working size, shape ``(height, width, 3)``.
-        alike: It, and what the library holds as its copies already.
-        named_by: The services that name it if they are asked with it; another one has
-            not got it, and tells nothing by not naming a copy.
+        alike: Its id, and those of its copies that are already in the library.
+        named_by: The services that find it when searched with it. The others don't
+            have it, so it means nothing if they don't find a copy.
     """
 
     image_id: ImageId
@@ -48,30 +48,30 @@ class EditedCopy:
     """A copy to search with.
 
     Attributes:
-        family: Of the edit.
+        family: The family of its edit.
         shown: The images that it shows.
-        query: The copy.
+        query: The copy itself.
     """
 
     family: str
-    shown: Sequence[DrawnImage]
+    shown: Sequence[SampledImage]
     query: ImageFile
 
     @property
     def alike(self) -> frozenset[ImageId]:
-        """All that it shows, and the library's own copies of that."""
-        return frozenset[ImageId]().union(*(drawn.alike for drawn in self.shown))
+        """The images that it shows, and their copies already in the library."""
+        return frozenset[ImageId]().union(*(one.alike for one in self.shown))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CopySource:
-    """A library, seen as what copies are made of and searched in.
+    """A library whose images are copied, and which is searched with the copies.
 
     Attributes:
-        services: All there are; those that search are asked.
-        catalog: Knows the images.
-        originals: Knows where files are.
-        limits: What an image may cost.
+        services: All services; those that search by image are asked.
+        catalog: The images of the library.
+        originals: Finds their files.
+        limits: The limits for decoding an image.
     """
 
     services: Sequence[AnyService]
@@ -80,23 +80,24 @@ class CopySource:
     limits: Limits
 
     def order(self) -> list[ImageId]:
-        """Return all images, shuffled; equal libraries give equal orders."""
+        """Return the ids of all images, shuffled; the same library, the same order."""
         ids = self.catalog.ids()
         return [ids[i] for i in np.random.default_rng(len(ids)).permutation(len(ids))]
 
-    def drawn(
+    def sampled(
         self, order: Sequence[ImageId], count: int, before: Calibration
-    ) -> Iterator[DrawnImage]:
-        """Iterate over the first images that have a file, until there are enough.
+    ) -> Iterator[SampledImage]:
+        """Yield the first images whose files can be read.
 
         Args:
-            order: In which they are tried.
-            count: How many at most.
-            before: Says what the library holds as copies already.
+            order: The ids to try, in this order.
+            count: The largest number of images.
+            before: Decides which images of the library are already copies of each
+                other.
         """
-        drawn = 0
+        count_so_far = 0
         for own in order:
-            if drawn == count:
+            if count_so_far == count:
                 return
             file = self._file(own)
             if file is None:
@@ -109,33 +110,33 @@ class CopySource:
                 for name, answer in answers.items()
                 if any(match.image_id == own for match in answer.matches)
             }
-            yield DrawnImage(
+            yield SampledImage(
                 own, file.image.pixels, frozenset({own, *copies}), frozenset(named_by)
             )
-            drawn += 1
+            count_so_far += 1
 
     def answers(
         self, query: ImageFile, *, k: int, of: Collection[str]
     ) -> dict[str, Answer]:
-        """Return what services say; one that can't answer says nothing.
+        """Return the answers of services; those that can't answer are left out.
 
         Args:
             query: What to search with.
-            k: How many images each is asked for.
-            of: The services that are asked.
+            k: How many images to ask each service for.
+            of: The names of the services to ask.
         """
-        said = {}
+        answers = {}
         for service in self.services:
             searches = service.ability(SearchesImages)
             if service.name in of and searches is not None:
                 try:
-                    said[service.name] = searches.search(query, SearchRequest(k=k))
+                    answers[service.name] = searches.search(query, SearchRequest(k=k))
                 except (UnavailableError, StoredDataError):
                     continue
-        return said
+        return answers
 
     def _file(self, image_id: ImageId) -> ImageFile | None:
-        """Return an image's file, if it can be read."""
+        """Return an image's file, or ``None`` if it can't be read."""
         files = ImageFiles(self.originals, limits=self.limits)
         try:
             data = files.read(self.catalog.get(image_id))
@@ -147,28 +148,28 @@ class CopySource:
 
 
 def edited_copies(
-    sample: Sequence[DrawnImage], count: int, *, seed: Sequence[int] = ()
+    sample: Sequence[SampledImage], count: int, *, seed: Sequence[int] = ()
 ) -> Iterator[EditedCopy]:
-    """Make copies of a sample, equal ones each time.
+    """Yield copies of a sample, the same ones each time.
 
     Args:
-        sample: What to copy.
-        count: How many copies of each; the edits take turns.
-        seed: Another one makes other copies, such as crops from other places.
+        sample: The images to copy.
+        count: How many copies to make of each; the edits take turns.
+        seed: Another seed makes other copies, such as crops from other places.
     """
     edits = [edit for edit in EDITS if edit.originals <= len(sample)]
-    for number, drawn in enumerate(sample):
+    for number, image in enumerate(sample):
         for turn in range(count):
             edit = edits[(number * count + turn) % len(edits)]
             rng = np.random.default_rng([number, turn, *seed])
-            others = [other for other in sample if other is not drawn]
-            beside = rng.permutation(len(others))[: edit.originals - 1]
-            shown = [drawn, *(others[other] for other in beside)]
+            others = [other for other in sample if other is not image]
+            chosen = rng.permutation(len(others))[: edit.originals - 1]
+            shown = [image, *(others[other] for other in chosen)]
             yield EditedCopy(edit.family, shown, _made(edit, shown, rng))
 
 
 def _made(
-    edit: Edit, shown: Sequence[DrawnImage], rng: np.random.Generator
+    edit: Edit, shown: Sequence[SampledImage], rng: np.random.Generator
 ) -> ImageFile:
-    edited = edit.make([drawn.pixels for drawn in shown], rng)
+    edited = edit.make([one.pixels for one in shown], rng)
     return ImageFile(png(edited.pixels))

@@ -1,4 +1,4 @@
-"""Learns from copies of the library's own images what each service's word is worth."""
+"""Learns what the distances of each service are worth in one library."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,7 +10,15 @@ import numpy as np
 from ambience.calibrating.edited_copies import CopySource, edited_copies
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, BackgroundDistances
-from ambience.fusion import Calibration, Curve, Learned, Tried, Usual, fitted, read
+from ambience.fusion import (
+    Calibration,
+    Curve,
+    Learned,
+    Observations,
+    UsualBackground,
+    fitted_curve,
+    scaled_distance,
+)
 from ambience.service import MAX_K
 
 
@@ -19,17 +27,18 @@ class Learner:
     """Fits a calibration to a library.
 
     A sample of its images is edited in the ways of `ambience.imaging.edits`, and every
-    service is asked for each copy. What it says of the image itself is said of copies;
-    what it says of the others, of strangers, but for those that the library holds as
-    copies of that image already.
+    service is searched with each copy. The distance to the image itself is one of a
+    copy. The distances to the other images are those of strangers, except for the
+    copies of that image that were already in the library.
 
-    Each fit begins with what is shipped, which also says what the library holds as
-    copies: what an earlier fit got wrong does not stay.
+    Each fit starts from the shipped calibration, which also decides which images are
+    already copies. So the errors of an earlier fit don't persist.
 
     Attributes:
         source: The library.
-        sample: How many images copies are made of.
-        edits: How many of each, in turn; of the 32 there are, each of 16 images.
+        sample: How many images to copy.
+        edits: How many copies to make of each; the edits take turns. By default, each
+            of the 32 edits is made of 16 images.
     """
 
     source: CopySource
@@ -42,41 +51,42 @@ class Learner:
         *,
         on_progress: Callable[[int, int], Any] = lambda *_: None,
     ) -> Learned | None:
-        """Return what the library teaches as it is now.
+        """Return what is learned from the library in its present state.
 
         Args:
-            before: The calibration in use. What was learned of services that are not
-                there now is kept.
-            on_progress: Told how many of how many copies were searched with.
+            before: The calibration in use. What was learned about services that are
+                now missing is kept.
+            on_progress: Called with how many copies were searched with, and how many
+                there are.
 
         Returns:
             ``None`` if no image has a file that can be read.
         """
         source, order = self.source, self.source.order()
         shipped = before.as_shipped
-        sample = list(source.drawn(order, self.sample, shipped))
+        sample = list(source.sampled(order, self.sample, shipped))
         held = {
             service.name: service.status().get("count", 0)
             for service in source.services
         }
-        tried = {
+        notes = {
             name: _Notes(name, shipped, held.get(name, 0)) for name in shipped.evidence
         }
         for done, copy in enumerate(edited_copies(sample, self.edits), 1):
-            for name, answer in source.answers(copy.query, k=MAX_K, of=tried).items():
+            for name, answer in source.answers(copy.query, k=MAX_K, of=notes).items():
                 known = [one.image_id for one in copy.shown if name in one.named_by]
-                tried[name].take(answer, known, copy.alike)
+                notes[name].add(answer, known, copy.alike)
             on_progress(done, len(sample) * self.edits)
         if not sample:
             return None
-        usual = {name: notes.usual() for name, notes in tried.items()}
+        usual = {name: own.usual() for name, own in notes.items()}
         versions = {name: own.version for name, own in before.evidence.items()}
         kept = before.learned
         return Learned(
             images=len(order),
             curves={
                 **kept.curves,
-                **{name: notes.curve() for name, notes in tried.items()},
+                **{name: own.curve() for name, own in notes.items()},
             },
             usual={
                 **kept.usual,
@@ -87,12 +97,12 @@ class Learner:
 
 
 class _Notes:
-    """What a service said, put down on its scale.
+    """The answers of one service, on its scale.
 
     Args:
-        name: The service's.
-        shipped: What every library begins with.
-        images: That the service has.
+        name: The service.
+        shipped: The shipped calibration.
+        images: How many images the service stores.
     """
 
     def __init__(self, name: str, shipped: Calibration, images: int) -> None:
@@ -100,46 +110,48 @@ class _Notes:
         self._curve = shipped.curve(name)
         self._usual = shipped.usual(name)
         self._images = images
-        self._tried = Tried()
+        self._observed = Observations()
         self._backgrounds: list[BackgroundDistances] = []
 
-    def take(
+    def add(
         self, answer: Answer, shown: Sequence[ImageId], alike: frozenset[ImageId]
     ) -> None:
-        """Take in an answer, if the service had anything to go by.
+        """Add an answer, unless the service could not tell.
 
         Args:
-            answer: To a copy.
-            shown: What that shows, as far as the service has it.
-            alike: All that it shows, and the library's own copies of that.
+            answer: The answer to a copy.
+            shown: The images that the copy shows and the service stores.
+            alike: All images that the copy shows, and their copies already in the
+                library.
         """
         if answer.note:
             return
-        tried, background = self._tried, None
+        observed, background = self._observed, None
         if self._usual is not None:
-            background = self._usual.beside(answer.background)
+            background = self._usual.combined_with(answer.background)
         if answer.background is not None:
             self._backgrounds.append(answer.background)
         near = {
-            match.image_id: read(self._scale, match.distance, background)
+            match.image_id: scaled_distance(self._scale, match.distance, background)
             for match in answer.matches
         }
-        tried.copies += [near.get(image_id, math.inf) for image_id in shown]
-        tried.strangers += [x for image_id, x in near.items() if image_id not in alike]
-        tried.pairs += max(0, self._images - len(alike))
+        observed.copies += [near.get(image_id, math.inf) for image_id in shown]
+        observed.strangers += [x for i, x in near.items() if i not in alike]
+        observed.pairs += max(0, self._images - len(alike))
         if len(near) >= MAX_K:
-            tried.complete = min(tried.complete, max(near.values()))
+            observed.complete = min(observed.complete, max(near.values()))
 
     def curve(self) -> Curve:
-        """Return the curve that fits."""
-        return fitted(self._tried, self._scale, before=self._curve) or self._curve
+        """Return the curve that fits; the shipped one if there is too little to fit."""
+        curve = fitted_curve(self._observed, self._scale, before=self._curve)
+        return curve or self._curve
 
-    def usual(self) -> Usual | None:
-        """Return the background that all had together, if they are read against one."""
+    def usual(self) -> UsualBackground | None:
+        """Return the mean background of all answers, if the service has one."""
         if self._usual is None or not self._backgrounds:
             return self._usual
         means = np.array([own.mean for own in self._backgrounds])
         within = np.mean([own.deviation**2 for own in self._backgrounds])
-        return Usual(
+        return UsualBackground(
             mean=float(means.mean()), deviation=math.sqrt(within + means.var())
         )

@@ -29,7 +29,7 @@ from ambience.core.errors import (
     StoredDataError,
     UnavailableError,
 )
-from ambience.core.shortage import NO_DESCRIPTORS, descriptors_are_gone
+from ambience.core.file_descriptors import NO_DESCRIPTORS, descriptors_are_gone
 
 _DRIVER = "postgresql+psycopg"
 _SPELLINGS = frozenset({"postgres", "postgresql", _DRIVER})

@@ -24,7 +24,7 @@ from ambience.core.errors import (
     StoredDataError,
     UnavailableError,
 )
-from ambience.core.shortage import NO_DESCRIPTORS, descriptors_are_gone
+from ambience.core.file_descriptors import NO_DESCRIPTORS, descriptors_are_gone
 
 _BUSY_S = 30  # how long a write waits for another process's
 _AGAIN_S = 0.01  # between two tries where SQLite does not wait itself

@@ -59,7 +59,7 @@ def _run_folders(options: argparse.Namespace, settings: Settings) -> int:
         print_json(
             {
                 "groups": [_json(group, in_library=False) for group in found.groups],
-                "images": found.looked_at,
+                "images": found.image_count,
                 "failed": failures_json(found.failed),
                 "unreadable": failures_json(found.unreadable),
             }
@@ -73,7 +73,7 @@ def _run_folders(options: argparse.Namespace, settings: Settings) -> int:
 
 def _exit_code(found: FolderDuplicates) -> int:
     """Return 1 if there were no images or some were unreadable, else 0."""
-    return 1 if found.unreadable or not found.looked_at else 0
+    return 1 if found.unreadable or not found.image_count else 0
 
 
 def _library_groups(

@@ -13,7 +13,7 @@ from ambience.cli.client_connections import ClientConnection, LimitedConfig
 from ambience.cli.output import print_json
 from ambience.core.errors import BadParameterError
 from ambience.core.settings import ServerSettings
-from ambience.imaging import decoding_ends
+from ambience.imaging import stop_decoding
 
 DECODE_S = 2.0  # time for images in progress, once the process is asked to stop
 _STOP_S = 5  # seconds for answers in progress, once the process is asked to stop
@@ -37,7 +37,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop; requests that wait for a slow image get an error."""
-        with decoding_ends(within_s=DECODE_S):
+        with stop_decoding(within_s=DECODE_S):
             await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:

@@ -11,7 +11,7 @@ from io import TextIOWrapper
 from ambience.cli.parser import build_parser
 from ambience.cli.terminal_text import ShownFormatter, shown
 from ambience.core.errors import AmbienceError
-from ambience.core.shortage import is_shortage
+from ambience.core.file_descriptors import is_shortage
 
 # A command's module is imported only when it runs, so that ``--help`` is fast.
 _COMMANDS = {

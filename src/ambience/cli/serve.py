@@ -28,7 +28,7 @@ from ambience.gateway.app import create_gateway, legacy_names
 from ambience.gateway.legacy.annotation_routes import annotation_routes
 from ambience.gateway.legacy.routing import add_greeting, add_legacy
 from ambience.gateway.legacy.service_routes import legacy_service_routes
-from ambience.imaging import decoding_ends, shared_pool
+from ambience.imaging import shared_pool, stop_decoding
 from ambience.ingest import Progress
 from ambience.ingest.folders import absolute
 from ambience.library.data_folder import data_folder, in_use, is_readonly
@@ -121,7 +121,7 @@ def _serve_everything(
             guarded = _guarded(app, settings, listener)
             serve(guarded, listener, on_ready, limits=settings.server)
         finally:
-            with decoding_ends(within_s=DECODE_S):
+            with stop_decoding(within_s=DECODE_S):
                 startup_import.stop()
                 catch_up.stop()
     return 0

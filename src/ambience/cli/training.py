@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from rich.table import Table
 
-from ambience.calibrating.calibration_trial import Tally
+from ambience.calibrating.calibration_trial import TrialTally
 from ambience.cli.options import settings_from
 from ambience.cli.output import AnswerConsole, print_json, step_bars
 from ambience.core.errors import BadParameterError
@@ -67,7 +67,7 @@ def _say_nothing_learned(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print(tallies: Mapping[str, Tally]) -> None:
+def _print(tallies: Mapping[str, TrialTally]) -> None:
     table = Table("edited copies", box=None)
     for column in (
         "tried",

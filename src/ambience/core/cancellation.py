@@ -1,4 +1,4 @@
-"""Whoever waits for an answer, and may go away before it comes."""
+"""Callers who wait for an answer, and may leave before it comes."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -6,65 +6,65 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeAlias
 
-Leaving: TypeAlias = Callable[[], object]
-"""Called once, on any thread, when a caller goes; it returns at once."""
+LeaveAction: TypeAlias = Callable[[], object]
+"""Called once, on any thread, when a caller leaves; it must return at once."""
 
 
 class Caller:
-    """Somebody who asked for something.
+    """Whoever asked for a piece of work: a request, an import, a command.
 
     Args:
-        patient: Whether it waits as long as it takes, as an import does; a request
-            is better told that the server is busy.
+        patient: Whether it waits as long as the work takes, as an import does. A
+            request gives up after a while if the server is busy.
     """
 
     def __init__(self, *, patient: bool = False) -> None:
         self.patient = patient
         self._lock = threading.Lock()
         self._is_gone = False
-        self._acts: dict[object, Leaving] = {}
+        self._actions: dict[object, LeaveAction] = {}
 
     @property
     def is_gone(self) -> bool:
-        """Whether nobody waits any more."""
+        """Whether the caller has stopped waiting."""
         return self._is_gone
 
     def leave(self) -> None:
-        """Note that nobody waits any more, and end what is done for nothing."""
+        """Record that the caller has left, and stop the work done for it."""
         with self._lock:
             self._is_gone = True
-            acts, self._acts = self._acts, {}
-        for act in acts.values():
-            act()
+            actions, self._actions = self._actions, {}
+        for action in actions.values():
+            action()
 
     @contextmanager
-    def on_leaving(self, act: Leaving) -> Iterator[None]:
-        """Call something if the caller goes during the block, or has gone before."""
+    def on_leaving(self, action: LeaveAction) -> Iterator[None]:
+        """Call an action if the caller leaves during the block, or has left before."""
         key = object()
         with self._lock:
             if not self._is_gone:
-                self._acts[key] = act
+                self._actions[key] = action
         if self._is_gone:
-            act()
+            action()
         try:
             yield
         finally:
             with self._lock:
-                self._acts.pop(key, None)
+                self._actions.pop(key, None)
 
 
-# The command line, and work in the background: stays until the process ends.
+# The command line and background work: it never leaves before the process ends.
 _caller: ContextVar[Caller] = ContextVar("caller", default=Caller(patient=True))  # noqa: B039 -- shared on purpose: nobody sets it
 
 
 def current_caller() -> Caller:
-    """Return who waits for what this thread or task does."""
+    """Return the caller that this thread or task works for."""
     return _caller.get()
 
 
 @contextmanager
 def called_by(caller: Caller) -> Iterator[None]:
-    """Do what is in the block for a caller."""
+    """Run the block on behalf of a caller."""
     token = _caller.set(caller)
     try:
         yield

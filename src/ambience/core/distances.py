@@ -1,6 +1,6 @@
 """Exact distances between feature rows, in plain NumPy.
 
-The distance of two rows depends on nothing but the two: not on how many others are
+The distance between two rows depends on these two alone: not on how many others are
 compared in the same call, nor on their order.
 """
 
@@ -18,7 +18,7 @@ _EXACT = np.dtype(np.float64)
 
 
 def row_distances(metric: Metric, query: Rows, rows: Rows) -> NDArray[Any]:
-    """Return the distances of one query row to many rows.
+    """Return the distances from one query row to many rows.
 
     Args:
         metric: How they are compared.
@@ -26,8 +26,8 @@ def row_distances(metric: Metric, query: Rows, rows: Rows) -> NDArray[Any]:
         rows: Shape ``(n, dim)``, the same dtype.
 
     Returns:
-        Shape ``(n,)``, before any division by a scale; ``int64`` where rows of whole
-        numbers are compared by Hamming or L1, else ``float64``.
+        Shape ``(n,)``, before any division by a scale; ``int64`` if integer rows are
+        compared by Hamming or L1, else ``float64``.
     """
     match metric:
         case Metric.HAMMING:
@@ -64,7 +64,7 @@ def l1_distances(query: Rows, rows: Rows) -> NDArray[Any]:
             exact[part] = apart.sum(axis=1)
         return exact
     out = np.empty(len(rows), dtype=np.int64)
-    # wide enough for the sign of a difference, and no wider
+    # Wide enough for the sign of a difference, and no wider.
     wide = np.promote_types(np.int32, np.result_type(rows.dtype, np.int8))
     for part, apart in _widened(rows, wide, minus=query):
         np.abs(apart, out=apart)
@@ -83,7 +83,7 @@ def l2_distances(query: Rows, rows: Rows) -> NDArray[np.float64]:
 def cosine_distances(query: Rows, rows: Rows) -> NDArray[np.float64]:
     """Return 1 minus the cosine of the angle, 0 to 2; see `row_distances`.
 
-    A row of zeros points nowhere: it is 1 away from every row, itself included.
+    A row of zeros has no direction: its distance to every row is 1, itself included.
     """
     out = np.ones(len(rows), dtype=np.float64)
     wide = query.astype(np.float64)
@@ -96,7 +96,7 @@ def cosine_distances(query: Rows, rows: Rows) -> NDArray[np.float64]:
         pointing = lengths > 0
         lengths[~pointing] = 1.0
         out[part] = np.where(pointing, 1 - np.vecdot(same, unit) / lengths, 1.0)
-    # what is less is no angle, but the rounding of sums of 64-bit numbers
+    # Anything smaller is a rounding error of the 64-bit sums, not an angle.
     return np.abs(np.round(out, _COSINE_DIGITS))
 
 
@@ -116,15 +116,15 @@ def unit_rows(rows: Rows) -> NDArray[np.float64]:
 def _widened(
     rows: Rows, wide: np.dtype[Any], *, minus: Rows | None = None
 ) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """Yield blocks of rows in a wider dtype, each valid until the next is asked for.
+    """Yield blocks of rows in a wider dtype, each valid until the next is requested.
 
-    All share one array: memory that is new each time takes three times as long as the
-    work itself.
+    All share one array: allocating a new one each time takes three times as long as
+    the computation itself.
 
     Args:
         rows: Shape ``(n, dim)``.
-        wide: What they are turned into.
-        minus: Taken from each row, shape ``(dim,)``.
+        wide: The dtype to convert to.
+        minus: Subtracted from each row, shape ``(dim,)``.
     """
     step = max(1, _BLOCK_BYTES // max(1, rows.shape[1] * wide.itemsize))
     work = np.empty((min(step, len(rows)), rows.shape[1]), dtype=wide)

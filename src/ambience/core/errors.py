@@ -1,21 +1,21 @@
 """Every error ambience raises on purpose, each with a sentence that says what to do.
 
 * AmbienceError
-  + BadInputError: what was sent can never work; sending it again will not help
+  + BadInputError: what was sent can never work, so sending it again won't help
     - NotAnImageError
     - UnsupportedImageError
     - TruncatedImageError
     - TooLargeError
     - TooSlowError
     - BadParameterError
-  + NotFoundError: nothing is known under this image id, or no such service
-  + StoredDataError: what is on disk can't be used as it is
+  + NotFoundError: there is no image with this id, or no such service
+  + StoredDataError: the data on disk can't be used as it is
     - SpecMismatchError
     - CorruptDataError
   + UnavailableError: a service can't answer now
     - StoppedError
-  + FetchError: an address on the internet gave no image
-  + BusyError: another process is at work on the same thing
+  + FetchError: no image could be fetched from an address on the internet
+  + BusyError: another process is working on the same thing
     - TakenOverError
 """
 
@@ -25,7 +25,7 @@ class AmbienceError(Exception):
 
 
 class BadInputError(AmbienceError):
-    """What was sent can never work; sending it again will not help."""
+    """What was sent can never work, so sending it again won't help."""
 
 
 class NotAnImageError(BadInputError):
@@ -33,39 +33,39 @@ class NotAnImageError(BadInputError):
 
 
 class UnsupportedImageError(BadInputError):
-    """An image, but of a kind that can't be read here."""
+    """It is an image, but of a kind that can't be read here."""
 
 
 class TruncatedImageError(BadInputError):
-    """An image whose bytes are damaged or end too early."""
+    """The bytes of the image are damaged or end too early."""
 
 
 class TooLargeError(BadInputError):
-    """More bytes, pixels, frames, scans or memory than the limits allow."""
+    """The image exceeds a limit: bytes, pixels, frames, scans or memory."""
 
 
 class TooSlowError(BadInputError):
-    """An image whose decoding takes longer than the limit allows."""
+    """Decoding the image takes longer than the limit allows."""
 
 
 class BadParameterError(BadInputError):
-    """An option is out of range or doesn't go with another."""
+    """An option is out of range, or can't be combined with another."""
 
 
 class NotFoundError(AmbienceError):
-    """Nothing is known under this image id, or there is no such service."""
+    """There is no image with this id, or no such service."""
 
 
 class StoredDataError(AmbienceError):
-    """What is on disk can't be used as it is."""
+    """The data on disk can't be used as it is."""
 
 
 class SpecMismatchError(StoredDataError):
-    """Stored features were made under another specification."""
+    """The stored features were made under another specification."""
 
 
 class CorruptDataError(StoredDataError):
-    """A file of ours is damaged."""
+    """One of ambience's own files is damaged."""
 
 
 class UnavailableError(AmbienceError):
@@ -73,16 +73,16 @@ class UnavailableError(AmbienceError):
 
 
 class StoppedError(UnavailableError):
-    """Work was ended, as who asked for it is gone or the process ends."""
+    """The work was stopped because its caller has left or the process is ending."""
 
 
 class FetchError(AmbienceError):
-    """An address on the internet gave no image; the sentence says what it did."""
+    """No image could be fetched from an address; the sentence says what happened."""
 
 
 class BusyError(AmbienceError):
-    """Another process is at work on the same thing."""
+    """Another process is working on the same thing."""
 
 
 class TakenOverError(BusyError):
-    """Another process goes on with what this one began, and has ended it perhaps."""
+    """Another process has taken over this one's work, and may have finished it."""

@@ -1,4 +1,4 @@
-"""Features: what a service keeps of an image, and how two of them are compared."""
+"""Features: what a service stores about an image, and how two of them are compared."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -8,21 +8,23 @@ from typing import Any, NewType, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from ambience.core.orientation import Orientation
+
 ImageId = NewType("ImageId", int)
 """The integer key of an image, ``0 <= image_id <= MAX_IMAGE_ID``."""
 
 WORKING_SIDE = 640
-"""Pixels of the longest side of an image, where an extractor wants no other size: finds
-crops to a third, and a 12 MP image has 40 times more pixels."""
+"""The longest side of an image in pixels, unless an extractor wants another size. It is
+enough to find crops of a third, and a 12 MP image has 40 times as many pixels."""
 
-MAX_IMAGE_ID = 2**53 - 1  # the largest that JSON readers with 64-bit floats keep exact
+MAX_IMAGE_ID = 2**53 - 1  # the largest id that JSON readers with 64-bit floats keep
 
 Rows: TypeAlias = NDArray[Any]
 """Feature rows, shape ``(n, spec.dim)``, dtype ``spec.dtype``."""
 
 
 class Metric(StrEnum):
-    """How the distance of two rows is measured. Smaller is always nearer."""
+    """How the distance between two rows is measured. Smaller is always nearer."""
 
     HAMMING = "hamming"  # differing bits, 0 .. 8 * dim
     L1 = "l1"  # sum of absolute differences
@@ -35,13 +37,14 @@ class FeatureSpec:
     """The shape and meaning of one feature row.
 
     Attributes:
-        dim: Columns of a row.
-        dtype: NumPy dtype name of a column.
+        dim: The number of columns of a row.
+        dtype: The NumPy dtype of a column, by name.
         metric: How two rows are compared.
         version: Raised whenever the extractor's output changes, so that features
             made by an older one are refused instead of silently mixed in.
-        scale: Distances are divided by it: rows may hold whole parts of a unit.
-        model: What makes the rows, where a service has several ways to; they don't mix.
+        scale: Distances are divided by it, so that rows can hold integers.
+        model: What computes the rows, if a service has several models. Rows of
+            different models can't be compared.
     """
 
     dim: int
@@ -66,12 +69,12 @@ class FeatureSpec:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Feature:
-    """What a service keeps of one image.
+    """What a service stores about one image.
 
     Attributes:
-        rows: Shape ``(r, dim)``, ``r >= 1``: one row, or more where one image has
-            several faces (a transparent one, on several backgrounds). The distance
-            of two features is that of their nearest rows.
+        rows: Shape ``(r, dim)``, ``r >= 1``: one row, or several if the image has
+            several appearances (a transparent one, on different backgrounds). The
+            distance between two features is that between their nearest rows.
         quality: How much the rows say about the image, 0 (nothing: a blank page) to 1.
     """
 
@@ -102,14 +105,23 @@ class Query:
 
     Attributes:
         rows: Shape ``(q, dim)``. The nearest of them counts.
-        orientations: One name a row: how the query was turned for it, from
-            `ambience.core.orientation.Orientation`; empty where it makes no difference.
-        quality: As `Feature.quality`.
+        orientations: For each row, the name of the
+            `ambience.core.orientation.Orientation` that the query was turned to; empty
+            if turning makes no difference.
+        quality: See `Feature.quality`.
     """
 
     rows: Rows
     orientations: tuple[str, ...] = ()
     quality: float = 1.0
+
+    def by_orientation(self) -> dict[Orientation, Rows]:
+        """Return the rows of each orientation, in the order of their first rows."""
+        names = np.array(self.orientations)
+        return {
+            Orientation(name): self.rows[names == name]
+            for name in dict.fromkeys(self.orientations)
+        }
 
 
 class Extractor(Protocol):
@@ -117,12 +129,12 @@ class Extractor(Protocol):
 
     @property
     def spec(self) -> FeatureSpec:
-        """What the rows are."""
+        """The specification of the rows."""
         ...
 
     @property
     def working_side(self) -> int:
-        """The longest side of the images it wants, in pixels; none is enlarged."""
+        """The longest side of the images to give it, in pixels; none is enlarged."""
         ...
 
     def extract(self, images: Sequence[Image]) -> list[Feature]:
@@ -134,7 +146,7 @@ class Extractor(Protocol):
         ...
 
     def query_from(self, feature: Feature) -> Query:
-        """Return what to search with for an image of which only the feature is left."""
+        """Return what to search with if only the feature of an image is available."""
         ...
 
 
@@ -143,8 +155,8 @@ class Turning(Protocol):
     """An extractor whose rows can be turned without the image."""
 
     def turned(self, rows: Rows) -> Iterator[Rows]:
-        """Return rows of shape ``(n, dim)`` turned or mirrored, one way after another.
+        """Yield rows of shape ``(n, dim)`` in the seven orientations besides upright.
 
-        The seven ways other than upright, each of the same shape.
+        Each array has the shape of the given one.
         """
         ...

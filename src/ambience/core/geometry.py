@@ -2,7 +2,7 @@
 
 Points are ``(x, y)``: ``(0, 0)`` is the outer corner of an image's first pixel,
 ``(0.5, 0.5)`` the center of that pixel, ``(width, height)`` the opposite corner of the
-image. So a transform does not change when pixels are made finer.
+image. With these, resizing an image is a plain multiplication of its coordinates.
 """
 
 from typing import TypeAlias
@@ -32,32 +32,32 @@ _TURNED = {
     Orientation.TRANSPOSED: [(0, 1, 0), (1, 0, 0)],
     Orientation.TRANSVERSED: [(0, -1, 1), (-1, 0, 1)],
 }
-"""What each does to points of a square whose sides are 1."""
+"""The first two rows of each one's transform of the unit square."""
 
 
 def mapped(transform: Matrix, points: Points) -> Points:
-    """Return where a transform takes points."""
+    """Return points after a transform."""
     homogeneous = np.column_stack([points, np.ones(len(points))]) @ transform.T
     return homogeneous[:, :2] / homogeneous[:, 2:]
 
 
 def shift(x: float, y: float) -> Matrix:
-    """Return the transform that adds to coordinates."""
+    """Return the transform that moves points by ``(x, y)``."""
     return np.array([(1, 0, x), (0, 1, y), (0, 0, 1)], np.float64)
 
 
 def stretch(x: float, y: float) -> Matrix:
-    """Return the transform that multiplies coordinates."""
+    """Return the transform that multiplies coordinates by ``(x, y)``."""
     return np.diag(np.array((x, y, 1), np.float64))
 
 
 def oriented(orientation: Orientation, here: Size, there: Size) -> Matrix:
-    """Return the transform that lays a whole image on another once it is turned so.
+    """Return the transform that turns an image and stretches it over another.
 
     Args:
-        orientation: What is done to the first.
-        here: The size of the first, as it stands.
-        there: The size of the other; the first is stretched to it.
+        orientation: How the first image is turned.
+        here: The size of the first image before it is turned.
+        there: The size of the other image.
     """
     square = np.vstack([_TURNED[orientation], (0, 0, 1)]).astype(np.float64)
     in_sides = stretch(1 / here[1], 1 / here[0])
@@ -65,7 +65,7 @@ def oriented(orientation: Orientation, here: Size, there: Size) -> Matrix:
 
 
 def outline(size: Size) -> Points:
-    """Return the corners of an image, from the top left."""
+    """Return the corners of an image, clockwise from the top left."""
     height, width = size
     return np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)
 
@@ -100,6 +100,6 @@ def within(points: Points, polygon: Points) -> NDArray[np.bool_]:
 
 
 def area(polygon: Points) -> float:
-    """Return the area of a polygon, 0 where it has fewer than three corners."""
+    """Return the area of a polygon; 0 if it has fewer than three corners."""
     x, y = polygon.T
     return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)

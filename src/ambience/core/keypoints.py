@@ -1,8 +1,8 @@
-"""The row that is kept of one keypoint: its descriptor, place, scale and angle.
+"""The row stored for one keypoint: its descriptor, place, scale and angle.
 
 Rows of an image are `ROW`s, stored as plain bytes. The first of them is its *frame*,
-which says how large the image is; so an image without keypoints has a row, too.
-Places are shares of the image's sides, so that they hold at any size.
+which holds the size of the image, so an image without keypoints has a row too.
+Places are fractions of the image's sides, so they hold at any size.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ DESCRIPTOR_DIM = 128
 ROW = np.dtype(
     [
         ("descriptor", "u1", (DESCRIPTOR_DIM,)),
-        ("x", "<u2"),  # share of the width, 0 to 1 in 65535 steps
-        ("y", "<u2"),  # share of the height
-        ("scale", "<u2"),  # logarithm of the share of the longest side; 0: a frame
+        ("x", "<u2"),  # fraction of the width, 0 to 1 in 65535 steps
+        ("y", "<u2"),  # fraction of the height
+        ("scale", "<u2"),  # logarithm of the fraction of the longest side; 0: a frame
         ("angle", "<u2"),  # a full turn in 65536 steps, clockwise as displayed
     ]
 )
@@ -27,14 +27,14 @@ ROW = np.dtype(
 STEPS = 65535
 TURN = 65536
 _FRAME = np.dtype([("height", "<u4"), ("width", "<u4"), ("rest", "u1", (128,))])
-_OCTAVE = 4096  # steps of `scale` that double it: 0.02 % each
-_COARSE = 8  # bits dropped of an angle and a scale: 8 are left
+_OCTAVE = 4096  # steps of `scale` in a doubling: 0.02 % each
+_COARSE = 8  # bits dropped from an angle and a scale: 8 are left
 _OCTAVES = 15.9  # the smallest scale is 2 ** -15.9 of the longest side
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Keypoints:
-    """The keypoints of one image, ``n`` of them, perhaps none.
+    """The ``n >= 0`` keypoints of one image.
 
     Attributes:
         size: Full ``(height, width)`` of the image in pixels, as displayed.
@@ -93,7 +93,7 @@ def unpack(rows: Rows) -> Keypoints:
     """
     packed = np.ascontiguousarray(rows).view(ROW)[:, 0]
     if not len(packed) or packed["scale"][0] != 0:
-        raise ValueError("the rows of an image begin with its frame")
+        raise ValueError("the rows of an image must begin with its frame")
     frame = packed[:1].view(_FRAME)
     height, width = int(frame["height"][0]), int(frame["width"][0])
     body = packed[1:]
@@ -109,7 +109,7 @@ def unpack(rows: Rows) -> Keypoints:
 
 
 def coarse_poses(rows: Rows) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return which way keypoints point and how large they are, in coarse steps.
+    """Return the angles and scales of keypoints in coarse steps.
 
     Args:
         rows: Without frames, shape ``(n, ROW.itemsize)``.
@@ -124,5 +124,5 @@ def coarse_poses(rows: Rows) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def without_frames(rows: Rows) -> NDArray[np.bool_]:
-    """Return which rows are keypoints, shape ``(n,)``, of the rows of many images."""
+    """Return which rows of many images are keypoints, shape ``(n,)``."""
     return np.asarray(np.ascontiguousarray(rows).view(ROW)[:, 0]["scale"] != 0)

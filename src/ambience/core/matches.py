@@ -1,4 +1,4 @@
-"""What searches answer: one service's matches, and the fused ones."""
+"""The results of searches: one service's matches, and the fused ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,11 +28,11 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class BackgroundDistances:
-    """How near a query's likes would be if they were any images of the library.
+    """How far a query is from random images of the library.
 
     Attributes:
-        mean: Of the distances to images drawn from all.
-        deviation: Their standard deviation.
+        mean: The mean distance to the images drawn.
+        deviation: The standard deviation of these distances.
         count: How many were drawn; few say little.
     """
 
@@ -43,13 +43,13 @@ class BackgroundDistances:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one service says to one search.
+    """What one service answers to one search.
 
     Attributes:
         matches: Nearest first, ties by id.
-        note: Why there is nothing to say, where there is a reason ("the image is
-            nearly flat"); empty otherwise.
-        background: Where likeness is a matter of degree, what to compare it with.
+        note: Why the service can't tell ("the image is nearly flat"); empty if it can.
+        background: What to compare the distances with, if likeness is a matter of
+            degree.
     """
 
     matches: tuple[Match, ...] = ()
@@ -74,7 +74,7 @@ class Relation(StrEnum):
 
     @property
     def is_copy(self) -> bool:
-        """Whether it says that this is the same picture, or a part of it."""
+        """Whether it claims that both show the same picture, or a part of it."""
         match self:
             case (
                 Relation.SAME_FILE
@@ -100,10 +100,10 @@ class FusedMatch:
     Attributes:
         image_id: The image.
         score: The probability that the relation is true, 0 to 1.
-        relation: The strongest claim the evidence carries.
+        relation: The strongest claim that the evidence supports.
         evidence: What each service measured, by service name, as JSON values.
         summary: The relation and its evidence in words, in one line.
-        by: The service whose measure says so, or ``file`` or ``pixels``.
+        by: The source of the claim: a service, ``file``, ``pixels`` or ``overlay``.
     """
 
     image_id: ImageId
@@ -115,5 +115,5 @@ class FusedMatch:
 
 
 def score_text(score: float) -> str:
-    """Return a score rounded down: only what is certain is shown as 1."""
+    """Return a score rounded down, so that only a certain claim is shown as 1."""
     return str(Decimal(str(score)).quantize(_SCORE_STEP, ROUND_DOWN))

@@ -3,8 +3,8 @@
 from threading import Lock
 from typing import Any
 
-# While OpenCV loads, it removes itself from the loaded modules for a moment: a second
-# thread that imports it just then fails with a KeyError.
+# While it loads, OpenCV removes itself from the loaded modules for a moment. A second
+# thread that imports it just then gets a KeyError.
 _loading = Lock()
 
 

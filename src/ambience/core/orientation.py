@@ -1,10 +1,10 @@
-"""The eight ways an upright image can be mirrored and turned by quarters."""
+"""The eight ways to mirror an image and turn it by quarters."""
 
 from enum import StrEnum
 
 
 class Orientation(StrEnum):
-    """What was done to an image, turns counted clockwise."""
+    """How an image was mirrored or turned; turns are clockwise."""
 
     UPRIGHT = "upright"
     MIRRORED = "mirrored"  # left and right swapped
@@ -17,12 +17,12 @@ class Orientation(StrEnum):
 
     @property
     def mirrors(self) -> bool:
-        """Whether it turns a left hand into a right one."""
+        """Whether it turns a picture of a left hand into that of a right one."""
         return self in _MIRRORS
 
     @property
     def inverse(self) -> "Orientation":
-        """What undoes it; all but two undo themselves."""
+        """The orientation that undoes this one; all but two undo themselves."""
         return _UNDONE.get(self, self)
 
 

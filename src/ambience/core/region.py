@@ -15,8 +15,8 @@ class Region:
     """A rectangle of whole pixels.
 
     Attributes:
-        x: Of its left side, counted from the left of the image.
-        y: Of its upper side, counted from the top.
+        x: The left side, in pixels from the left of the image.
+        y: The upper side, in pixels from the top of the image.
         width: In pixels.
         height: In pixels.
     """
@@ -31,10 +31,10 @@ class Region:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the region that ``x,y,width,height`` says.
+        """Return the region written as ``x,y,width,height``.
 
         Raises:
-            BadParameterError: If it is not four whole numbers.
+            BadParameterError: If the text isn't four whole numbers.
         """
         numbers = _FOUR_NUMBERS.fullmatch(text.strip())
         if numbers is None:
@@ -44,10 +44,10 @@ class Region:
         return cls(*map(int, numbers.groups()))
 
     def check_within(self, size: Size) -> None:
-        """Check that it holds pixels, and only those of an image.
+        """Check that the region isn't empty and lies within an image.
 
         Raises:
-            BadParameterError: If it does not; the sentence says the image's size.
+            BadParameterError: If not; the sentence gives the image's size.
         """
         height, width = size
         if self.width < 1 or self.height < 1:
@@ -63,5 +63,5 @@ class Region:
         )
 
     def is_all_of(self, size: Size) -> bool:
-        """Whether it is a whole image of this size."""
+        """Return whether the region covers a whole image of this size."""
         return self == Region(0, 0, size[1], size[0])

@@ -1,4 +1,4 @@
-"""A lock that many readers share and one writer has alone."""
+"""A lock that many readers can share, and that a writer holds alone."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,10 +6,10 @@ from threading import Condition
 
 
 class ReadWriteLock:
-    """Readers run at once; a writer waits for them and keeps new ones out meanwhile.
+    """Many readers or one writer; a waiting writer keeps new readers out.
 
-    Not reentrant: a reader must not ask for the write side, nor read again inside
-    itself while a writer may be waiting.
+    It isn't reentrant: a thread that holds the lock must not acquire it again, for
+    reading or for writing.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class ReadWriteLock:
 
     @contextmanager
     def write(self) -> Iterator[None]:
-        """Have the lock alone."""
+        """Hold the lock alone."""
         with self._condition:
             self._writers_waiting += 1
             try:

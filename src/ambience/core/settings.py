@@ -17,24 +17,24 @@ from ambience.core.errors import BadParameterError
 SETTINGS_FILE = Path("ambience.toml")
 _PREFIX, _NESTED = "AMBIENCE_", "__"  # of environment variables
 
-TIMEOUT_S = 30.0  # the slowest search of a large library takes a few seconds
+TIMEOUT_S = 30.0  # the slowest search in a large library takes a few seconds
 
 Origin = Annotated[str, Field(pattern=r"^https?://[^/?#\s]+$")]
-"""Where a page is from, as browsers say it: scheme, host, and port if it is unusual."""
+"""Where a page comes from, as browsers send it: scheme, host, and any unusual port."""
 
 S = TypeVar("S", bound="ServiceSettings")
 
 
 class ServiceSettings(BaseModel):
-    """What every service can be told; rooms subclass it for their own knobs.
+    """The settings that every service has; services subclass it to add their own.
 
-    An unknown key is an error, so a misspelt one is noticed at start-up.
+    An unknown key is an error, so a misspelled one is noticed at startup.
 
     Attributes:
-        url: Where the service runs, such as ``http://127.0.0.1:33336``. Empty: inside
-            this process.
-        timeout_s: How long a search waits for its answer and a change for its word,
-            and how long any request to it may take when it runs elsewhere.
+        url: Where the service runs, such as ``http://127.0.0.1:33336``. Empty: in this
+            process.
+        timeout_s: How long to wait for the service to answer a search or confirm a
+            change, and for any request to it if it runs elsewhere.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,11 +44,11 @@ class ServiceSettings(BaseModel):
 
 
 class CatalogSettings(BaseModel):
-    """``[catalog]``: where what is known of images is kept.
+    """``[catalog]``: where the catalog of images is kept.
 
     Attributes:
-        url: A PostgreSQL database, such as ``postgresql://user:password@host/name``,
-            which is never shown. Empty: a file in the data folder.
+        url: A PostgreSQL database, such as ``postgresql://user:password@host/name``.
+            It is never shown. Empty: a file in the data folder.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,14 +57,14 @@ class CatalogSettings(BaseModel):
 
 
 class LimitSettings(BaseModel):
-    """``[limits]``: what an image may cost before it is refused.
+    """``[limits]``: how much an image may cost before it is refused.
 
     Attributes:
-        max_file_mib: Size of a file, sent or imported.
+        max_file_mib: Size of a file, uploaded or imported.
         max_megapixels: Width times height, in millions.
-        max_frames: Frames of an animation (only the first is looked at).
-        max_decode_s: Seconds that decoding it may take.
-        decoding_mib: Memory that all images decoded at the same time take together.
+        max_frames: Frames of an animation (only the first is used).
+        max_decode_s: Seconds that decoding an image may take.
+        decoding_mib: Total memory of all images being decoded at the same time.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,9 +80,9 @@ class SearchByUrlSettings(BaseModel):
     """``[search_by_url]``: whether and how images are fetched from the internet.
 
     Attributes:
-        enabled: Whether they are; not set: while the server is reachable from this
-            machine only.
-        timeout_s: How long one image may take, redirects included.
+        enabled: Whether images are fetched. Not set: only if the server can be reached
+            from this machine alone.
+        timeout_s: How long fetching one image may take, redirects included.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -92,20 +92,20 @@ class SearchByUrlSettings(BaseModel):
 
 
 class ServerSettings(BaseModel):
-    """``[server]``: how long clients are waited for, and how many of them there may be.
+    """``[server]``: how long to wait for clients, and how many to serve at once.
 
     Attributes:
-        max_connections: Open connections; who is over it takes the place of the one
-            that has been silent for longest.
-        header_timeout_s: How long the head of a request may take, from the start of the
-            connection or the end of the answer before.
-        max_header_kib: Size of that head.
-        body_idle_timeout_s: How long the next piece of a body may take.
-        min_body_kib_per_s: Least rate of a body, on average, once it has taken longer
-            than `body_idle_timeout_s`.
-        answer_idle_timeout_s: How long a client may take none of its answer.
-        uploads_in_memory_mib: Bytes of uploads that are worked on at the same time.
-        upload_wait_s: How long an upload waits for its part of that.
+        max_connections: Open connections. A new one beyond this replaces the one that
+            has been silent the longest.
+        header_timeout_s: How long the header of a request may take, from the start of
+            the connection or the end of the previous answer.
+        max_header_kib: Size of that header.
+        body_idle_timeout_s: How long to wait for the next piece of a body.
+        min_body_kib_per_s: The lowest average rate of a body that takes longer than
+            `body_idle_timeout_s`.
+        answer_idle_timeout_s: How long a client may accept nothing of its answer.
+        uploads_in_memory_mib: Total size of the uploads held in memory at once.
+        upload_wait_s: How long an upload waits for room in that memory.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -124,22 +124,23 @@ class Settings(BaseSettings):
     """The whole configuration. Command line beats environment beats file beats default.
 
     Attributes:
-        data: The one folder that ambience writes to; empty: the platform's own place.
-        host: Address to serve at; the default is reachable from this machine only.
-        port: Port to serve the gateway and the gallery at.
-        allowed_hosts: Names that requests may call this server by, besides its own.
-        allowed_origins: Pages elsewhere that may send requests, such as
+        data: The one folder that ambience writes to. Not set: the platform's standard
+            place for user data.
+        host: The address to serve at; the default is reachable from this machine only.
+        port: The port of the gateway and the gallery.
+        allowed_hosts: Other names that requests may use for this server.
+        allowed_origins: Other sites whose pages may send requests, such as
             ``https://photos.example.org``.
-        enabled: Services that are asked, here or elsewhere; empty: all that come with
+        enabled: The services to use, here or elsewhere; empty: all that come with
             ambience.
         services: One table per service, checked by that service's own settings class.
-        catalog: Where what is known of images is kept.
-        limits: What an image may cost.
+        catalog: Where the catalog of images is kept.
+        limits: How much an image may cost.
         search_by_url: Searching with an image on the internet.
-        server: What clients may cost.
+        server: How much clients may cost.
         import_threads: Images decoded at once; 0: one for each processor.
-        legacy_routes: Whether the routes of the original are served, too.
-        legacy_file_names: Whether they answer the names of files as well.
+        legacy_routes: Whether to serve the routes of the original too.
+        legacy_file_names: Whether those routes also answer the names of files.
     """
 
     model_config = SettingsConfigDict(
@@ -186,8 +187,8 @@ def load_settings(**overrides: Any) -> Settings:
         **overrides: Fields given on the command line; ``None`` means not given.
 
     Raises:
-        BadParameterError: If a setting is unknown or out of range, or the file is not
-            TOML; the sentence names each.
+        BadParameterError: If a setting is unknown or out of range, or the file isn't
+            TOML; the sentence names every such setting.
     """
     _check_environment()
     given = {name: value for name, value in overrides.items() if value is not None}
@@ -200,7 +201,7 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def _check_environment() -> None:
-    """Refuse variables that would be settings, were there one of that name."""
+    """Refuse ``AMBIENCE_*`` variables that name no setting."""
     unknown = [
         name
         for name in sorted(os.environ)
@@ -210,8 +211,8 @@ def _check_environment() -> None:
     ]
     if unknown:
         raise BadParameterError(
-            f"{', '.join(unknown)} in the environment: there is no such setting, "
-            f"there are {', '.join(Settings.model_fields)}"
+            f"{', '.join(unknown)} in the environment: there is no such setting. "
+            f"The settings are {', '.join(Settings.model_fields)}"
         )
 
 

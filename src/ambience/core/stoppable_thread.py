@@ -1,21 +1,22 @@
-"""Work that goes on beside a server, until that is asked to stop."""
+"""A background thread that can be asked to stop."""
 
 import threading
 from collections.abc import Callable
 from typing import TypeAlias
 
 Work: TypeAlias = Callable[[threading.Event], None]
-"""What is done; it returns soon after the event is set."""
+"""What the thread does; it must return soon after the event is set."""
 
 
 class StoppableThread:
-    """A thread that can be asked to end.
+    """A thread that can be asked to stop.
 
     Args:
-        name: Of the thread.
-        work: What it does, once.
-        within_s: How long `stop` waits for it, in seconds; a process that ends sooner
-            is a power cut to it. ``None``: until it has ended.
+        name: The name of the thread.
+        work: What the thread does.
+        within_s: How long `stop` waits for the thread, in seconds. If the process ends
+            before the thread, it is cut off anywhere in its work. ``None``: `stop`
+            waits until the thread has ended.
     """
 
     def __init__(self, name: str, work: Work, *, within_s: float | None = None) -> None:
@@ -27,15 +28,15 @@ class StoppableThread:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether it has begun and not ended."""
+        """Whether the thread is running."""
         return self._thread.is_alive()
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask it to end, and wait."""
+        """Ask the thread to stop, and wait for it."""
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join(self._within_s)

@@ -1,17 +1,17 @@
-"""Merges what services say into one answer: relation, score and evidence."""
+"""Merges the answers of services into one list with relation, score and evidence."""
 
 from ambience.fusion.belief import Belief
-from ambience.fusion.calibration import NOTHING_LEARNED, Calibration, Learned, loaded
-from ambience.fusion.curves import Curve, Scale, Usual, read
+from ambience.fusion.calibration import NOTHING_LEARNED, Calibration, Learned
+from ambience.fusion.curves import Curve, Scale, UsualBackground, scaled_distance
 from ambience.fusion.evidence import Evidence, Measured, Measures, Proof
-from ambience.fusion.fitting import Tried, fitted
+from ambience.fusion.fitting import Observations, fitted_curve
 from ambience.fusion.merge import fuse, fused_match
 from ambience.fusion.relations import (
     FILE,
     MIN_SCORE,
     OVERLAY,
     PIXELS,
-    Claimed,
+    Claim,
     claim,
 )
 
@@ -23,20 +23,19 @@ __all__ = [
     "PIXELS",
     "Belief",
     "Calibration",
-    "Claimed",
+    "Claim",
     "Curve",
     "Evidence",
     "Learned",
     "Measured",
     "Measures",
+    "Observations",
     "Proof",
     "Scale",
-    "Tried",
-    "Usual",
+    "UsualBackground",
     "claim",
-    "fitted",
+    "fitted_curve",
     "fuse",
     "fused_match",
-    "loaded",
-    "read",
+    "scaled_distance",
 ]

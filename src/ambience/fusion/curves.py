@@ -7,29 +7,29 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ambience.core.matches import BackgroundDistances
 
-_LEAST = 1e-15  # of a probability: as near to 0 as one minus it is told from 1
-_DEVIATION = 1e-6  # where all images are equally far, none is nearer than usual
-_USUAL_COUNT = 20  # images that the usual background counts as, beside a query's own
+_LEAST = 1e-15  # the smallest probability p whose 1 - p can be told from 1
+_DEVIATION = 1e-6  # if all images are equally far, none is nearer than usual
+_USUAL_COUNT = 20  # images that the usual background counts as, next to a query's own
 
 
 class Scale(StrEnum):
-    """How the distances of a service are read, so that strangers grow rare evenly."""
+    """The scale on which unrelated images become rarer at an even rate."""
 
-    DISTANCE = "distance"  # as they are
-    ODDS = "odds"  # they are probabilities: the logarithm of their odds
-    BACKGROUND = "background"  # in deviations, from the mean of the query's background
+    DISTANCE = "distance"  # the distance itself
+    ODDS = "odds"  # the distance is a probability: the logarithm of its odds
+    BACKGROUND = "background"  # standard deviations from the mean of the background
 
 
 WEAKEST = math.log(0.99 / 0.01)
-"""On the scale of odds, from where on a service has named all that it could prove."""
+"""On the scale of odds, nearer than this a service lists everything it can prove."""
 
 
-class Usual(BaseModel):
-    """The background that is usual, for libraries too small to have one of their own.
+class UsualBackground(BaseModel):
+    """The background in most libraries, for libraries too small to have their own.
 
     Attributes:
-        mean: Of the distances between any two images.
-        deviation: Their standard deviation.
+        mean: The mean distance between any two images.
+        deviation: The standard deviation of these distances.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,8 +37,8 @@ class Usual(BaseModel):
     mean: float = Field(ge=0, allow_inf_nan=False)
     deviation: float = Field(gt=0, allow_inf_nan=False)
 
-    def beside(self, own: BackgroundDistances | None) -> BackgroundDistances:
-        """Return the background of a query, this one counted as twenty images of it."""
+    def combined_with(self, own: BackgroundDistances | None) -> BackgroundDistances:
+        """Return a query's background with this one added as twenty more images."""
         usual = BackgroundDistances(self.mean, self.deviation, _USUAL_COUNT)
         if own is None or own.count == 0:
             return usual
@@ -52,16 +52,18 @@ class Usual(BaseModel):
 
 
 class Curve(BaseModel):
-    """The evidence of one service, by what it measured.
+    """The evidence in a distance measured by one service.
 
-    It is ``log(1 - seen + exp((middle - x) / width))``: how much likelier ``x`` is for
-    a copy than for a stranger. The nearer, the rarer are strangers, by a factor of e
-    for each ``width``; far away remain the copies that the service can't see.
+    It is ``log(1 - seen + exp((middle - x) / width))``, the logarithm of how much
+    likelier ``x`` is for a copy than for an unrelated image. Each ``width`` nearer,
+    unrelated images are rarer by a factor of e; far away, only the copies that the
+    service can't see are left.
 
     Attributes:
-        seen: The share of copies that it can see, more than 0 and less than 1.
-        middle: Where those are as many as strangers.
-        width: How much nearer makes strangers rarer by a factor of e.
+        seen: The share of copies that the service can see, above 0 and below 1.
+        middle: The distance at which a visible copy is as likely as an unrelated image.
+        width: The difference in distance that makes unrelated images rarer by a factor
+            of e.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,23 +75,23 @@ class Curve(BaseModel):
     def __call__(self, x: float) -> float:
         """Return the evidence, the natural logarithm of a ratio of probabilities."""
         unseen, nearer = math.log1p(-self.seen), (self.middle - x) / self.width
-        # Written so that nothing overflows.
+        # The formula of the class in a form that can't overflow.
         most = max(unseen, nearer)
         return most + math.log1p(math.exp(-abs(unseen - nearer)))
 
     @property
     def silence(self) -> float:
-        """The evidence of not being named by a service that names all it can see."""
+        """The evidence of not being listed by a service that lists all it can see."""
         return math.log1p(-self.seen)
 
 
-def read(
+def scaled_distance(
     scale: Scale, distance: float, background: BackgroundDistances | None = None
 ) -> float:
     """Return a distance on a scale; smaller is nearer.
 
     Raises:
-        ValueError: If there is no background on the scale that needs one.
+        ValueError: If the scale needs a background and none is given.
     """
     match scale:
         case Scale.DISTANCE:

@@ -13,12 +13,12 @@ from ambience.fusion.relations import (
     MIN_SCORE,
     OVERLAY,
     PIXELS,
-    Claimed,
+    Claim,
     claim,
     strength,
 )
 
-_SURE = 0.9  # at least nine in ten such claims are right
+_SURE = 0.9  # at least nine of ten such claims are right
 
 _COMPARED = {
     FILE: "the same file, byte for byte",
@@ -34,19 +34,19 @@ def fuse(
     k: int,
     min_score: float = MIN_SCORE,
 ) -> list[FusedMatch]:
-    """Merge what was found into claims about images.
+    """Merge the answers of services into claims about images.
 
     Args:
-        answers: By service name.
-        facts: By image, what was found out by comparing files: ``file``, ``pixels``,
+        answers: The answers by service name.
+        facts: For each image, the results of comparing files: ``file``, ``pixels``,
             ``overlay``.
         calibration: What services declare, and what their distances are worth.
         k: How many images each service was asked for.
         min_score: Claims less probable than this are left out.
 
     Returns:
-        Copies first, then the others; of each, claims that are sure before those that
-        are not, the strongest claim first, then by score. Ties by id.
+        Copies first, then the others. Within each: first the sure claims, the strongest
+        relation first, then the unsure ones; then by score, ties by id.
     """
     measures: defaultdict[ImageId, dict[str, Measured]] = defaultdict(dict)
     for image_id, compared in facts.items():
@@ -70,13 +70,13 @@ def fused_match(
     *,
     min_score: float = MIN_SCORE,
 ) -> FusedMatch | None:
-    """Return an image with the claim that its evidence carries, if it carries one.
+    """Return an image with the claim that its evidence supports, if there is one.
 
     Args:
         image_id: The image.
-        measures: What is known of it.
-        belief: In this search.
-        min_score: Claims less probable than this are not made.
+        measures: What was measured for it.
+        belief: The probabilities in this search.
+        min_score: Claims less probable than this are left out.
     """
     claimed = claim(measures, belief, min_score=min_score)
     if claimed is None:
@@ -87,10 +87,8 @@ def fused_match(
     )
 
 
-def _words(
-    claimed: Claimed, measures: Measures, evidence: Mapping[str, Evidence]
-) -> str:
-    """Return one line that names a claim and what it rests on."""
+def _words(claimed: Claim, measures: Measures, evidence: Mapping[str, Evidence]) -> str:
+    """Return a claim and its evidence in one line."""
     relation, _, by = claimed
     if by == OVERLAY:
         return _seen(relation, measures[by])
@@ -98,7 +96,7 @@ def _words(
 
 
 def _seen(relation: Relation, measured: Measured) -> str:
-    """Return a claim that rests on an overlay, with how much of it agrees."""
+    """Return a claim made by an overlay, and how much of the overlay agrees."""
     match relation:
         case Relation.SAME_SCENE:
             how = "the same scene from elsewhere or at another moment"
@@ -112,6 +110,6 @@ def _seen(relation: Relation, measured: Measured) -> str:
 
 def _place(match: FusedMatch) -> tuple[bool, bool, int, float, int]:
     unsure = match.score < _SURE
-    # What is said most strongly is no more likely to be true.
+    # Among unsure claims, a stronger relation is no likelier to be true.
     place = 0 if unsure else strength(match.relation)
     return not match.relation.is_copy, unsure, place, -match.score, match.image_id

@@ -1,21 +1,21 @@
 """The one place where bytes become pixels: formats, limits, orientation and color."""
 
 from ambience.core.features import WORKING_SIDE
-from ambience.imaging.decoder_pool import decoding_ends, shared_pool
-from ambience.imaging.decodes import (
-    Extracted,
+from ambience.imaging.decoder_client import (
+    ExtractedFeatures,
     extracted,
     full_pixels,
     part,
     rendition,
     saved_from,
 )
+from ambience.imaging.decoder_pool import shared_pool, stop_decoding
 from ambience.imaging.encoding import THUMBNAIL_SIDE, png, thumbnail
 from ambience.imaging.formats import EXTENSIONS, Format, sniff
 from ambience.imaging.image_file import ImageFile
-from ambience.imaging.in_memory import file_of
+from ambience.imaging.image_header import ImageInfo
 from ambience.imaging.limits import DEFAULT_LIMITS, Limits
-from ambience.imaging.opening import ImageInfo
+from ambience.imaging.memory_images import file_of
 from ambience.imaging.provenance import Provenance
 
 __all__ = [
@@ -23,13 +23,12 @@ __all__ = [
     "EXTENSIONS",
     "THUMBNAIL_SIDE",
     "WORKING_SIDE",
-    "Extracted",
+    "ExtractedFeatures",
     "Format",
     "ImageFile",
     "ImageInfo",
     "Limits",
     "Provenance",
-    "decoding_ends",
     "extracted",
     "file_of",
     "full_pixels",
@@ -39,5 +38,6 @@ __all__ = [
     "saved_from",
     "shared_pool",
     "sniff",
+    "stop_decoding",
     "thumbnail",
 ]

@@ -1,4 +1,4 @@
-"""What many threads share and wait for in a line: memory, or workers."""
+"""A limited resource, such as memory or workers, that threads wait for in turn."""
 
 import threading
 import time
@@ -14,12 +14,12 @@ PATIENCE_S = 30.0  # as long as a search waits for a service
 
 
 @dataclass(slots=True, eq=False)
-class _Waiting:
-    """Somebody in the line.
+class _Ticket:
+    """A place in the line.
 
     Attributes:
-        is_refused: Whether all who wait were sent away.
-        since: When it came, as `time.monotonic` tells it.
+        is_refused: Whether everybody in the line was sent away.
+        since: When it was taken, in `time.monotonic` seconds.
     """
 
     is_refused: bool = False
@@ -27,60 +27,60 @@ class _Waiting:
 
 
 class Budget:
-    """A whole, in any unit, of which each takes a part for a while.
+    """A total, in any unit, of which each caller takes a part for a while.
 
-    Who came first goes first, so that a large part is never passed by small ones for
-    good.
+    Callers are served in the order they came, so a caller that needs a large part isn't
+    overtaken forever by callers that need small ones.
 
     Args:
-        patience_s: How long one who is not `Caller.patient` waits, in seconds.
+        patience_s: How long a caller that isn't `Caller.patient` waits, in seconds.
     """
 
     def __init__(self, *, patience_s: float = PATIENCE_S) -> None:
         self._patience_s = patience_s
         self._taken = 0
-        self._line: deque[_Waiting] = deque()
+        self._line: deque[_Ticket] = deque()
         self._changed = threading.Condition()
 
     @property
     def waiting(self) -> int:
-        """How many stand in the line."""
+        """How many are waiting in the line."""
         return len(self._line)
 
     def head_waits_s(self) -> float:
-        """Return how long the first in the line has waited, in seconds."""
+        """Return how long the first in the line has been waiting, in seconds."""
         with self._changed:
             return time.monotonic() - self._line[0].since if self._line else 0.0
 
     def refuse_all(self) -> None:
-        """Send away everybody who waits."""
+        """Send away everybody in the line."""
         with self._changed:
-            for waiting in self._line:
-                waiting.is_refused = True
+            for ticket in self._line:
+                ticket.is_refused = True
             self._changed.notify_all()
 
     @contextmanager
     def taken(self, part: int, *, whole: int, caller: Caller) -> Iterator[None]:
-        """Wait for a part of the whole, and have it for the time of the block.
+        """Wait for a part of the total, and hold it during the block.
 
-        Not to be used again inside of it: the second could wait for the first.
+        Don't nest calls: the inner one could wait for the outer one.
 
         Args:
-            part: How much, at most the whole.
-            whole: How much all take together, at most.
-            caller: Who waits.
+            part: How much to take, at most ``whole``.
+            whole: The total.
+            caller: Who is waiting.
 
         Raises:
-            UnavailableError: If the caller is not patient and its turn does not come.
-            StoppedError: If the caller goes, or all are sent away.
+            UnavailableError: If the caller isn't patient and waits too long.
+            StoppedError: If the caller leaves, or everybody is sent away.
         """
         if part > whole:
             raise ValueError(f"{part} is more than the whole of {whole}")
-        me = _Waiting()
+        me = _Ticket()
         with caller.on_leaving(self._look_again), self._changed:
             self._line.append(me)
             try:
-                came = self._changed.wait_for(
+                is_my_turn = self._changed.wait_for(
                     lambda: (
                         caller.is_gone
                         or me.is_refused
@@ -89,8 +89,8 @@ class Budget:
                     None if caller.patient else self._patience_s,
                 )
                 if caller.is_gone or me.is_refused:
-                    raise StoppedError("nobody waits for this image any more")
-                if not came:
+                    raise StoppedError("nobody is waiting for this any more")
+                if not is_my_turn:
                     raise UnavailableError(
                         "the server is busy decoding other images: try again"
                     )

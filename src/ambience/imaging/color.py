@@ -1,4 +1,4 @@
-"""Color: from whatever a file stores to 8-bit sRGB, with its embedded profile."""
+"""Converts whatever a file stores to 8-bit sRGB, using its embedded color profile."""
 
 from functools import lru_cache
 from io import BytesIO
@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 _MAX_PROFILE_BYTES: Final = 4 * 2**20  # press profiles have up to 2.7 MB
-_VISIBLE: Final = 2  # levels; a profile that changes less is as good as sRGB
-_GRID: Final = np.linspace(0, 255, 9).round().astype(np.uint8)  # 729 colors tell enough
+_VISIBLE: Final = 2  # levels; a profile that changes less is treated as sRGB
+_GRID: Final = np.linspace(0, 255, 9).round().astype(np.uint8)  # 729 colors are enough
 _FULL_16: Final = 65535
 
 
 def eight_bit(picture: Image.Image) -> Image.Image:
-    """Return the picture with 8 bits a channel in a mode that can be scaled.
+    """Return the picture with 8 bits per channel, in a mode that can be scaled.
 
-    That is one of L, LA, RGB, RGBA, CMYK and LAB. 16-bit gray keeps its high byte, as
-    16-bit color does in the decoder. Wider integers and floats without a fixed range
-    are read as 0 to 1, 0 to 255 or 0 to 65535 where they fit, and are stretched from
-    their smallest to their largest value where they don't.
+    These modes are L, LA, RGB, RGBA, CMYK and LAB. 16-bit gray keeps its high byte, as
+    16-bit color does in the decoder. Wider integers and floats have no fixed range:
+    they are read as 0 to 1, 0 to 255 or 0 to 65535 if they fit, and otherwise stretched
+    from their smallest to their largest value.
     """
     match picture.mode:
         case "L" | "RGB" | "1" if "transparency" in picture.info:
@@ -40,8 +40,8 @@ def to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 
     Args:
         picture: Mode L, RGB, CMYK or LAB.
-        profile: The embedded ICC profile. One that is broken, or made for another
-            kind of pixels, is left out: the picture is then taken as it is.
+        profile: The embedded ICC profile. It is ignored if it is broken, or made for
+            another kind of pixels.
     """
     transform = None
     if profile and len(profile) <= _MAX_PROFILE_BYTES and picture.mode != "LAB":
@@ -56,7 +56,7 @@ def to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _keyed(picture: Image.Image) -> Image.Image:
-    """Return RGBA where a single color of the picture stands for transparency."""
+    """Return the picture as RGBA, given that one of its colors means transparent."""
     key = picture.info["transparency"]
     if isinstance(key, tuple) and max(key) > 255:  # noqa: PLR2004 a 16-bit color
         picture.info["transparency"] = tuple(value >> 8 for value in key)
@@ -89,9 +89,9 @@ def _levels(values: NDArray[np.generic], *, wide: bool) -> NDArray[np.uint8]:
     return levels
 
 
-@lru_cache(maxsize=8)  # a library has few cameras; at most 8 profiles of 4 MiB stay
+@lru_cache(maxsize=8)  # a library has few cameras; this keeps at most 8 x 4 MiB
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Return the way to sRGB, ``None`` if there is none or it changes nothing."""
+    """Return the transform to sRGB; ``None`` if it fails or changes nothing visible."""
     try:
         transform = ImageCms.ImageCmsTransform(
             ImageCms.ImageCmsProfile(BytesIO(profile)),
@@ -123,7 +123,7 @@ def _lab_transform() -> ImageCms.ImageCmsTransform:
 
 
 def _sample(mode: str) -> Image.Image:
-    """Return an image of colors spread over the whole space of a mode."""
+    """Return an image of colors that cover the whole color space of a mode."""
     if mode == "L":
         return Image.fromarray(np.arange(256, dtype=np.uint8)[np.newaxis])
     colors = np.stack(np.meshgrid(_GRID, _GRID, _GRID), axis=-1)

@@ -1,4 +1,4 @@
-"""The processes that decode for this one: a few, started when they are needed."""
+"""A pool of processes that decode images for this one, started on demand."""
 
 import atexit
 import logging
@@ -22,29 +22,30 @@ from ambience.core.errors import (
 )
 from ambience.imaging.budget import PATIENCE_S, Budget
 from ambience.imaging.formats import Format, sniff
+from ambience.imaging.image_header import ImageInfo
 from ambience.imaging.limits import MEBI, Limits
-from ambience.imaging.opening import ImageInfo
 from ambience.imaging.worker_process import WorkerProcess
 
 _log = logging.getLogger(__name__)
 
-_FEWEST: Final = 2  # one slow image does not hold up all others
+_NOT_WANTED: Final = "nobody is waiting for this image any more"
+_FEWEST: Final = 2  # so that one slow image doesn't hold up all others
 _START_S: Final = 2.0  # most processes are ready within a tenth of that
-_EXIT_S: Final = 5.0  # from the end of its output to the end of a process
+_EXIT_S: Final = 5.0  # how long a process may take to exit after its output ends
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """An image to decode.
+class DecodeRequest:
+    """An image to decode, and what to do with it.
 
     Attributes:
-        task: What is made of it, one of `worker`'s.
-        options: Of the task.
-        data: The file.
-        limits: What it may cost.
-        caller: Who waits for it.
-        prepaid: Bytes of memory that it may take without asking. What takes more asks
-            as any other; the way there and back takes as long as a small image.
+        task: One of the tasks of `ambience.imaging.worker`.
+        options: The options of the task.
+        data: The whole file.
+        limits: What decoding it may cost.
+        caller: Who is waiting for it.
+        prepaid: Bytes of memory that it may take without asking. This saves a round
+            trip, which takes as long as decoding a small image.
     """
 
     task: str
@@ -56,7 +57,7 @@ class Order:
 
     @property
     def header(self) -> dict[str, Any]:
-        """The message that goes before the file."""
+        """The message that is sent before the file."""
         limits = asdict(self.limits)
         return {
             "task": self.task,
@@ -67,14 +68,14 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came of an image.
+class DecoderReply:
+    """The result of a request.
 
     Attributes:
-        info: Its header; ``None`` if that could not be read.
-        result: What the task says of the bytes.
-        payload: The bytes.
-        failure: Why there are none.
+        info: The image's header; ``None`` if it could not be read.
+        result: The description of the payload, as the task defines it.
+        payload: The bytes that the task made.
+        failure: Why there is no result, if so.
     """
 
     info: ImageInfo | None
@@ -84,13 +85,13 @@ class Answer:
 
 
 class DecoderPool:
-    """Hands images to processes, within the limits of each and of all together.
+    """Passes images to processes, within the limits of each and of all together.
 
-    Any number of threads may ask at once. A process that breaks down, is too slow or
-    works for nobody any more ends, and another takes its place.
+    Any thread may call it. A process that crashes, takes too long or whose caller has
+    left is killed and replaced.
 
     Args:
-        size: How many processes at most; ``None``: as many as processors.
+        size: The largest number of processes; ``None`` for one per processor.
         patience_s: See `Budget`.
     """
 
@@ -100,53 +101,55 @@ class DecoderPool:
         self.size = max(_FEWEST, os.cpu_count() or 1) if size is None else size
         self.places = Budget(patience_s=patience_s)
         self.memory = Budget(patience_s=patience_s)
-        self._lock = threading.Lock()  # of all below
+        self._lock = threading.Lock()  # guards everything below
         self._idle: list[WorkerProcess] = []
         self._at_work: set[WorkerProcess] = set()
         self._has_stopped = False
         self._trouble = ""
-        self._start: threading.Thread | None = None  # of a process that nobody needs
+        self._start: threading.Thread | None = None  # starts a process in advance
 
-    def run(self, order: Order) -> Answer:
-        """Have an image decoded.
+    def run(self, request: DecodeRequest) -> DecoderReply:
+        """Decode an image.
 
         Raises:
-            UnavailableError: If no process can be started, or the others' images take
-                longer than the caller waits.
-            StoppedError: If the caller goes, or `stop` is called.
+            UnavailableError: If no process can be started, or the caller isn't patient
+                and other images take too long.
+            StoppedError: If the caller leaves, or `stop` is called.
         """
         try:
-            order.limits.check_bytes(len(order.data))
-            kind = sniff(order.data)
+            request.limits.check_bytes(len(request.data))
+            kind = sniff(request.data)
         except BadInputError as error:
-            return Answer(None, {}, failure=error)
-        with self.places.taken(1, whole=self.size, caller=order.caller):
-            worker = self._taken(order.caller)
+            return DecoderReply(None, {}, failure=error)
+        with self.places.taken(1, whole=self.size, caller=request.caller):
+            worker = self._taken(request.caller)
             in_step = False
             try:
-                answer = self._talked(worker, order, kind)
+                reply = self._converse(worker, request, kind)
                 in_step = True
             except (EOFError, OSError):
-                worker.bury(within_s=_EXIT_S)
+                worker.reap(within_s=_EXIT_S)
                 if worker.was_stopped:
-                    raise StoppedError("nobody waits for this image now") from None
-                return Answer(None, {}, failure=_breakdown(worker, kind, order.limits))
+                    raise StoppedError(_NOT_WANTED) from None
+                return DecoderReply(
+                    None, {}, failure=_breakdown(worker, kind, request.limits)
+                )
             except UnavailableError:
                 in_step = not worker.was_stopped
                 raise
             finally:
                 self._given_back(worker, in_step=in_step)
-        return answer
+        return reply
 
     def trouble(self, max_decode_s: float) -> str | None:
-        """Return why no image can be decoded, ``None`` if there is no reason known.
+        """Return why no image can be decoded; ``None`` if no reason is known.
 
-        It returns at once; where no process could be started, another try is begun.
+        It returns at once. If no process could be started, it begins another attempt.
 
         Args:
             max_decode_s: How long one image may take.
         """
-        patience_s = 2 * max_decode_s + PATIENCE_S  # who is first waits for one image
+        patience_s = 2 * max_decode_s + PATIENCE_S  # the first waits for one image only
         waits_s = max(self.places.head_waits_s(), self.memory.head_waits_s())
         if waits_s > patience_s:
             return f"an image has waited for {waits_s:.0f} s to be decoded"
@@ -156,7 +159,7 @@ class DecoderPool:
         return trouble or None
 
     def warm_up(self) -> None:
-        """Begin to start a process, so that the first image does not wait for that."""
+        """Start a process in the background, so that the first image needn't wait."""
         with self._lock:
             if self._start is not None and self._start.is_alive():
                 return
@@ -166,7 +169,7 @@ class DecoderPool:
             self._start.start()
 
     def stop(self) -> None:
-        """End what is under way and refuse what comes, until `resume`."""
+        """Stop all decodes and refuse new ones until `resume`."""
         with self._lock:
             self._has_stopped = True
             at_work = list(self._at_work)
@@ -176,7 +179,7 @@ class DecoderPool:
         self.memory.refuse_all()
 
     def resume(self) -> None:
-        """Take images again."""
+        """Accept images again after `stop`."""
         with self._lock:
             self._has_stopped = False
 
@@ -193,22 +196,22 @@ class DecoderPool:
             with self.places.taken(1, whole=self.size, caller=Caller()):
                 self._given_back(self._started(Caller()), in_step=True)
         except StoppedError:
-            return  # the process ends, and wants none
+            return  # this process is ending and needs no other
         except UnavailableError as error:
             _log.warning("%s", error)
 
     def _taken(self, caller: Caller) -> WorkerProcess:
-        """Return a process that is ready, and is `stop`'s to kill from now on."""
-        worker = self._waiting()
+        """Return a process that is ready, and that `stop` may now kill."""
+        worker = self._idle_worker()
         if worker is None and self._start is not None:
-            self._start.join(_START_S)  # sooner than one that begins now
-            worker = self._waiting()
+            self._start.join(_START_S)  # it is ready sooner than a new one
+            worker = self._idle_worker()
         return self._started(caller) if worker is None else worker
 
-    def _waiting(self) -> WorkerProcess | None:
-        """Return a process that has nothing to do, ``None`` if there is none."""
+    def _idle_worker(self) -> WorkerProcess | None:
+        """Take an idle process; ``None`` if there is none."""
         with self._lock:
-            self._check_going()
+            self._check_not_stopped()
             while self._idle:
                 worker = self._idle.pop()
                 if worker.is_alive:
@@ -216,7 +219,7 @@ class DecoderPool:
                     self._at_work.add(worker)
                     worker.at_work(is_killable=True)
                     return worker
-                worker.bury()
+                worker.reap()
         return None
 
     def _started(self, caller: Caller) -> WorkerProcess:
@@ -241,7 +244,7 @@ class DecoderPool:
             with self._lock:
                 self._at_work.discard(worker)
             if worker.was_stopped:
-                raise StoppedError("nobody waits for this image now") from error
+                raise StoppedError(_NOT_WANTED) from error
             self._trouble = str(error)
             raise
         self._trouble = ""
@@ -258,51 +261,53 @@ class DecoderPool:
         if in_step:
             worker.end()
         else:
-            worker.bury()
+            worker.reap()
 
-    def _talked(self, worker: WorkerProcess, order: Order, kind: Format) -> Answer:
-        """Hand an image to a process; return what it makes of it.
+    def _converse(
+        self, worker: WorkerProcess, request: DecodeRequest, kind: Format
+    ) -> DecoderReply:
+        """Send a request to a process, and return its reply.
 
         Raises:
             EOFError: If the process ends.
-            OSError: The same.
+            OSError: If the process ends.
         """
-        caller, whole = order.caller, order.limits.decoding_bytes
+        caller, whole = request.caller, request.limits.decoding_bytes
         with (
-            self.memory.taken(order.prepaid, whole=whole, caller=caller),
+            self.memory.taken(request.prepaid, whole=whole, caller=caller),
             caller.on_leaving(worker.stop),
         ):
-            worker.ask(order.header, order.data)
-            first, payload = worker.answer()
+            worker.send(request.header, request.data)
+            first, payload = worker.receive()
         if "error" in first:
             return _failed(first)
         if "cost" not in first:
-            return Answer(_info(first), first, payload)
+            return DecoderReply(_info(first), first, payload)
         info, cost = _info(first), int(first["cost"])
         if cost > whole:
-            worker.ask({"go": False})
-            return Answer(info, {}, failure=_too_large(kind, cost, whole))
+            worker.send({"go": False})
+            return DecoderReply(info, {}, failure=_too_large(kind, cost, whole))
         try:
             with (
                 self.memory.taken(cost, whole=whole, caller=caller),
                 caller.on_leaving(worker.stop),
             ):
-                worker.ask({"go": True})
-                last, payload = worker.answer()
+                worker.send({"go": True})
+                last, payload = worker.receive()
         except UnavailableError:
-            worker.ask({"go": False})
+            worker.send({"go": False})
             raise
-        return _failed(last) if "error" in last else Answer(info, last, payload)
+        return _failed(last) if "error" in last else DecoderReply(info, last, payload)
 
-    def _check_going(self) -> None:
+    def _check_not_stopped(self) -> None:
         if self._has_stopped:
-            raise StoppedError("no image is decoded any more: this process ends")
+            raise StoppedError("no more images are decoded: this process is ending")
 
 
-def _failed(message: Mapping[str, Any]) -> Answer:
+def _failed(message: Mapping[str, Any]) -> DecoderReply:
     kind: type[BadInputError] = getattr(errors, message["error"])
     info = _info(message) if message["info"] else None
-    return Answer(info, {}, failure=kind(message["sentence"]))
+    return DecoderReply(info, {}, failure=kind(message["sentence"]))
 
 
 def _info(message: Mapping[str, Any]) -> ImageInfo:
@@ -329,17 +334,17 @@ def _breakdown(worker: WorkerProcess, kind: Format, limits: Limits) -> BadInputE
     if worker.was_too_slow:
         return TooSlowError(
             f"decoding this {kind.label} takes longer than the limit of "
-            f"{limits.max_decode_s:g} s: save it anew as a plain JPEG or PNG, or raise "
-            "limits.max_decode_s"
+            f"{limits.max_decode_s:g} s: save it again as a plain JPEG or PNG, or "
+            "raise limits.max_decode_s"
         )
     return TruncatedImageError(
-        f"the {kind.label} can't be decoded: the process that tried broke down. It may "
-        "be damaged: save it anew as JPEG or PNG and use that"
+        f"the {kind.label} can't be decoded: the process that tried broke down. It "
+        "may be damaged: save it again as JPEG or PNG and use that"
     )
 
 
 class _Shared:
-    """The pool of this process; one that is forked off has another."""
+    """Holds the pool of this process; a forked process gets its own."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -349,7 +354,7 @@ class _Shared:
             os.register_at_fork(after_in_child=self._forget)
 
     def pool(self) -> DecoderPool:
-        """Return it."""
+        """Return the pool, created on the first call."""
         with self._lock:
             if self._pool is None:
                 self._pool = DecoderPool()
@@ -368,18 +373,18 @@ _shared: Final = _Shared()
 
 
 def shared_pool() -> DecoderPool:
-    """Return the pool of this process; no process is started for that."""
+    """Return the pool of this process, without starting a decoder process."""
     return _shared.pool()
 
 
 @contextmanager
-def decoding_ends(*, within_s: float) -> Iterator[None]:
-    """End what is being decoded, unless it ends by itself soon, during the block.
+def stop_decoding(*, within_s: float) -> Iterator[None]:
+    """Stop decodes that don't end soon, during the block.
 
-    For the end of a command: threads that wait for an image come back.
+    A command uses this to end: threads that are waiting for an image return.
 
     Args:
-        within_s: How long images under way are left alone, in seconds.
+        within_s: How long to wait before stopping the decodes, in seconds.
     """
     pool = shared_pool()
     timer = threading.Timer(within_s, pool.stop)

@@ -1,4 +1,4 @@
-"""Decoders: the one that reads each format, and what it raises in our words."""
+"""The decoder of each format, with its exceptions translated to our errors."""
 
 import importlib
 import re
@@ -25,12 +25,12 @@ from ambience.core.errors import (
     TruncatedImageError,
     UnsupportedImageError,
 )
-from ambience.core.shortage import is_shortage
+from ambience.core.file_descriptors import is_shortage
 from ambience.imaging.formats import Format
 from ambience.imaging.webp import WebPFile
 
 Decoder: TypeAlias = ImageFile.ImageFile
-"""A file with its header read, and its pixels once they are asked for."""
+"""A file whose header has been read; its pixels are read on demand."""
 
 _PILLOW: Final = r"PIL\."
 _CAN_NOT_WORDS: Final = re.compile(
@@ -44,9 +44,9 @@ _NEW_SUBFILE_TYPE, _SUB_DIRECTORIES, _DNG_VERSION = 254, 330, 50706  # TIFF tags
 def decoder(data: bytes, kind: Format) -> Decoder:
     """Return the decoder of a format with the header read; raises nearly anything.
 
-    The class is named instead of asking ``Image.open``, so that no other decoder sees
-    the bytes. Pillow's own pixel limit stands back behind `Limits`, and its warnings
-    are silenced for good: ``catch_warnings`` is not safe between threads.
+    The class is used directly instead of ``Image.open``, so that no other decoder sees
+    the bytes. Pillow's own pixel limit is replaced by `Limits`. Its warnings are
+    silenced permanently, because ``catch_warnings`` isn't thread-safe.
     """
     Image.MAX_IMAGE_PIXELS = None
     PngImagePlugin.MAX_TEXT_CHUNK = _MAX_TEXT_BYTES
@@ -57,7 +57,7 @@ def decoder(data: bytes, kind: Format) -> Decoder:
 
 @contextmanager
 def memory_translated(kind: Format) -> Iterator[None]:
-    """Say that an image is too large where there is no memory for it."""
+    """Turn a lack of memory into a `TooLargeError`."""
     try:
         yield
     except MemoryError as error:
@@ -77,7 +77,7 @@ def damage_translated(kind: Format) -> Iterator[None]:
     except BadInputError:
         raise
     except Exception as error:  # decoders raise nearly anything on hostile bytes
-        if is_shortage(error):  # it says nothing of the bytes
+        if is_shortage(error):  # not the fault of the bytes
             raise
         if isinstance(error.__cause__, KeyError) or _CAN_NOT_WORDS.search(str(error)):
             message = (
@@ -87,20 +87,20 @@ def damage_translated(kind: Format) -> Iterator[None]:
             raise UnsupportedImageError(message) from error
         message = (
             f"the {kind.label} is damaged or ends early; it may not have been "
-            "downloaded completely: get it again"
+            "downloaded completely: download it again"
         )
         raise TruncatedImageError(message) from error
 
 
 class _Jpeg(JpegImagePlugin.JpegImageFile):
-    """A JPEG whose EXIF is left to `read_exif`: here it could only do harm."""
+    """A JPEG decoder that ignores EXIF, which `read_exif` reads safely."""
 
     def getexif(self) -> Image.Exif:
         return Image.Exif()
 
 
 class _Tiff(TiffImagePlugin.TiffImageFile):
-    """A TIFF with pixels as stored; turning them upright is done after scaling."""
+    """A TIFF decoder that keeps pixels as stored; they are turned after scaling."""
 
     def _setup(self) -> None:
         super()._setup()
@@ -122,7 +122,7 @@ def _tiff(file: BytesIO) -> Decoder:
 
 
 def _heic(file: BytesIO) -> Decoder:
-    pillow_heif: Any = importlib.import_module("pillow_heif")  # seldom needed
+    pillow_heif: Any = importlib.import_module("pillow_heif")  # rarely needed
     picture: Decoder = pillow_heif.HeifImageFile(file)
     return picture
 

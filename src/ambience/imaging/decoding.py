@@ -1,4 +1,4 @@
-"""Pixels: one decode from a file to what services, pages and comparisons see."""
+"""Decodes a file once, to the pixels that services, pages and comparisons need."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from ambience.core.region import Region
 from ambience.imaging.color import eight_bit, to_srgb
 from ambience.imaging.costs import bytes_to_decode
 from ambience.imaging.decoders import damage_translated
-from ambience.imaging.opening import Opened
+from ambience.imaging.image_header import OpenedImage
 
 OPAQUE: Final = 255
 
 Permit: TypeAlias = Callable[[int], None]
-"""Told how many bytes of memory a decode takes, just before it takes them: waits until
-they may be taken, or raises."""
+"""Called with the bytes of memory that a decode needs, before it takes them. It waits
+until they are available, or raises."""
 
-# Antialiased triangle. Of Pillow's filters it moves features least between a picture
-# that arrives large, half as large, or small (mean pixel change 0.7 levels at half
-# size and 1.2 at 640 px; box 1.0 and 1.7, bicubic 0.8 and 1.4, Lanczos 0.9 and 1.5),
-# is symmetric, and costs half of bicubic.
+# An antialiased triangle. Of Pillow's filters, it changes features least when a picture
+# arrives at another size (mean pixel change 0.7 levels at half size and 1.2 at 640 px;
+# box 1.0 and 1.7, bicubic 0.8 and 1.4, Lanczos 0.9 and 1.5). It is symmetric, and takes
+# half as long as bicubic.
 FILTER: Final = Pillow.Resampling.BILINEAR
 
 _BAND: Final = 64  # rows
-_JPEG_SCALES: Final = (8, 4, 2)  # the decoder's own, beside 1
-_TURNS: Final[Mapping[int, Pillow.Transpose]] = {  # EXIF orientation to what undoes it
+_JPEG_SCALES: Final = (8, 4, 2)  # those of the decoder itself, besides 1
+_TURNS: Final[Mapping[int, Pillow.Transpose]] = {  # what undoes an EXIF orientation
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
     3: Pillow.Transpose.ROTATE_180,
     4: Pillow.Transpose.FLIP_TOP_BOTTOM,
@@ -39,14 +39,14 @@ _TURNS: Final[Mapping[int, Pillow.Transpose]] = {  # EXIF orientation to what un
     7: Pillow.Transpose.TRANSVERSE,
     8: Pillow.Transpose.ROTATE_90,
 }
-# EXIF orientations whose pixels, as stored, begin at another side than is displayed.
+# EXIF orientations whose stored pixels begin at the right or bottom as displayed.
 _FROM_RIGHT: Final = frozenset({2, 3, 6, 7})
 _FROM_BOTTOM: Final = frozenset({3, 4, 7, 8})
 _SWAPPED: Final = frozenset({5, 6, 7, 8})
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedImage:
     """Upright pixels.
 
     Attributes:
@@ -58,31 +58,31 @@ class Decoded:
     alpha: Pillow.Image | None
 
 
-def at_once(_: int) -> None:
-    """Permit any decode; see `Permit`."""
+def permit_all(_: int) -> None:
+    """Permit every decode at once; see `Permit`."""
 
 
 def decoded(
-    opened: Opened,
+    opened: OpenedImage,
     *,
     longest_side: int | None = None,
     region: Region | None = None,
-    permit: Permit = at_once,
-) -> Decoded:
-    """Read the pixels, once; the opened file is used up.
+    permit: Permit = permit_all,
+) -> DecodedImage:
+    """Read the pixels; the opened file can't be used again.
 
     Args:
         opened: What `open_image` returned.
-        longest_side: Scale down to it, in pixels; a smaller image stays as it is, and
-            ``None`` keeps every pixel.
-        region: Keep only this part, which is within the image, in pixels as displayed;
-            not to be scaled as well.
+        longest_side: Scale down to this longest side, in pixels; a smaller image stays
+            as it is, and ``None`` keeps every pixel.
+        region: Keep only this part, in pixels as displayed; it must be within the
+            image, and can't be combined with scaling.
         permit: See `Permit`.
 
     Raises:
-        UnsupportedImageError: This variant of the format is not read here.
-        TruncatedImageError: The pixels are damaged or incomplete.
-        TooLargeError: There is not enough memory.
+        UnsupportedImageError: If this variant of the format can't be read here.
+        TruncatedImageError: If the pixels are damaged or incomplete.
+        TooLargeError: If there is not enough memory.
     """
     stored = opened.picture.size
     size = stored if longest_side is None else scaled_size(stored, longest_side)
@@ -91,12 +91,12 @@ def decoded(
 
 
 def _decode(
-    opened: Opened,
+    opened: OpenedImage,
     sizes: Sequence[tuple[int, int]],
     region: Region | None,
     permit: Permit,
-) -> list[Decoded]:
-    """Decode once and make each ``(width, height)``, the largest of them first."""
+) -> list[DecodedImage]:
+    """Decode once and scale to each ``(width, height)``, the largest first."""
     picture = opened.picture
     stored = picture.size
     with damage_translated(opened.info.format):
@@ -107,21 +107,21 @@ def _decode(
         picture.load()
         flat = eight_bit(picture)
         if flat is not picture:
-            picture.close()  # its pixels are not needed any more
+            picture.close()  # frees its pixels
         scaled = [
             flat if flat.size == size else flat.resize(size, FILTER, box)
             for size in sizes
         ]
-        del flat, picture  # as early as possible: they may be large
+        del flat, picture  # frees their pixels, which may be large
         return [
             _finished(scaled.pop(0), profile, opened, region) for _ in range(len(sizes))
         ]
 
 
 def _finished(
-    flat: Pillow.Image, profile: object, opened: Opened, region: Region | None
-) -> Decoded:
-    """Return pixels turned upright, in sRGB, with their opacity apart."""
+    flat: Pillow.Image, profile: object, opened: OpenedImage, region: Region | None
+) -> DecodedImage:
+    """Return the pixels turned upright and in sRGB, with opacity separate."""
     if region is not None:
         flat = flat.crop(_as_stored(region, opened))
     if opened.orientation in _TURNS:
@@ -131,35 +131,35 @@ def _finished(
         flat = flat.convert("L" if flat.mode == "LA" else "RGB")
         alpha = None if alpha.getextrema() == (OPAQUE, OPAQUE) else alpha
     profile = profile if isinstance(profile, bytes) else None
-    return Decoded(to_srgb(flat, profile), alpha)
+    return DecodedImage(to_srgb(flat, profile), alpha)
 
 
 def working_images(
-    opened: Opened, sides: Collection[int], permit: Permit = at_once
+    opened: OpenedImage, sides: Collection[int], permit: Permit = permit_all
 ) -> dict[int, Image]:
-    """Return the image at working sizes, all made of the pixels of one decode.
+    """Return the image at working sizes, all made by one decode.
 
     A JPEG is decoded at the smallest of the decoder's own scales that is large enough
-    for the largest size. Each size is then scaled from that, and none from another.
+    for the largest size. Each size is scaled from that, never from another size.
 
     Args:
         opened: What `open_image` returned.
-        sides: The longest sides wanted, in pixels; nothing is enlarged, so a small
-            image is the same at several of them.
+        sides: The longest side of each size, in pixels. Nothing is enlarged, so
+            several sizes of a small image may be the same.
         permit: See `Permit`.
 
     Raises:
-        BadInputError: What `decoded` raises.
+        BadInputError: See `decoded`.
     """
     stored = opened.picture.size
     wanted = {side: scaled_size(stored, side) for side in sorted(sides, reverse=True)}
     sizes = list(dict.fromkeys(wanted.values()))
     uprights = _decode(opened, sizes, None, permit)
-    made = dict(zip(sizes, (_on_paper(it, opened) for it in uprights), strict=True))
+    made = dict(zip(sizes, (_as_image(it, opened) for it in uprights), strict=True))
     return {side: made[size] for side, size in wanted.items()}
 
 
-def _on_paper(upright: Decoded, opened: Opened) -> Image:
+def _as_image(upright: DecodedImage, opened: OpenedImage) -> Image:
     pixels = np.array(upright.rgb)
     alpha = None
     if upright.alpha is not None:
@@ -170,18 +170,21 @@ def _on_paper(upright: Decoded, opened: Opened) -> Image:
     return Image(pixels=pixels, alpha=alpha, size=opened.info.size)
 
 
-def full_pixels(opened: Opened, permit: Permit = at_once) -> NDArray[np.uint8]:
-    """Return every pixel; raises what `decoded` raises.
+def full_pixels(opened: OpenedImage, permit: Permit = permit_all) -> NDArray[np.uint8]:
+    """Return every pixel at full size.
 
     Returns:
-        Upright sRGB with straight alpha, shape ``(height, width, 4)``, ``uint8``, in
-        the size as displayed; alpha is 255 where the file has none, and colors under
-        full transparency are 0. 16-bit values keep their high byte.
+        Upright sRGB with straight alpha, shape ``(height, width, 4)``, ``uint8``. Alpha
+        is 255 if the file has none, and fully transparent pixels have color 0. 16-bit
+        values keep their high byte.
+
+    Raises:
+        BadInputError: See `decoded`.
     """
     upright = decoded(opened, permit=permit)
     width, height = upright.rgb.size
     pixels = np.empty((height, width, 4), dtype=np.uint8)
-    for top in range(0, height, _BAND):  # what Pillow hands out is a copy
+    for top in range(0, height, _BAND):  # in bands, because Pillow copies the pixels
         box = (0, top, width, min(top + _BAND, height))
         band = pixels[top : top + _BAND]
         band[..., :3] = np.asarray(upright.rgb.crop(box))
@@ -202,13 +205,13 @@ def scaled_size(size: tuple[int, int], longest_side: int) -> tuple[int, int]:
 
 
 def _draft(
-    opened: Opened, longest_side: int | None
+    opened: OpenedImage, longest_side: int | None
 ) -> tuple[float, float, float, float] | None:
     """Let a JPEG decode at the smallest scale that is still large enough.
 
     Returns:
-        The exact extent of the picture in the scaled pixels, whose last column and row
-        may be there only in part.
+        The exact extent of the picture in the scaled pixels; it may cover the last
+        column and row only in part. ``None`` if the file is decoded at full size.
     """
     picture = opened.picture
     if longest_side is None or not isinstance(picture, JpegImagePlugin.JpegImageFile):
@@ -223,8 +226,8 @@ def _draft(
     return None
 
 
-def _as_stored(region: Region, opened: Opened) -> tuple[int, int, int, int]:
-    """Return where a region is in the pixels as stored: left, top, right, bottom."""
+def _as_stored(region: Region, opened: OpenedImage) -> tuple[int, int, int, int]:
+    """Return a region in pixels as stored: left, top, right, bottom."""
     height, width = opened.info.size
     left, right = region.x, region.x + region.width
     top, bottom = region.y, region.y + region.height
@@ -238,11 +241,11 @@ def _as_stored(region: Region, opened: Opened) -> tuple[int, int, int, int]:
 
 
 def _on_white(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return straight colors laid on white, rounded to the nearest level."""
-    laid = np.empty_like(pixels)
-    for top in range(0, len(pixels), _BAND):  # the steps between take more
+    """Return straight colors blended with white, rounded to the nearest level."""
+    blended = np.empty_like(pixels)
+    for top in range(0, len(pixels), _BAND):  # in bands: intermediate arrays are large
         band = slice(top, top + _BAND)
         opacity = alpha[band, :, np.newaxis].astype(np.uint16)
         mixed = pixels[band] * opacity + (OPAQUE - opacity) * OPAQUE
-        laid[band] = (mixed + OPAQUE // 2) // OPAQUE
-    return laid
+        blended[band] = (mixed + OPAQUE // 2) // OPAQUE
+    return blended

@@ -1,4 +1,4 @@
-"""Images made from others: thumbnails, parts, and what browsers show of any file."""
+"""Encodes thumbnails, parts of images, and versions that every browser shows."""
 
 from io import BytesIO
 from typing import Final
@@ -13,24 +13,24 @@ from ambience.imaging.decoding import (
     FILTER,
     OPAQUE,
     Permit,
-    at_once,
     decoded,
+    permit_all,
     scaled_size,
 )
-from ambience.imaging.opening import Opened
+from ambience.imaging.image_header import OpenedImage
 
-THUMBNAIL_SIDE = 512  # pixels: a grid row of 256, on screens with two for one
+THUMBNAIL_SIDE = 512  # pixels: grid rows are 256 high, and screens may double that
 LONGEST_SIDE = 16383  # the largest that WebP can hold
 _WEBP_QUALITY: Final = 75  # 35 dB on detailed photographs
-_WEBP_METHOD: Final = 1  # 5 ms and 26 kB a thumbnail; 0: 4, 29; 2: 7, 23; 4: 15, 22
-_JPEG_QUALITY: Final = 88  # at 2048 px 10 ms, where WebP takes 100 for 15 % less
-_PNG_LEVEL: Final = 1  # it is read again at once, and seldom kept
+_WEBP_METHOD: Final = 1  # 5 ms and 26 kB per thumbnail; 0: 4, 29; 2: 7, 23; 4: 15, 22
+_JPEG_QUALITY: Final = 88  # 10 ms at 2048 px; WebP takes 100 and saves 15 %
+_PNG_LEVEL: Final = 1  # fast, because these files are read at once and rarely kept
 
 
 def thumbnail(image: Image) -> bytes:
-    """Return a WebP whose longest side is at most `THUMBNAIL_SIDE`, alpha kept.
+    """Return a WebP whose longest side is at most `THUMBNAIL_SIDE`, alpha included.
 
-    It is made from the working image: nothing is decoded again.
+    It is made from the working image, so nothing is decoded again.
     """
     pixels = Pillow.fromarray(image.pixels)
     size = scaled_size(pixels.size, THUMBNAIL_SIDE)
@@ -41,19 +41,21 @@ def thumbnail(image: Image) -> bytes:
     return _webp(shown)
 
 
-def rendition(opened: Opened, *, longest_side: int, permit: Permit = at_once) -> bytes:
+def rendition(
+    opened: OpenedImage, *, longest_side: int, permit: Permit = permit_all
+) -> bytes:
     """Return an image in a form that every browser shows.
 
     Args:
         opened: The file.
-        longest_side: At most so many pixels; nothing is enlarged.
+        longest_side: The longest side in pixels; nothing is enlarged.
         permit: See `Permit`.
 
     Returns:
-        A JPEG, or a WebP where there is transparency; `sniff` tells which.
+        A WebP if the image has transparency, otherwise a JPEG; `sniff` tells which.
 
     Raises:
-        BadInputError: What `decoded` raises.
+        BadInputError: See `decoded`.
     """
     upright = decoded(opened, longest_side=longest_side, permit=permit)
     if upright.alpha is not None:
@@ -65,7 +67,7 @@ def rendition(opened: Opened, *, longest_side: int, permit: Permit = at_once) ->
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
-    """Return pixels as a PNG, packed quickly.
+    """Return pixels as a PNG, compressed quickly rather than well.
 
     Args:
         pixels: Shape ``(height, width)`` for gray, ``(height, width, 3)`` for sRGB, or
@@ -74,17 +76,17 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     return _png(Pillow.fromarray(pixels))
 
 
-def part(opened: Opened, region: Region, permit: Permit = at_once) -> bytes:
-    """Return a part of an image as a PNG, every pixel and its opacity kept.
+def part(opened: OpenedImage, region: Region, permit: Permit = permit_all) -> bytes:
+    """Return a part of an image as a PNG, without losing pixels or opacity.
 
     Args:
         opened: The file.
-        region: Which part.
+        region: The part.
         permit: See `Permit`.
 
     Raises:
-        BadParameterError: The region is empty or not within the image.
-        BadInputError: What `decoded` raises.
+        BadParameterError: If the region is empty or not within the image.
+        BadInputError: See `decoded`.
     """
     region.check_within(opened.info.size)
     upright = decoded(opened, region=region, permit=permit)
@@ -108,7 +110,7 @@ def _webp(picture: Pillow.Image) -> bytes:
 
 
 def _off_white(shown: Pillow.Image, alpha: Pillow.Image) -> Pillow.Image:
-    """Return straight colors with alpha from colors that were laid on white."""
+    """Return straight colors with alpha, given colors blended with white."""
     opacity = np.asarray(alpha, dtype=np.float32)[..., np.newaxis] / OPAQUE
     white = (1 - opacity) * OPAQUE
     colors = (np.asarray(shown) - white) / np.maximum(opacity, 1 / OPAQUE)

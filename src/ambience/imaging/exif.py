@@ -1,10 +1,10 @@
-"""EXIF: which way is up, and when the picture was taken."""
+"""Reads from EXIF which way is up, and when the picture was taken."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from ambience.imaging.tags import TagReader
+from ambience.imaging.tiff_tags import TagReader
 
 MAKE: Final = 0x010F
 ORIENTATION: Final = 0x0112
@@ -17,18 +17,18 @@ _MARK: Final = b"Exif\x00\x00"
 _UPRIGHT: Final = 1
 _ORIENTATIONS: Final = range(1, 9)
 _DATE_LETTERS: Final = 19  # YYYY:MM:DD HH:MM:SS
-_FIRST_YEAR: Final = 1826  # of the oldest photograph that is left
+_FIRST_YEAR: Final = 1826  # the oldest surviving photograph
 
 
 @dataclass(frozen=True, slots=True)
 class Exif:
-    """What is used of an EXIF block.
+    """The parts of an EXIF block that are used.
 
     Attributes:
         orientation: 1 to 8 as in the standard; 1 is upright.
-        taken_at: By the camera's clock, without a time zone.
-        names_camera: Whether it says who made the camera, or when the picture was
-            taken: programs that save a picture anew often drop both.
+        taken_at: When the picture was taken by the camera's clock, without a time zone.
+        names_camera: Whether it names the maker of the camera or the time of the shot.
+            Programs that save a picture again often drop both.
     """
 
     orientation: int = _UPRIGHT
@@ -37,7 +37,7 @@ class Exif:
 
 
 def read_exif(block: bytes) -> Exif:
-    """Return what an EXIF block or a TIFF file says; damaged parts say nothing."""
+    """Read an EXIF block or a TIFF file; damaged parts are ignored."""
     tags = TagReader(block.removeprefix(_MARK))
     main = tags.directory(tags.first_offset)
     camera = tags.directory(tags.number(main, EXIF_DIRECTORY) or 0)

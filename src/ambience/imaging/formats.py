@@ -1,4 +1,4 @@
-"""Which kind of file the bytes are, told by their first bytes and never by a name."""
+"""Recognizes file formats by their first bytes, never by a file name."""
 
 from enum import StrEnum
 
@@ -8,14 +8,13 @@ EXTENSIONS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif"}
     | {".bmp", ".dib", ".tif", ".tiff", ".avif", ".heic", ".heif", ".hif"}
 )
-"""Lower-case endings of the file names that a walk over folders looks at."""
+"""Lower-case extensions of the files that a walk over folders includes."""
 
-
-_BMP_HEADER_BYTES = (12, 16, 40, 52, 56, 64, 108, 124)  # one for each version of it
+_BMP_HEADER_BYTES = (12, 16, 40, 52, 56, 64, 108, 124)  # one per version of the header
 
 
 class Format(StrEnum):
-    """The kinds of file that can be read."""
+    """The file formats that can be read."""
 
     JPEG = "jpeg"
     PNG = "png"
@@ -33,17 +32,17 @@ class Format(StrEnum):
 
     @property
     def media_type(self) -> str:
-        """The type to send over HTTP."""
+        """The media type in HTTP headers."""
         return f"image/{self.value}"
 
     @property
     def in_browsers(self) -> bool:
-        """Whether every current browser shows it as it is."""
+        """Whether every current browser shows this format."""
         return self not in {Format.TIFF, Format.HEIC}
 
 
 _SIGNATURES: tuple[tuple[bytes, int, tuple[bytes, ...], Format], ...] = (
-    # how it starts, and what stands at another place
+    # the first bytes, a position, the bytes allowed there, and the format
     (b"\xff\xd8\xff", 0, (b"",), Format.JPEG),
     (b"\x89PNG\r\n\x1a\n", 0, (b"",), Format.PNG),
     (b"RIFF", 8, (b"WEBP",), Format.WEBP),
@@ -56,7 +55,7 @@ _HEIC_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 )
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
-_NEUTRAL_BRANDS = frozenset({b"mif1", b"msf1", b"mif2"})  # any codec: others tell which
+_NEUTRAL_BRANDS = frozenset({b"mif1", b"msf1", b"mif2"})  # for any codec
 
 _UNSUPPORTED: tuple[tuple[bytes, str], ...] = (
     (b"II*\x00\x10\x00\x00\x00CR", "a camera RAW file"),
@@ -95,16 +94,17 @@ _OTHER: tuple[tuple[bytes, str], ...] = (
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
 )
-_LOOKED_AT_BYTES = 4096  # SVG and HTML may open with comments and declarations
+_LOOKED_AT_BYTES = 4096  # SVG and HTML may start with comments and declarations
 
 
 def sniff(data: bytes) -> Format:
-    """Return the kind of file.
+    """Return the format of a file.
 
     Raises:
-        NotAnImageError: These bytes are no image; the sentence says what they look
+        NotAnImageError: If the bytes are not an image; the sentence says what they look
             like.
-        UnsupportedImageError: An image, document or video of a kind not read here.
+        UnsupportedImageError: If this kind of image, document or video can't be read
+            here.
     """
     if not data:
         message = "the file is empty: choose another, or copy it again"
@@ -121,7 +121,7 @@ def sniff(data: bytes) -> Format:
 
 
 def _sniff_boxes(data: bytes) -> Format:
-    """Tell the formats built from ISO media boxes apart by their brands."""
+    """Return the format of a file built from ISO media boxes, by its brands."""
     end = min(int.from_bytes(data[:4], "big"), len(data), _LOOKED_AT_BYTES)
     major = data[8:12]
     brands = {major, *(data[at : at + 4] for at in range(16, end - 3, 4))}
@@ -158,5 +158,5 @@ def _is_text(head: bytes) -> bool:
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
-        return error.start >= _LOOKED_AT_BYTES - 3  # only the last letter was cut
+        return error.start >= _LOOKED_AT_BYTES - 3  # only the last character was cut
     return True

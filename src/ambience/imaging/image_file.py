@@ -1,4 +1,4 @@
-"""One upload or file, shared by every service of the process and decoded once."""
+"""One uploaded or stored file, decoded once for all services in the process."""
 
 import hashlib
 from collections.abc import Collection
@@ -7,26 +7,26 @@ from threading import Lock
 from ambience.core.cancellation import current_caller
 from ambience.core.errors import BadInputError
 from ambience.core.features import WORKING_SIDE, Image
-from ambience.imaging.decodes import read
+from ambience.imaging.decoder_client import decoded_images
+from ambience.imaging.image_header import ImageInfo
 from ambience.imaging.limits import DEFAULT_LIMITS, Limits
-from ambience.imaging.opening import ImageInfo
 
 
 class ImageFile:
-    """The bytes of one image and what is learnt from them, each thing at most once.
+    """The bytes of one image, and what is computed from them once on demand.
 
-    Any thread may ask for anything at any time. Files that can't be read raise the
-    same error at every question: `NotAnImageError`, `UnsupportedImageError`,
-    `TruncatedImageError`, `TooLargeError` or `TooSlowError`. `UnavailableError` says
-    that it could not be tried.
+    Any thread may use it. A file that can't be read raises the same error on every
+    access: `NotAnImageError`, `UnsupportedImageError`, `TruncatedImageError`,
+    `TooLargeError` or `TooSlowError`. `UnavailableError` means that decoding could not
+    be tried.
 
-    Whoever makes it is who waits for it, whatever thread asks: once it is gone,
-    nothing is decoded any more.
+    The caller that creates it is the one that waits for it, whatever thread uses it.
+    Once that caller has left, nothing more is decoded.
 
     Args:
         data: The whole file.
-        limits: What it may cost.
-        sides: Sizes that will be asked of `at`, beside that of `image`: one decode
+        limits: What decoding it may cost.
+        sides: Sizes that `at` will be asked for, besides that of `image`; one decode
             makes them all.
     """
 
@@ -48,20 +48,20 @@ class ImageFile:
 
     @property
     def sha256(self) -> bytes:
-        """The hash of the file's bytes, 32 bytes; known for any bytes at all."""
-        if self._sha256 is None:  # two threads at once would find the same
+        """The SHA-256 hash of the file, 32 bytes; available even if it is no image."""
+        if self._sha256 is None:  # two threads at once would get the same
             self._sha256 = hashlib.sha256(self.data).digest()
         return self._sha256
 
     @property
     def info(self) -> ImageInfo:
-        """What the header says; known also where the pixels can't be read."""
+        """The header; available even if the pixels can't be read."""
         with self._lock:
             image = self._made(WORKING_SIDE)
         if self._info is not None:
             return self._info
         if isinstance(image, BadInputError):
-            raise _again(image)
+            raise _copied(image)
         raise TypeError("an image without a header")
 
     @property
@@ -72,13 +72,13 @@ class ImageFile:
     def at(self, side: int) -> Image:
         """Return the image scaled down to a longest side, in pixels.
 
-        The size is made as `working_images` says; one that nobody told of before takes
+        The scaling is that of `working_images`. A size that was not announced takes
         another decode.
         """
         with self._lock:
             image = self._made(side)
         if isinstance(image, BadInputError):
-            raise _again(image)
+            raise _copied(image)
         return image
 
     def _made(self, side: int) -> Image | BadInputError:
@@ -86,14 +86,14 @@ class ImageFile:
             self._read({side, *self._sides})
         elif side not in self._images:
             usual = self._images[WORKING_SIDE]
-            if isinstance(usual, BadInputError):  # would take as long to fail again
+            if isinstance(usual, BadInputError):  # trying again would only take time
                 return usual
             self._read({side})
         return self._images[side]
 
     def _read(self, sides: Collection[int]) -> None:
-        """Read header and pixels at once: each would take a way to another process."""
-        info, images = read(
+        """Read header and pixels in one round trip to the decoder process."""
+        info, images = decoded_images(
             self.data, sides=sides, limits=self.limits, caller=self._caller
         )
         self._info = self._info or info
@@ -103,8 +103,8 @@ class ImageFile:
             self._images |= images
 
 
-def _again(failure: BadInputError) -> BadInputError:
-    """Return an error to raise where others may be raising the same one."""
+def _copied(failure: BadInputError) -> BadInputError:
+    """Return a copy of an error, because other threads may be raising it too."""
     error = type(failure)(*failure.args)
     error.__cause__ = failure
     return error

@@ -1,4 +1,4 @@
-"""What an image may cost, most of it checked from its header."""
+"""The limits on what an image may cost; most are checked in its header."""
 
 from dataclasses import dataclass
 
@@ -7,25 +7,25 @@ from ambience.core.errors import TooLargeError
 MEGA = 1_000_000
 MEBI = 2**20
 
-# libjpeg-turbo's own tools take more for an attack; common files have about 10.
+# The tools of libjpeg-turbo treat more scans as an attack; common files have about 10.
 _MAX_SCANS = 500
-# Each scan passes over all pixels, in 4 ns for each: this is 16 s. The largest image
-# that is allowed may have 20 scans, one of 12 megapixels 333.
+# Each scan passes over all pixels and takes 4 ns per pixel, so this takes 16 s. It
+# allows 20 scans of the largest image, and 333 of 12 megapixels.
 _MAX_SCANNED_MEGAPIXELS = 4000
-_ALWAYS_SCANS = 20  # whatever the size: as many as the most that an encoder makes
+_ALWAYS_SCANS = 20  # allowed at any size: encoders make no more
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one file may cost.
+    """The limits for one file.
 
     Attributes:
-        max_bytes: Bytes of the file.
-        max_megapixels: Millions of pixels of its first frame.
-        max_frames: Frames of an animation, pages of a document.
-        max_decode_s: Seconds from the first byte of the header to the last pixel, not
-            counting what it waits in the line.
-        decoding_bytes: Memory that all decodes at the same time take together.
+        max_bytes: Size of the file in bytes.
+        max_megapixels: Millions of pixels in its first frame.
+        max_frames: Frames of an animation, or pages of a document.
+        max_decode_s: Seconds from the first byte of the header to the last pixel,
+            without the time it waits for its turn.
+        decoding_bytes: Total memory of all decodes at the same time, in bytes.
     """
 
     max_bytes: int = 200 * MEBI  # an uncompressed 60 megapixel TIFF has 180 MB
@@ -73,8 +73,8 @@ class Limits:
         most = self.max_scans(height, width)
         if scans > most:
             message = (
-                f"the JPEG has more than {most} scans, each one more pass over all of "
-                "it: save it anew with 1, or with the usual 10"
+                f"the JPEG has more than {most} scans, each of which is another pass "
+                "over the image: save it again with 1 scan, or with the usual 10"
             )
             raise TooLargeError(message)
 

@@ -1,7 +1,8 @@
-"""WebP: the header read from its chunks, and the pixels with little memory around them.
+"""Reads WebP files with less memory than Pillow's own reader.
 
-Pillow's own reader makes room for the pixels four times over as it opens a file, and
-keeps most of that while it decodes. Layout: RFC 9649, section 2.
+That one allocates the pixels four times when it opens a file, and keeps most of that
+while it decodes. This one first reads only the chunks of the header. Layout: RFC 9649,
+section 2.
 """
 
 from io import BytesIO
@@ -15,7 +16,7 @@ _KEPT: Final = {b"ICCP": "icc_profile", b"EXIF": "exif"}
 
 
 class WebPFile(ImageFile.ImageFile):
-    """A WebP file, of which the first frame is seen."""
+    """A WebP file, of which only the first frame is decoded."""
 
     format = "WEBP"
     format_description = "WebP image"
@@ -39,14 +40,14 @@ class WebPFile(ImageFile.ImageFile):
         self.n_frames = max(1, self.n_frames)
 
     def load(self) -> Any:
-        """Decode, if that is not done; raises nearly anything."""
+        """Decode the pixels if that is not done yet; raises nearly anything."""
         if self._data:
             decoder = _webp.WebPAnimDecoder(self._data)
             canvas, _, _, _, raw_mode = decoder.get_info()
             frame = decoder.get_next()
-            del decoder  # has two canvases of its own
+            del decoder  # frees its two canvases
             if frame is None or canvas != self._size:
-                raise EOFError("no frame, or not of the size that the header says")
+                raise EOFError("there is no frame of the size in the header")
             self._data = b""
             self._mode = "RGB" if raw_mode == "RGBX" else raw_mode
             self.fp = BytesIO(frame[0])
@@ -54,11 +55,11 @@ class WebPFile(ImageFile.ImageFile):
         return super().load()
 
     def load_seek(self, pos: int) -> None:
-        """Stay: the pixels are all that the file in memory holds."""
+        """Do nothing: the file in memory holds nothing but the pixels."""
 
 
 def size(data: bytes) -> tuple[int, int]:
-    """Return the ``(width, height)`` of the first chunk; nothing where it says none."""
+    """Return ``(width, height)`` from the first chunk; zeros if it is cut off."""
     match data[12:16]:
         case b"VP8X":
             return _little(data[24:27]) + 1, _little(data[27:30]) + 1

@@ -1,9 +1,9 @@
-"""A process that decodes images for another one, which may end it at any moment.
+"""A process that decodes images for another one, which may kill it at any moment.
 
-It reads messages (see `wire`) on standard input and answers on standard output, one
-image at a time: first what the header says and how much memory the pixels take, then,
-once told to go on, the pixels. It ends by itself at the end of its input, and when a
-decode takes longer than it may.
+It reads messages (see `worker_messages`) on standard input and answers on standard
+output, one image at a time: first the header and how much memory the pixels need, then,
+once told to continue, the result. It exits at the end of its input, or when a decode
+exceeds its time limit.
 """
 
 import gc
@@ -28,35 +28,35 @@ from ambience.imaging import decoding, encoding
 from ambience.imaging.decoders import memory_translated
 from ambience.imaging.decoding import Permit
 from ambience.imaging.formats import sniff
+from ambience.imaging.image_header import ImageInfo, OpenedImage, open_image
 from ambience.imaging.limits import MEBI, Limits
-from ambience.imaging.opening import ImageInfo, Opened, open_image
 from ambience.imaging.provenance import Provenance, provenance, saved_from
-from ambience.imaging.wire import TOO_SLOW_CODE, receive, send
+from ambience.imaging.worker_messages import TOO_SLOW_CODE, receive, send
 
-_HEADER_BYTES: Final = 256 * MEBI  # texts of a PNG are unpacked to 16 MiB each
-_SLACK: Final = 1.5  # times what the pixels are known to take: samples of 10 bits
+_HEADER_BYTES: Final = 256 * MEBI  # each text of a PNG may unpack to 16 MiB
+_SLACK: Final = 1.5  # times the estimated memory: 10-bit samples take more
 _SLACK_BYTES: Final = 64 * MEBI
-# Stacks of a decoder's threads, one for each processor.
+# The stacks of a decoder's threads, one per processor.
 _THREADS_BYTES: Final = 10 * MEBI * (os.cpu_count() or 1)
 
 Result: TypeAlias = tuple[dict[str, Any], list[bytes | memoryview]]
 
 
 class _Refused(BaseException):
-    """The other side does not want the pixels."""
+    """The other side doesn't want the pixels."""
 
 
 def main() -> None:
     """Decode until the input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process hears it, too
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process handles it
     source, sink = _own_pipes()
-    # The current folder may be removed while this runs, which Pillow does not stand:
-    # it asks for its name when it saves a picture, even into memory.
+    # Pillow asks for the current folder even when it saves a picture into memory, and
+    # fails if that folder has been removed.
     os.chdir(os.path.abspath(os.sep))  # noqa: PTH100 -- the root, of a drive on Windows
-    if sys.platform == "linux":  # where memory is short, this process is ended first
+    if sys.platform == "linux":  # if memory runs out, kill this process first
         with suppress(OSError):  # only a hint
             Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    gc.freeze()  # what is imported stays, and is not looked at again
+    gc.freeze()  # imported objects stay, so the collector needn't scan them
     with suppress(BrokenPipeError):  # the other process has ended in the middle
         _work(source, sink)
 
@@ -69,10 +69,10 @@ def _work(source: BinaryIO, sink: BinaryIO) -> None:
         except EOFError:
             return
         answer = _answered(*message, source, sink)
-        # What was taken is free again before the other side learns that it is.
+        # Free memory before the other side is told that it is free.
         del message
-        gc.collect()  # decoders are in cycles with their pixels
-        gc.freeze()  # the rest stays: looking at it again takes as long as an image
+        gc.collect()  # decoders and their pixels refer to each other
+        gc.freeze()  # the rest stays: scanning it again takes as long as an image
         if answer is not None:
             result, parts = answer
             send(sink, result, *parts)
@@ -92,7 +92,7 @@ def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
 def _answered(
     header: Mapping[str, Any], data: bytes, source: BinaryIO, sink: BinaryIO
 ) -> Result | None:
-    """Return what is made of an image, ``None`` if nobody wants it."""
+    """Return the result for an image; ``None`` if nobody wants it."""
     limits = Limits(**header["limits"])
     clock = _Clock(limits.max_decode_s)
     info: dict[str, Any] | None = None
@@ -106,7 +106,7 @@ def _answered(
                 clock.stop()
                 send(sink, {"info": info, "cost": cost})
                 if not receive(source)[0]["go"]:
-                    raise _Refused  # noqa: TRY301 -- through all that decodes
+                    raise _Refused  # noqa: TRY301 -- it must pass through the decoder
                 clock.start()
             _limit(round(_SLACK * cost) + _SLACK_BYTES + _THREADS_BYTES)
 
@@ -119,7 +119,8 @@ def _answered(
             extractors = [_extractor(name) for name in options["extractors"]]
             sides = {extractor.working_side for extractor in extractors}
             images = decoding.working_images(opened, sides, permit) if sides else {}
-        # Of a working size, features cost little; a mistake in one is no damaged file.
+        # Features of working images cost little, so they need no limits here. And an
+        # error in an extractor must not be taken for a damaged file.
         result, parts = _extracted(extractors, images, known)
         return result | {"info": info}, parts
     except _Refused:
@@ -138,7 +139,7 @@ def _info(info: ImageInfo) -> dict[str, Any]:
     }
 
 
-def _working(opened: Opened, options: Mapping[str, Any], permit: Permit) -> Result:
+def _working(opened: OpenedImage, options: Mapping[str, Any], permit: Permit) -> Result:
     sides = options["sides"]
     made = decoding.working_images(opened, sides, permit)
     images = list({id(image): image for image in made.values()}.values())
@@ -146,39 +147,43 @@ def _working(opened: Opened, options: Mapping[str, Any], permit: Permit) -> Resu
     for image in images:
         parts.append(image.pixels.data)
         parts += [] if image.alpha is None else [image.alpha.data]
-    said = [
+    layouts = [
         {"shape": image.pixels.shape, "has_alpha": image.alpha is not None}
         for image in images
     ]
     numbers = {id(image): number for number, image in enumerate(images)}
-    return {"images": said, "of": [numbers[id(made[side])] for side in sides]}, parts
+    return {"images": layouts, "of": [numbers[id(made[side])] for side in sides]}, parts
 
 
-def _full(opened: Opened, _: Mapping[str, Any], permit: Permit) -> Result:
+def _full(opened: OpenedImage, _: Mapping[str, Any], permit: Permit) -> Result:
     pixels = decoding.full_pixels(opened, permit)
     return {"shape": pixels.shape}, [pixels.data]
 
 
-def _rendition(opened: Opened, options: Mapping[str, Any], permit: Permit) -> Result:
+def _rendition(
+    opened: OpenedImage, options: Mapping[str, Any], permit: Permit
+) -> Result:
     side = options["longest_side"]
     return {}, [encoding.rendition(opened, longest_side=side, permit=permit)]
 
 
-def _part(opened: Opened, options: Mapping[str, Any], permit: Permit) -> Result:
+def _part(opened: OpenedImage, options: Mapping[str, Any], permit: Permit) -> Result:
     return {}, [encoding.part(opened, Region(*options["region"]), permit)]
 
 
-def _saved_from(opened: Opened, options: Mapping[str, Any], permit: Permit) -> Result:
+def _saved_from(
+    opened: OpenedImage, options: Mapping[str, Any], permit: Permit
+) -> Result:
     return {"saved_from": saved_from(opened, options["tables"], permit)}, []
 
 
 def _extracted(
     extractors: Sequence[Extractor], images: Mapping[int, Image], known: Provenance
 ) -> Result:
-    """Return the features of an image, by each extractor from the size it wants."""
+    """Return the features of an image, one per extractor."""
     features = [one.extract([images[one.working_side]])[0] for one in extractors]
     rows = [np.ascontiguousarray(feature.rows) for feature in features]
-    told = [
+    layouts = [
         {"shape": own.shape, "dtype": own.dtype.str, "quality": feature.quality}
         for own, feature in zip(rows, features, strict=True)
     ]
@@ -187,18 +192,20 @@ def _extracted(
         "steps": known.steps,
         "is_lossless": known.is_lossless,
     }
-    return {"features": told, "provenance": past}, [own.data for own in rows]
+    return {"features": layouts, "provenance": past}, [own.data for own in rows]
 
 
 @cache
 def _extractor(name: str) -> Extractor:
-    """Return what ``module:function`` makes: imaging itself knows no extractor."""
+    """Return what ``module:function`` returns; imaging itself knows no extractor."""
     module, _, function = name.partition(":")
     extractor: Extractor = getattr(import_module(module), function)()
     return extractor
 
 
-_TASKS: Final[Mapping[str, Callable[[Opened, Mapping[str, Any], Permit], Result]]] = {
+_TASKS: Final[
+    Mapping[str, Callable[[OpenedImage, Mapping[str, Any], Permit], Result]]
+] = {
     "working": _working,
     "full": _full,
     "rendition": _rendition,
@@ -208,10 +215,10 @@ _TASKS: Final[Mapping[str, Callable[[Opened, Mapping[str, Any], Permit], Result]
 
 
 class _Clock:
-    """Ends this process once it has run for too long, whatever code is running.
+    """Ends this process once the clock has run too long, whatever code is running.
 
     Args:
-        seconds: How long it may run in all.
+        seconds: How long the clock may run in total.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -221,7 +228,7 @@ class _Clock:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Let it run during the block."""
+        """Run the clock during the block."""
         self.start()
         try:
             yield
@@ -229,9 +236,9 @@ class _Clock:
             self.stop()
 
     def start(self) -> None:
-        """Let it run."""
+        """Start the clock."""
         self._since = time.monotonic()
-        left_s = max(self._left_s, 0.001)  # 0 would be never
+        left_s = max(self._left_s, 0.001)  # 0 would mean never
         if sys.platform != "win32":
             signal.setitimer(signal.ITIMER_REAL, left_s)
         else:
@@ -240,7 +247,7 @@ class _Clock:
             self._timer.start()
 
     def stop(self) -> None:
-        """Let it stand still."""
+        """Stop the clock."""
         if sys.platform != "win32":
             signal.setitimer(signal.ITIMER_REAL, 0)
         elif self._timer is not None:
@@ -251,7 +258,7 @@ class _Clock:
 
 @contextmanager
 def _at_most(more_bytes: int) -> Iterator[None]:
-    """Let this process take only so much more memory during the block."""
+    """Limit how much more memory this process may take during the block."""
     with _unlimited_after():
         _limit(more_bytes)
         yield
@@ -266,14 +273,14 @@ def _unlimited_after() -> Iterator[None]:
 
 
 def _limit(more_bytes: int | None) -> None:
-    """Make the system refuse memory beyond what this process has now.
+    """Limit how much more memory this process may take; ``None`` removes the limit.
 
-    What was estimated wrongly then ends in `MemoryError`, not in the end of a process
-    that the system chooses. Only Linux counts what is meant here.
+    A wrong estimate then ends in `MemoryError`, and not in the system killing some
+    process. Only Linux counts memory in the required way.
     """
     if sys.platform != "linux":
         return
-    import resource  # noqa: PLC0415 -- is not there elsewhere
+    import resource  # noqa: PLC0415 -- doesn't exist on Windows
 
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
     limit = most

@@ -1,4 +1,4 @@
-"""One process that decodes, as seen from the one that started it."""
+"""A decoder process, as seen by the process that started it."""
 
 import io
 import os
@@ -9,13 +9,13 @@ import threading
 from typing import Any, BinaryIO, Final, cast
 
 from ambience.core.errors import UnavailableError
-from ambience.imaging.wire import TOO_SLOW_CODE, Header, receive, send
+from ambience.imaging.worker_messages import TOO_SLOW_CODE, MessageHeader, receive, send
 
-_END_S: Final = 5.0  # for a worker to end by itself; it has nothing to do any more
+_END_S: Final = 5.0  # how long an idle worker may take to exit by itself
 
 ENVIRONMENT: Final = {
-    "OPENBLAS_NUM_THREADS": "1",  # nothing here multiplies matrices
-    # Large blocks go back to the system at once, and few small ones are kept.
+    "OPENBLAS_NUM_THREADS": "1",  # decoding multiplies no large matrices
+    # Return large blocks to the system at once, and keep few small ones.
     "PILLOW_BLOCK_SIZE": "64m",
     "MALLOC_ARENA_MAX": "2",
     "MALLOC_MMAP_THRESHOLD_": str(4 * 2**20),
@@ -27,12 +27,12 @@ class WorkerProcess:
     """Decodes one image at a time, and can be killed from any thread.
 
     Raises:
-        OSError: If the system starts no process.
+        OSError: If the system can't start a process.
     """
 
     def __init__(self) -> None:
-        # Its own session: Ctrl-C in a terminal is not meant for it. `-P`: no file of
-        # the current folder stands in for a module.
+        # It gets its own session, so that Ctrl-C in a terminal doesn't reach it. `-P`
+        # keeps files of the current folder from being imported as modules.
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "ambience.imaging.worker"],
             stdin=subprocess.PIPE,
@@ -49,67 +49,67 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """Its process id."""
         return self._process.pid
 
     @property
     def is_alive(self) -> bool:
-        """Whether it has not ended."""
+        """Whether it is running."""
         return self._process.poll() is None
 
     @property
     def was_too_slow(self) -> bool:
-        """Whether it ended as a decode took longer than it may."""
+        """Whether it exited because a decode exceeded its time limit."""
         alarm = -signal.SIGALRM if sys.platform != "win32" else TOO_SLOW_CODE
         return self._process.returncode in (alarm, TOO_SLOW_CODE)
 
     def wait_until_ready(self) -> None:
-        """Return once it can take an image.
+        """Wait until it can take an image.
 
         Raises:
-            UnavailableError: If it ended instead.
+            UnavailableError: If it exits instead.
         """
         try:
             receive(self._source)
         except (EOFError, OSError) as error:
             raise UnavailableError(
-                "images can't be decoded now: the process that decodes them ends as it "
-                f"starts (exit code {self.bury(within_s=_END_S)}); the log says why"
+                "images can't be decoded now: the process that decodes them exits on "
+                f"startup (exit code {self.reap(within_s=_END_S)}); the log says why"
             ) from error
 
-    def ask(self, header: Header, data: bytes = b"") -> None:
+    def send(self, header: MessageHeader, data: bytes = b"") -> None:
         """Send a message.
 
         Raises:
-            OSError: If it has ended.
+            OSError: If it has exited.
         """
         send(self._sink, header, data)
 
-    def answer(self) -> tuple[dict[str, Any], bytes]:
+    def receive(self) -> tuple[dict[str, Any], bytes]:
         """Wait for a message.
 
         Raises:
-            EOFError: If it has ended.
+            EOFError: If it has exited.
         """
         return receive(self._source)
 
     def at_work(self, *, is_killable: bool) -> None:
-        """Say whether `stop` may kill it: while nobody's image is in it, it may not."""
+        """Set whether `stop` may kill it; it may not while the process is idle."""
         with self._lock:
             self._is_killable = is_killable
 
     def stop(self) -> None:
-        """Kill it, if what it does is not done yet; return at once."""
+        """Kill it if it is working on an image; return at once."""
         with self._lock:
             if self._is_killable:
                 self.was_stopped = True
                 self._process.kill()
 
-    def bury(self, *, within_s: float = 0.0) -> int:
-        """Let go of what it had, once it has ended; return its exit code.
+    def reap(self, *, within_s: float = 0.0) -> int:
+        """Wait for it to exit and release its pipes; return its exit code.
 
         Args:
-            within_s: After so many seconds it is killed.
+            within_s: How long to wait before killing it, in seconds.
         """
         try:
             code = self._process.wait(within_s)
@@ -121,6 +121,6 @@ class WorkerProcess:
         return code
 
     def end(self) -> None:
-        """Let it end by itself, as it has nothing to do."""
+        """Let it exit by itself; it must be idle."""
         self._sink.close()
-        self.bury(within_s=_END_S)
+        self.reap(within_s=_END_S)

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ambience.catalog import ImageRecord
-from ambience.core.durable import force_to_disk
 from ambience.core.features import MAX_IMAGE_ID, ImageId
+from ambience.core.fsync import force_to_disk
 from ambience.ingest.regular_files import open_regular
 
 _PER_FOLDER = 1000  # images whose originals share a folder

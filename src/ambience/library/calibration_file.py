@@ -7,7 +7,7 @@ from pathlib import Path
 from ambience import registry
 from ambience.core.errors import CorruptDataError
 from ambience.core.settings import Settings
-from ambience.fusion import NOTHING_LEARNED, Calibration, Evidence, Learned, loaded
+from ambience.fusion import NOTHING_LEARNED, Calibration, Evidence, Learned
 
 CALIBRATION_FILE = "calibration.json"
 
@@ -44,7 +44,7 @@ def calibration_of(data: Path, evidence: Mapping[str, Evidence]) -> Calibration:
 
 def _learned(file: Path) -> Learned:
     try:
-        found = loaded(file)
+        found = Learned.load(file)
     except CorruptDataError as error:
         _log.warning("%s; the shipped calibration is used until then", error)
         return NOTHING_LEARNED

@@ -20,7 +20,7 @@ from ambience.core.errors import (
 )
 from ambience.core.features import ImageId
 from ambience.core.settings import Settings
-from ambience.fusion import loaded
+from ambience.fusion import Learned
 from ambience.ingest import FileCheck, Progress
 from ambience.library.calibration_file import CALIBRATION_FILE
 from ambience.library.check_findings import Check, ServiceCheck
@@ -149,7 +149,7 @@ class _Work:
     def _calibration(self) -> str:
         """Return why the calibration can't be used; empty if it can."""
         try:
-            loaded(self._components.data / CALIBRATION_FILE)
+            Learned.load(self._components.data / CALIBRATION_FILE)
         except CorruptDataError as error:
             return str(error)
         return ""

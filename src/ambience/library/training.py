@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ambience import registry
-from ambience.calibrating.calibration_trial import Tally, Trial
+from ambience.calibrating.calibration_trial import Trial, TrialTally
 from ambience.calibrating.edited_copies import CopySource
 from ambience.calibrating.learning import Learner
 from ambience.core.settings import Settings
@@ -43,7 +43,7 @@ class TrainedFusion:
     """
 
     learned: Learned
-    tallies: Mapping[str, Tally]
+    tallies: Mapping[str, TrialTally]
     used: bool
 
     @property

@@ -1,10 +1,17 @@
-"""Lays one image over another, and tells copies from what only looks like one.
+"""Lays one image over another to tell copies from images that only look like one.
 
-Hashes and keypoints find what may be a copy. Whether it is one, only the pixels say:
-two pages of one layout share lines, letters and a logo, and yet hold other words.
+Hashes and keypoints find images that may be copies. Only the pixels tell whether they
+are: two pages with the same layout share lines, letters and a logo, but not the text.
 """
 
 from ambience.overlay.overlay import Overlay, overlay
-from ambience.overlay.verdict import Measure, Weights, likeness, same_picture
+from ambience.overlay.verdict import OverlayMeasure, Weights, likeness, same_picture
 
-__all__ = ["Measure", "Overlay", "Weights", "likeness", "overlay", "same_picture"]
+__all__ = [
+    "Overlay",
+    "OverlayMeasure",
+    "Weights",
+    "likeness",
+    "overlay",
+    "same_picture",
+]

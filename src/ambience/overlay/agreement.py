@@ -1,9 +1,10 @@
-"""Tells, cell by cell, where two images that lie over each other show the same.
+"""Finds the cells in which two aligned images agree or differ.
 
-Edges are compared, not brightness: a copy may be brighter, paler or without color. In
-each cell the gradients of both are correlated, with shifts by one pixel allowed, across
-and down by themselves: lines of other words agree in where lines are, and in nothing
-else. A cell where neither image has more than its noise says nothing.
+Edges are compared instead of brightness, because a copy may be brighter, paler or
+without color. In each cell, the gradients of both images are correlated, allowing for a
+shift of one pixel. Horizontal and vertical gradients are also correlated separately:
+lines of different text agree in one direction only. A cell in which neither image has
+more than noise says nothing.
 """
 
 import math
@@ -15,28 +16,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ambience.core.opencv import opencv
-from ambience.overlay.alignment import Aligned
+from ambience.overlay.alignment import AlignedPair
 from ambience.overlay.equalizing import Floats, equally_bright, equally_sharp
 
 Cells: TypeAlias = NDArray[np.bool_]
 """Shape ``(rows, columns)``."""
 
-_CELL = 16  # pixels: two letters of print; less, and chance agrees
-_SMALL_CELL = 8  # of images so small that few cells of the other size fit
-_SMALL = 128  # pixels of the shorter side
-_REACH = 1  # pixels that a cell may lie beside where geometry says
-_SEEN = 0.95  # of a cell has to be in both
+_CELL = 16  # pixels, two letters of print; smaller cells agree by chance
+_SMALL_CELL = 8  # pixels, for images in which few cells of 16 pixels fit
+_SMALL = 128  # pixels: images with a shorter side below this get small cells
+_REACH = 1  # pixels by which a cell may be off from where geometry places it
+_SEEN = 0.95  # the share of a cell that both images must show
 
-_AGREES = 0.6  # copies, of whatever edit, are over 0.9; other words 0.3 on the average
+_AGREES = 0.6  # copies reach 0.9 whatever the edit; different text 0.3 on average
 _DIFFERS = 0.4
-_PART = 0.15  # of a cell's contrast that lies in a direction, to be compared by itself
+_PART = 0.15  # the share of a cell's contrast that makes a direction count
 
-_CONTRAST = 2.0  # gray levels a pixel: paper and sky have less, once they are JPEGs
-_MOST_CONTRAST = 8.0  # what a noisy image needs at most
-_OVER_NOISE = 1.8  # times the noise: there, edges outweigh it
-_QUIET = 1.0  # gray levels a pixel: an image that has less is blank there
-_LOW = 0.25  # of cells, those of least contrast, tell how much an image has of noise
-_TINY = 1e-6  # instead of a division by zero
+_CONTRAST = 2.0  # gray levels per pixel; paper and sky have less in JPEGs
+_MOST_CONTRAST = 8.0  # however noisy an image is, this is enough
+_OVER_NOISE = 1.8  # times the noise: from there on, edges outweigh it
+_QUIET = 1.0  # gray levels per pixel: below this, an image is blank
+_LOW = 0.25  # the share of cells, those with the least contrast, that show the noise
+_TINY = 1e-6  # avoids a division by zero
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,13 +45,13 @@ class Agreement:
     """Where two images agree.
 
     Attributes:
-        cell: Sides of a cell, in pixels of what was compared.
-        common: The cells that both show.
-        telling: Those of them where one has more than noise.
-        agrees: Those of these where both show the same.
-        differs: Those where they don't; the others may be either.
-        contrast: Of the query, gray levels a pixel, shape ``(rows, columns)``.
-        image_contrast: Of the image.
+        cell: The side of a cell, in pixels of the aligned images.
+        common: The cells that both images show.
+        telling: The common cells in which an image has more than noise.
+        agrees: The telling cells in which both images show the same.
+        differs: The telling cells in which they don't; the rest are undecided.
+        contrast: Of the query, gray levels per pixel, shape ``(rows, columns)``.
+        image_contrast: The same for the image.
     """
 
     cell: int
@@ -62,8 +63,8 @@ class Agreement:
     image_contrast: Floats
 
 
-def agreement(aligned: Aligned) -> Agreement:
-    """Compare what two images have in common, cell by cell."""
+def agreement(aligned: AlignedPair) -> Agreement:
+    """Compare the common area of two images, cell by cell."""
     cell = _CELL if min(aligned.query.shape) >= _SMALL else _SMALL_CELL
     seen = _compared(aligned, cell)
     if not seen.differs.any():
@@ -72,7 +73,7 @@ def agreement(aligned: Aligned) -> Agreement:
     return seen if as_bright is None else _compared(as_bright, cell)
 
 
-def _compared(aligned: Aligned, cell: int) -> Agreement:
+def _compared(aligned: AlignedPair, cell: int) -> Agreement:
     common = _common(aligned, cell)
     sharp = equally_sharp(aligned.query, aligned.image)
     ours, theirs = (_Edges.of(smooth, common, cell) for smooth in sharp)
@@ -95,7 +96,7 @@ def _compared(aligned: Aligned, cell: int) -> Agreement:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Edges:
-    """How brightness changes across and down, and the squares of it in each cell."""
+    """The gradients across and down, and the means of their squares in each cell."""
 
     across: Floats
     down: Floats
@@ -118,9 +119,9 @@ class _Edges:
         return np.asarray(np.sqrt(power), np.float32)
 
     def shifted(self, cell: int) -> Iterator["_Edges"]:
-        """Yield them as they are up to `_REACH` pixels further on, in each direction.
+        """Yield the edges shifted by up to `_REACH` pixels in each direction.
 
-        Beyond the edges there is nothing.
+        There are no edges outside of the image.
         """
         cv2: Any = opencv()
         border = (_REACH, _REACH, _REACH, _REACH, cv2.BORDER_CONSTANT)
@@ -133,8 +134,11 @@ class _Edges:
             yield _Edges(across, down, *(_means(one[part], cell) for one in squares))
 
 
-def _common(aligned: Aligned, cell: int) -> Floats:
-    """Return 1 where both have pixels, in whole cells, and not at their edges."""
+def _common(aligned: AlignedPair, cell: int) -> Floats:
+    """Return 1 where both images have pixels, except at their borders.
+
+    The array is padded with zeros to whole cells.
+    """
     cv2: Any = opencv()
     height, width = aligned.common.shape
     rows, columns = -(-height // cell), -(-width // cell)
@@ -156,7 +160,7 @@ def _means(pixels: Floats, cell: int) -> Floats:
 
 
 def _likeness(ours: _Edges, theirs: _Edges, cell: int) -> Floats:
-    """Return how well each cell correlates where it does best, -1 to 1."""
+    """Return how well each cell correlates at the best shift, -1 to 1."""
     best: Floats = np.full(ours.power_across.shape, -np.inf, np.float32)
     likeness = np.zeros_like(best)
     for other in theirs.shifted(cell):
@@ -167,9 +171,9 @@ def _likeness(ours: _Edges, theirs: _Edges, cell: int) -> Floats:
 
 
 def _correlated(ours: _Edges, theirs: _Edges, cell: int) -> tuple[Floats, Floats]:
-    """Return how edges correlate in all, and in the direction where they do less.
+    """Return the correlation of edges, and that in the direction where it is lower.
 
-    A direction in which neither has its share of edges does not count.
+    A direction in which neither image has many edges doesn't count.
     """
     products = [
         _means(a * b, cell)
@@ -191,7 +195,7 @@ def _correlated(ours: _Edges, theirs: _Edges, cell: int) -> tuple[Floats, Floats
 
 
 def _noise(contrast: Floats, other: Floats) -> float:
-    """Return the contrast that an image has where there is little in the other one."""
+    """Return the contrast of an image where the other one has little."""
     if not len(other):
         return 0.0
     quiet = other <= max(_QUIET, float(np.quantile(other, _LOW)))

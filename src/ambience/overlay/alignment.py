@@ -1,4 +1,4 @@
-"""Lays one image over another, so that what both show is at the same place."""
+"""Warps one image onto another, so that both show the same thing at the same place."""
 
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -21,20 +21,20 @@ from ambience.core.opencv import opencv
 Gray: TypeAlias = NDArray[np.uint8]
 """Shape ``(height, width)``."""
 
-_SMALLEST = 24  # pixels of a side: below, there is nothing to compare
-_FINER = 1.2  # pixels of the image for one of the frame: from there on, it is averaged
-_CENTER = 0.5  # OpenCV has pixels' centers where we have their corners
+_SMALLEST = 24  # pixels of a side; with less, there is nothing to compare
+_FINER = 1.2  # image pixels per frame pixel: from there on, they are averaged
+_CENTER = 0.5  # OpenCV counts from the center of the first pixel, we from its corner
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Aligned:
-    """What two images have in common, as each shows it.
+class AlignedPair:
+    """The common area of two images, as each of them shows it.
 
     Attributes:
-        query: Of the query, as fine as the coarser of both.
-        image: Of the image, at the same places.
+        query: The area in the query, at the resolution of the coarser image.
+        image: The area in the image, at the same places.
         common: Which pixels both show, shape ``(height, width)``, ``uint8``, 0 or 255.
-        placed: Takes pixels of these to pixels of the query, as displayed.
+        placed: Maps pixels of these to pixels of the query, as displayed.
     """
 
     query: Gray
@@ -43,16 +43,16 @@ class Aligned:
     placed: Matrix
 
 
-def aligned(query: Image, image: Image, transform: Matrix) -> Aligned | None:
-    """Lay an image over a query.
+def aligned(query: Image, image: Image, transform: Matrix) -> AlignedPair | None:
+    """Warp an image onto a query.
 
     Args:
         query: At a working size.
-        image: The same.
-        transform: Takes pixels of the query, as displayed, to pixels of the image.
+        image: At a working size.
+        transform: Maps pixels of the query to pixels of the image, both as displayed.
 
     Returns:
-        ``None`` if they have too little in common to be compared.
+        ``None`` if their common area is too small.
     """
     there = _in_working_pixels(transform, query, image)
     box = _box(there, query, image)
@@ -60,7 +60,7 @@ def aligned(query: Image, image: Image, transform: Matrix) -> Aligned | None:
         return None
     left, top, right, bottom = box
     scale = _scale_at(there, ((left + right) / 2, (top + bottom) / 2))
-    # Nothing is enlarged: what is compared is as fine as the coarser one.
+    # Nothing is enlarged: both get the resolution of the coarser image.
     width = round((right - left) * min(1.0, scale))
     height = round((bottom - top) * min(1.0, scale))
     if min(width, height) < _SMALLEST:
@@ -73,7 +73,7 @@ def aligned(query: Image, image: Image, transform: Matrix) -> Aligned | None:
     theirs, common = _warped(_gray(image), there @ within, (width, height), scale)
     shown, worked = query.size, query.pixels.shape
     out = stretch(shown[1] / worked[1], shown[0] / worked[0])
-    return Aligned(ours, theirs, common, out @ within)
+    return AlignedPair(ours, theirs, common, out @ within)
 
 
 def _gray(image: Image) -> Gray:
@@ -82,7 +82,7 @@ def _gray(image: Image) -> Gray:
 
 
 def _in_working_pixels(transform: Matrix, query: Image, image: Image) -> Matrix:
-    """Return a transform of pixels as displayed as one of working pixels."""
+    """Convert a transform between pixels as displayed to one between working pixels."""
     (height, width), worked = query.size, query.pixels.shape
     out = stretch(width / worked[1], height / worked[0])
     (height, width), worked = image.size, image.pixels.shape
@@ -91,7 +91,7 @@ def _in_working_pixels(transform: Matrix, query: Image, image: Image) -> Matrix:
 
 
 def _box(there: Matrix, query: Image, image: Image) -> tuple[int, int, int, int] | None:
-    """Return an upright box of the query around all that the image shows of it."""
+    """Return the bounding box, in the query, of the area that the image shows."""
     height, width, _ = query.pixels.shape
     try:
         back = np.linalg.inv(there).astype(np.float64)
@@ -116,7 +116,7 @@ def _homogeneous(points: Points) -> NDArray[np.float64]:
 
 
 def _scale_at(there: Matrix, point: tuple[float, float]) -> float:
-    """Return how many pixels of the image lie along one of the query."""
+    """Return the side of a query pixel in pixels of the image."""
     near = np.array([point, (point[0] + 1, point[1]), (point[0], point[1] + 1)])
     middle, right, below = mapped(there, near)
     sides = np.stack([right - middle, below - middle])
@@ -126,9 +126,9 @@ def _scale_at(there: Matrix, point: tuple[float, float]) -> float:
 def _warped(
     image: Gray, there: Matrix, size: tuple[int, int], scale: float
 ) -> tuple[Gray, Gray]:
-    """Return an image as a frame sees it, and which pixels it has."""
+    """Return an image warped into a frame, and which pixels of the frame it covers."""
     cv2: Any = opencv()
-    if scale > _FINER:  # the warp takes single pixels: average them first
+    if scale > _FINER:  # the warp would skip pixels: average them first
         height, width = (max(1, round(side / scale)) for side in image.shape)
         into = stretch(width / image.shape[1], height / image.shape[0])
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)

@@ -1,8 +1,8 @@
-"""Tells whether what differs between two images moved from one to the other.
+"""Tells whether things that differ between two images have moved.
 
-What was put over a picture is nowhere in the original, and words of one type are like
-other words here and there. A thing that moved, and what a camera sees from elsewhere,
-is in both: all of it is found the same way off, where the other image differs, too.
+Something put over a picture isn't found in the original, and printed words look alike
+in scattered places. But a thing that moved, or that a camera saw from elsewhere, is in
+both images: all of it is found at the same offset, at a place that differs, too.
 """
 
 from collections.abc import Iterator
@@ -13,53 +13,60 @@ import numpy as np
 
 from ambience.core.opencv import opencv
 from ambience.overlay.agreement import Agreement
-from ambience.overlay.alignment import Aligned, Gray
+from ambience.overlay.alignment import AlignedPair, Gray
 from ambience.overlay.equalizing import Floats
 
-_SIDE = 2  # cells of a block: enough that it is not found by chance
-_DIFFERING = 0.75  # of its cells, at least
-_CONTRAST = 2.0  # gray levels a pixel, in each of its cells
-_APART = 2  # cells from block to block: they don't overlap
-_BLOCKS = 16  # as many as are looked for
+_SIDE = 2  # cells along a side of a block; smaller blocks are found by chance
+_DIFFERING = 0.75  # the share of a block that must differ
+_CONTRAST = 2.0  # gray levels per pixel, in each cell of a block
+_APART = 2  # cells from one block to the next: blocks don't overlap
+_BLOCKS = 16  # blocks that are searched for
 _REACH = 160  # pixels: a quarter of an image at working size
-_FOUND = 0.85  # as well as that it correlates
-_LIKELY = 0.5  # as little as that, it may be part found
-_TINY = 1e-3
-_FEW = 1  # blocks that moved one way: may be chance, as blocks overlap
-_SURE = 3  # are none
-_FLAT = 0.4  # of a cell's pixels: print has more, photographs less
-_WAYS = 8  # the likeliest; things that moved one way have many blocks
-_SPREAD = 3.0  # gray levels: flatter blocks are found anywhere
+_FOUND = 0.85  # the correlation above which a block counts as found
+_LIKELY = 0.5  # the correlation above which an offset is tried on all that differs
+_OFFSETS = 8  # the likeliest; the blocks of one thing have one offset
+_FLAT = 0.4  # the share of flat pixels in a cell; prints have more, photographs less
+_SPREAD = (
+    3.0  # gray levels: the standard deviation below which a block is found anywhere
+)
+_CHANCE = 1  # blocks at one offset that may be a coincidence
+_SURE = 3  # blocks at one offset that can't be
+_TINY = 1e-3  # rounding errors of shares
 
-_Way: TypeAlias = tuple[int, int]
-"""How far off something is, down and across, in pixels of half the size."""
+_Offset: TypeAlias = tuple[int, int]
+"""How far down and across something is found, in pixels at half size."""
 
 
-def displaced(aligned: Aligned, seen: Agreement, flat: Floats) -> tuple[float, float]:
-    """Return how much of what differs the image has elsewhere, or its like.
-
-    And how sure it is that something moved. Both are 0 to 1.
+def displaced(
+    aligned: AlignedPair, seen: Agreement, flat: Floats
+) -> tuple[float, float]:
+    """Compare the places where two images differ, shifted.
 
     Args:
-        aligned: Both images.
-        seen: Where they agree.
-        flat: The share of each cell's pixels around which nothing changes.
+        aligned: The two images.
+        seen: Where they agree and differ.
+        flat: The share of flat pixels in each cell.
+
+    Returns:
+        How much of what differs is found elsewhere in the image, 0 to 1, and how
+        certain it is that something moved, 0 to 1.
     """
     ours, theirs = _halved(aligned.query), _halved(aligned.image)
     found = list(_found(ours, theirs, _blocks(seen), seen.cell))
     well = sum(score > _FOUND for score, _ in found)
-    likely = {way: score for score, way in sorted(found) if score > _LIKELY}
-    ways = sorted(likely, key=likely.__getitem__, reverse=True)[:_WAYS]
-    moving = _Moving.of(ours, theirs, seen, flat)
-    moved = 0 if moving is None else max(map(moving.along, ways), default=0)
-    # Of as many as are looked for: few that differ may all be noise.
-    return well / _BLOCKS, min(1.0, max(0, moved - _FEW) / (_SURE - _FEW))
+    likely = {offset: score for score, offset in sorted(found) if score > _LIKELY}
+    offsets = sorted(likely, key=likely.__getitem__, reverse=True)[:_OFFSETS]
+    moving = _Differing.of(ours, theirs, seen, flat)
+    moved = 0 if moving is None else max(map(moving.found_at, offsets), default=0)
+    # Divided by the largest number of blocks, because a few may all be noise.
+    share = well / _BLOCKS
+    return share, min(1.0, max(0, moved - _CHANCE) / (_SURE - _CHANCE))
 
 
 def _blocks(seen: Agreement) -> list[tuple[int, int]]:
-    """Return the first row and column of blocks of the query that differ.
+    """Return the top left cells of differing blocks of the query.
 
-    They are spread over all that differs: a thing and what it uncovered both are in it.
+    They are spread over all that differs, which includes what a thing has uncovered.
     """
     rows, columns = (side - _SIDE + 1 for side in seen.differs.shape)
     if rows < 1 or columns < 1:
@@ -81,7 +88,7 @@ def _blocks(seen: Agreement) -> list[tuple[int, int]]:
 
 
 def _halved(gray: Gray) -> Gray:
-    """Return an image of half the size: quicker, and blind to the finest detail."""
+    """Return an image at half size: this is quicker, and hides the finest detail."""
     cv2: Any = opencv()
     height, width = (max(1, side // 2) for side in gray.shape)
     return np.asarray(
@@ -91,14 +98,14 @@ def _halved(gray: Gray) -> Gray:
 
 def _found(
     here: Gray, there: Gray, blocks: list[tuple[int, int]], cell: int
-) -> Iterator[tuple[float, _Way]]:
-    """Yield how well each block of an image is found in the other, and how far off."""
+) -> Iterator[tuple[float, _Offset]]:
+    """Yield the best correlation of each block with the other image, and its offset."""
     cv2: Any = opencv()
     side, reach = _SIDE * cell // 2, _REACH // 2
     for row, column in blocks:
         top, left = row * cell // 2, column * cell // 2
         block = here[top : top + side, left : left + side]
-        if block.shape != (side, side):  # at the edge: not all of it is there
+        if block.shape != (side, side):  # partly outside, at the border
             continue
         first, start = max(0, top - reach), max(0, left - reach)
         window = there[first : top + side + reach, start : left + side + reach]
@@ -108,15 +115,15 @@ def _found(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Moving:
-    """What may have moved, in a box around all that differs, at half the size.
+class _Differing:
+    """All that differs and isn't print, at half size.
 
     Attributes:
-        here: The box of the query, in whole cells.
+        here: The query in a box around it, in whole cells.
         there: All of the image.
-        differs: 1 where the pixels of the image's size differ and are no print.
-        corner: First row and column of the box.
-        cell: Sides of a cell.
+        differs: 1 where the two differ, of the image's size.
+        corner: The top and left of the box.
+        cell: The side of a cell.
     """
 
     here: Floats
@@ -128,19 +135,16 @@ class _Moving:
     @classmethod
     def of(
         cls, ours: Gray, theirs: Gray, seen: Agreement, flat: Floats
-    ) -> "_Moving | None":
-        """Return it; ``None`` if there is no block of it."""
+    ) -> "_Differing | None":
+        """Return it; ``None`` if it is smaller than a block."""
         cell = seen.cell // 2
-        # Letters are found in other words, too: only what is no print is seen to move.
-        differing = seen.differs & (flat < _FLAT)
+        differing = seen.differs & (flat < _FLAT)  # letters are in other words, too
         rows, columns = (side // cell for side in ours.shape)
         at = np.argwhere(differing[:rows, :columns])
         if len(at) < _DIFFERING * _SIDE**2:
             return None
-        (top, left), (bottom, right) = (
-            at.min(axis=0) * cell,
-            (at.max(axis=0) + 1) * cell,
-        )
+        top, left = at.min(axis=0) * cell
+        bottom, right = (at.max(axis=0) + 1) * cell
         if min(bottom - top, right - left) < _SIDE * cell:
             return None
         height, width = ours.shape
@@ -153,39 +157,44 @@ class _Moving:
             cell,
         )
 
-    def along(self, way: _Way) -> int:
-        """Return how many blocks are the same, once they are moved one way.
+    def found_at(self, offset: _Offset) -> int:
+        """Return how many blocks, overlapping ones included, are found at an offset.
 
-        Where they then are, the image has to differ, too: something left there.
+        The image has to differ there, too: something has left that place.
         """
-        (top, left), (high, wide) = self.corner, self.here.shape
-        box = (top, left, high, wide)
-        there, inside = _cut(self.there, box, way)
-        leaves, _ = _cut(self.differs, box, way)
+        box = (*self.corner, *self.here.shape)
+        there, inside = _cut(self.there, box, offset)
         comes, _ = _cut(self.differs, box, (0, 0))
+        leaves, _ = _cut(self.differs, box, offset)
         same = _correlation(self.here, there, self.cell) > _FOUND
         for share, least in ((inside, 1), (comes, _DIFFERING), (leaves, _DIFFERING)):
-            same &= _of_blocks(share, self.cell) > least - _TINY
+            same &= _block_means(share, self.cell) > least - _TINY
         return int(same.sum())
 
 
 def _cut(
-    pixels: Floats, box: tuple[int, int, int, int], way: _Way
+    pixels: Floats, box: tuple[int, ...], offset: _Offset
 ) -> tuple[Floats, Floats]:
-    """Return what lies one way off a box, 0 outside, and 1 where it is inside."""
-    top, left, high, wide = box
-    first, start = top + way[0], left + way[1]
-    cut, inside = np.zeros((high, wide), np.float32), np.zeros((high, wide), np.float32)
+    """Return what is at an offset from a box, padded with 0, and 1 where it is inside.
+
+    Args:
+        pixels: What it is cut from.
+        box: Top, left, height and width.
+        offset: At which some of it lies inside.
+    """
+    top, left, height, width = box
+    first, start = top + offset[0], left + offset[1]
+    cut, inside = (np.zeros((height, width), np.float32) for _ in range(2))
     above, before = max(0, -first), max(0, -start)
-    part = pixels[first + above : first + high, start + before : start + wide]
+    part = pixels[first + above : first + height, start + before : start + width]
     rows, columns = part.shape
     cut[above : above + rows, before : before + columns] = part
     inside[above : above + rows, before : before + columns] = 1
     return cut, inside
 
 
-def _of_blocks(pixels: Floats, cell: int) -> Floats:
-    """Return the mean of each block, by its first cell; at the edges there is none."""
+def _block_means(pixels: Floats, cell: int) -> Floats:
+    """Return the mean of each block, by its top left cell."""
     cv2: Any = opencv()
     rows, columns = (side // cell for side in pixels.shape)
     cells = cv2.resize(pixels, (columns, rows), interpolation=cv2.INTER_AREA)
@@ -194,10 +203,10 @@ def _of_blocks(pixels: Floats, cell: int) -> Floats:
 
 
 def _correlation(here: Floats, there: Floats, cell: int) -> Floats:
-    """Return how each block correlates with what lies over it; 0 where one is flat."""
-    mean, other = _of_blocks(here, cell), _of_blocks(there, cell)
-    spread = _of_blocks(here * here, cell) - mean**2
-    others = _of_blocks(there * there, cell) - other**2
-    both = _of_blocks(here * there, cell) - mean * other
+    """Return the correlation of each block of two images; 0 where one is flat."""
+    mean, other = _block_means(here, cell), _block_means(there, cell)
+    spread = _block_means(here * here, cell) - mean**2
+    others = _block_means(there * there, cell) - other**2
+    both = _block_means(here * there, cell) - mean * other
     flat = np.minimum(spread, others) < _SPREAD**2
     return np.where(flat, 0, both / np.sqrt(np.maximum(spread * others, 1)))

@@ -1,4 +1,4 @@
-"""Makes two images equally sharp and bright, so that only pictures are compared."""
+"""Makes two images equally sharp and bright, so that only their content is compared."""
 
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -7,24 +7,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ambience.core.opencv import opencv
-from ambience.overlay.alignment import Aligned, Gray
+from ambience.overlay.alignment import AlignedPair, Gray
 
 Floats: TypeAlias = NDArray[np.float32]
 
-_SMOOTHING = 0.8  # pixels: takes away what resampling does to the finest detail
-_COARSE = 2.0  # pixels: what is left then is in blurred images, too
-_BLURS = (1.0, 1.5, 2.0, 3.0, 4.0)  # pixels: out of focus, or a thumbnail made large
-_BLURRED = 0.7  # of the other's fine detail: JPEG and scaling leave more
-_EVEN = 0.85  # from there on, both are as sharp
-_TINY = 1e-6  # instead of a division by zero
+_SMOOTHING = 0.8  # pixels: removes what resampling does to the finest detail
+_COARSE = 2.0  # pixels: the detail left after this is in blurred images too
+_BLURS = (1.0, 1.5, 2.0, 3.0, 4.0)  # pixels: out of focus, or an enlarged thumbnail
+_BLURRED = 0.7  # of the other's fine detail; JPEG and scaling leave more
+_EVEN = 0.85  # from this ratio on, both count as equally sharp
+_TINY = 1e-6  # avoids a division by zero
 
-_LINES = 12  # cells that a line through brightness needs
-_CLIPPED = (8.0, 247.0)  # beyond, the mean of a cell says less than was there
-_BRIGHTER = 0.08  # a gain that clips nothing worth seeing
+_FOR_LINE = 12  # cells needed to fit a line to brightness
+_CLIPPED = (8.0, 247.0)  # outside this range, the pixels of a cell may be clipped
+_BRIGHTER = 0.08  # a smaller gain clips nothing worth seeing
 
 
 def equally_sharp(query: Gray, image: Gray) -> tuple[Floats, Floats]:
-    """Return both as sharp as the less sharp of them, shape ``(height, width)``."""
+    """Return both images, each as sharp as the less sharp one.
+
+    The shapes are ``(height, width)``.
+    """
     ours, theirs = (
         _blurred(one.astype(np.float32), _SMOOTHING) for one in (query, image)
     )
@@ -37,25 +40,25 @@ def equally_sharp(query: Gray, image: Gray) -> tuple[Floats, Floats]:
 
 
 def equally_bright(
-    aligned: Aligned, agrees: NDArray[np.bool_], cell: int
-) -> Aligned | None:
-    """Return the image made as bright as the query, clipped where that is.
+    aligned: AlignedPair, agrees: NDArray[np.bool_], cell: int
+) -> AlignedPair | None:
+    """Return the pair with the image made as bright as the query, and clipped like it.
 
     Args:
-        aligned: Both.
+        aligned: The two images.
         agrees: The cells that are known to show the same.
-        cell: Their sides in pixels.
+        cell: The side of a cell in pixels.
 
     Returns:
-        ``None`` if it is as bright already, or it can't be told.
+        ``None`` if the image is bright enough, or too few cells agree to tell.
     """
     here, there = (_cells(one, cell) for one in (aligned.query, aligned.image))
     low, high = _CLIPPED
     rows, columns = here.shape
-    told = agrees[:rows, :columns] & (here > low) & (here < high) & (there < high)
-    if int(told.sum()) < _LINES:
+    usable = agrees[:rows, :columns] & (here > low) & (here < high) & (there < high)
+    if int(usable.sum()) < _FOR_LINE:
         return None
-    gain, offset = np.polyfit(there[told], here[told], 1)
+    gain, offset = np.polyfit(there[usable], here[usable], 1)
     if gain < 1 + _BRIGHTER:
         return None
     brighter = np.clip(gain * aligned.image + offset, 0, 255).astype(np.uint8)
@@ -82,7 +85,7 @@ def _as_blurred(gray: Floats, sharpness: float) -> Floats:
 
 
 def _sharpness(gray: Floats) -> float:
-    """Return how much of the detail is fine; contrast does not count."""
+    """Return the ratio of all detail to coarse detail; contrast doesn't matter."""
     return _detail(gray) / (_detail(_blurred(gray, _COARSE)) + _TINY)
 
 

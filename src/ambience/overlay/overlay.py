@@ -1,4 +1,4 @@
-"""What is seen when one image is laid over another, as searches answer it."""
+"""Lays one image over another, and describes where they agree and differ."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,15 +9,15 @@ from ambience.core.features import Image
 from ambience.core.geometry import Matrix, Points, mapped
 from ambience.core.opencv import opencv
 from ambience.overlay.agreement import Agreement, Cells, agreement
-from ambience.overlay.alignment import Aligned, Gray, aligned
+from ambience.overlay.alignment import AlignedPair, Gray, aligned
 from ambience.overlay.displacement import displaced
 from ambience.overlay.equalizing import Floats
-from ambience.overlay.verdict import Measure, likeness, same_picture
+from ambience.overlay.verdict import OverlayMeasure, likeness, same_picture
 
-_FEWEST = 6  # cells that tell anything; fewer say nothing together
-_OF_A_REGION = 4  # cells that differ side by side: fewer are what JPEG leaves
-_REGIONS = 12  # the largest
-_FLAT = 1  # gray levels from pixel to pixel: paper has no more, photographs have grain
+_FEWEST = 6  # telling cells; with fewer, the comparison says nothing
+_OF_A_REGION = 4  # neighboring cells that differ; JPEG alone causes fewer
+_REGIONS = 12  # only the largest are returned
+_FLAT = 1  # gray levels between neighboring pixels; photographs have more, by grain
 
 _AGREES, _DIFFERS, _UNSURE, _BLANK, _OUTSIDE = "=x?. "
 
@@ -27,17 +27,17 @@ class Overlay:
     """Where a query and an image agree and differ.
 
     Attributes:
-        measure: What is seen in all.
-        blank: Of the common area, the share where neither shows anything.
-        regions: Boxes around what differs, ``(x, y, width, height)`` in pixels of the
-            query, the largest first.
-        cells: A line for each row of cells: ``=`` agrees, ``x`` differs, ``?`` may do
-            either, ``.`` is blank, and a blank is outside of one image.
-        box: Where in the query these are, ``(x, y, width, height)``: whole cells, the
-            last of which may reach beyond what both show.
+        measure: The totals.
+        blank: The share of the common area in which both images are blank.
+        regions: Boxes around the regions that differ, ``(x, y, width, height)`` in
+            pixels of the query, the largest first.
+        cells: One string per row of cells: ``=`` agrees, ``x`` differs, ``?`` is
+            undecided, ``.`` is blank, and a space is outside of an image.
+        box: Where these cells are in the query, ``(x, y, width, height)``: whole cells,
+            the last of which may reach beyond the common area.
     """
 
-    measure: Measure
+    measure: OverlayMeasure
     blank: float
     regions: tuple[tuple[float, ...], ...]
     cells: tuple[str, ...]
@@ -59,15 +59,15 @@ class Overlay:
 
 
 def overlay(query: Image, image: Image, transform: Matrix) -> Overlay | None:
-    """Lay an image over a query, and look where they agree.
+    """Lay an image over a query and compare them.
 
     Args:
         query: At a working size.
-        image: The same.
-        transform: Takes pixels of the query, as displayed, to pixels of the image.
+        image: At a working size.
+        transform: Maps pixels of the query to pixels of the image, both as displayed.
 
     Returns:
-        ``None`` where too little can be seen to tell.
+        ``None`` if there is too little to compare.
     """
     laid = aligned(query, image, transform)
     if laid is None:
@@ -76,10 +76,10 @@ def overlay(query: Image, image: Image, transform: Matrix) -> Overlay | None:
     telling = int(seen.telling.sum())
     if telling < _FEWEST:
         return None
-    solid = seen.agrees & ~_beside(seen.differs)
+    solid = seen.agrees & ~_dilated(seen.differs)
     flat = _flatness(laid, seen)
     elsewhere, moved = displaced(laid, seen, flat)
-    measure = Measure(
+    measure = OverlayMeasure(
         agrees=_share(seen.agrees, telling),
         differs=_share(seen.differs, telling),
         solid=_share(solid, telling),
@@ -106,15 +106,15 @@ def _mean(flat: Floats, cells: Cells) -> float:
     return float(flat[cells].mean()) if cells.any() else 1.0
 
 
-def _beside(cells: Cells) -> Cells:
-    """Return these cells and all that touch them."""
+def _dilated(cells: Cells) -> Cells:
+    """Return these cells and all their neighbors."""
     cv2: Any = opencv()
     around = np.ones((3, 3), np.uint8)
     return np.asarray(cv2.dilate(cells.astype(np.uint8), around) > 0)
 
 
-def _flatness(laid: Aligned, seen: Agreement) -> Floats:
-    """Return the share of each cell's pixels around which nothing changes."""
+def _flatness(laid: AlignedPair, seen: Agreement) -> Floats:
+    """Return, for each cell, the share of pixels that equal their neighbors."""
     both = (_flat(one, seen) for one in (laid.query, laid.image))
     return np.maximum(*both)
 
@@ -131,8 +131,8 @@ def _flat(gray: Gray, seen: Agreement) -> Floats:
     return np.asarray(cv2.resize(flat, size, interpolation=cv2.INTER_AREA))
 
 
-def _regions(laid: Aligned, seen: Agreement) -> tuple[tuple[float, ...], ...]:
-    """Return boxes around cells that differ side by side."""
+def _regions(laid: AlignedPair, seen: Agreement) -> tuple[tuple[float, ...], ...]:
+    """Return boxes around the largest groups of neighboring cells that differ."""
     cv2: Any = opencv()
     _, labels, stats, _ = cv2.connectedComponentsWithStats(
         seen.differs.astype(np.uint8), connectivity=8
@@ -151,15 +151,21 @@ def _regions(laid: Aligned, seen: Agreement) -> tuple[tuple[float, ...], ...]:
 
 
 def _box(
-    laid: Aligned, cell: int, cells: tuple[int, int, int, int]
+    laid: AlignedPair, cell: int, cells: tuple[int, int, int, int]
 ) -> tuple[float, ...]:
-    """Return a box of cells in pixels of the query, as displayed."""
+    """Return a box in pixels of the query, as displayed.
+
+    Args:
+        laid: The two images.
+        cell: The side of a cell in pixels.
+        cells: The box in cells: left, top, right and bottom.
+    """
     height, width = laid.query.shape
     corners = np.array(cells, np.float64).reshape(2, 2) * cell
     return _of_query(laid, np.minimum(corners, (width, height)))
 
 
-def _of_query(laid: Aligned, corners: Points) -> tuple[float, ...]:
+def _of_query(laid: AlignedPair, corners: Points) -> tuple[float, ...]:
     (left, top), (right, bottom) = mapped(laid.placed, corners).tolist()
     box = left, top, right - left, bottom - top
     return tuple(round(side, 1) for side in box)

@@ -1,9 +1,9 @@
-"""Says what two images that agree in some places are to each other.
+"""Decides how two images that agree in some places are related.
 
-A copy with something put over it agrees wholly around that. One layout with other words
-agrees in lines, frames and letters, between which paper is flat, and differs all over.
-One scene at another moment, or from elsewhere, differs in what moved. How much each of
-these counts was fitted, by scripts/fit_overlay.py, to images whose relation is known.
+A copy with something put over it agrees completely around that. Pages with the same
+layout agree in lines, frames and letters on flat paper, and differ everywhere else.
+Photographs of the same scene differ where something moved. The weights were fitted by
+scripts/fit_overlay.py to images whose relation is known.
 """
 
 import math
@@ -11,24 +11,25 @@ from dataclasses import astuple, dataclass
 
 from ambience.core.matches import Relation
 
-_FLAT = 0.4  # of the pixels where images agree: photographs have less, print more
-_MOVED = 0.5  # surer than not
-_SCENE = 0.2  # of what tells agrees, of a scene; of unlike photographs a tenth does
-_TEMPLATE = 0.25  # of what tells agrees where a layout is the same; less is chance
+_FLAT = 0.4  # the share of flat pixels where images agree; print has more
+_MOVED = 0.5  # more certain than not
+_SCENE = 0.2  # the share of cells that agree; unrelated photographs have a tenth
+_TEMPLATE = 0.25  # the share of cells that agree; with less, it is chance
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
-    """What was seen when one image was laid over another; shares of 0 to 1.
+class OverlayMeasure:
+    """The result of laying one image over another; every value is from 0 to 1.
 
     Attributes:
-        agrees: Of the cells that tell anything, those that agree.
-        differs: Those that differ.
-        solid: Those that agree and have none beside them that differs.
-        flat: Of the pixels of cells that agree, those without any change.
-        flat_where_different: Of cells that differ; 1 where none does.
-        elsewhere: Of what differs, what the image has elsewhere, or its like.
-        moved: How sure it is that something moved.
+        agrees: The share of telling cells that agree.
+        differs: The share of telling cells that differ.
+        solid: The share of telling cells that agree and have no differing neighbor.
+        flat: The share of flat pixels in cells that agree.
+        flat_where_different: The share of flat pixels in cells that differ; 1 if there
+            are no such cells.
+        elsewhere: How much of what differs is found elsewhere in the image.
+        moved: How certain it is that something moved.
     """
 
     agrees: float
@@ -42,7 +43,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What each measure adds to the logarithm of the odds of a copy."""
+    """The weight of each measure in the logarithm of the odds of a copy."""
 
     always: float
     differs: float
@@ -56,18 +57,19 @@ class Weights:
 FITTED = Weights(-24.57, 22.53, 37.38, -9.41, 7.21, -10.25, -10.37)
 
 
-def same_picture(measure: Measure, weights: Weights = FITTED) -> float:
-    """Return the probability that both show one picture, or a part of it."""
+def same_picture(measure: OverlayMeasure, weights: Weights = FITTED) -> float:
+    """Return the probability that both show the same picture, or a part of it."""
     always, *others = astuple(weights)
     _, *measured = astuple(measure)
     odds = always + math.fsum(a * b for a, b in zip(others, measured, strict=True))
     return 0.5 + 0.5 * math.tanh(odds / 2)
 
 
-def likeness(measure: Measure) -> Relation | None:
-    """Return what they have in common, if they don't show one picture.
+def likeness(measure: OverlayMeasure) -> Relation | None:
+    """Return how two images that don't show the same picture are related.
 
-    ``same_scene``, ``same_template``; ``None``: nothing worth naming.
+    Returns:
+        ``same_scene``, ``same_template``, or ``None`` if they are not related.
     """
     moved = measure.moved >= _MOVED
     if measure.flat < _FLAT and (moved or measure.agrees >= _SCENE):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from ambience.core.errors import AmbienceError, BadParameterError, NotFoundError
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer
-from ambience.core.options import SearchOptions
+from ambience.core.search_options import SearchOptions
 from ambience.core.settings import TIMEOUT_S
 from ambience.imaging import ImageFile
 from ambience.remote.refusals import Address, Answered, abilities_in

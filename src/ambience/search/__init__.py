@@ -1,1 +1,1 @@
-"""Asks many services one question and merges what they answer."""
+"""Asks many services the same question and merges their answers."""

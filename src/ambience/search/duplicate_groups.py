@@ -1,9 +1,9 @@
-"""Forms groups of copies, each with the one to keep, out of what was found to be near.
+"""Forms groups of copies, and chooses the one to keep in each.
 
-A group is not a chain: each image in it is claimed to be a copy of its keeper, with
-the score that a search would give. What is only a part of an image, or shows it among
-other things, joins no groups: it is listed beside the image, and may be listed beside
-several.
+A group is more than a chain of near images: each image in it is claimed to be a copy of
+its keeper, with the score that a search would give. An image that is only a part of
+another, or shows it among other things, doesn't merge groups. It is listed as a part,
+possibly of several groups.
 """
 
 from collections import defaultdict
@@ -14,39 +14,40 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ambience.core.connected import joined
+from ambience.core.connected_components import joined
 from ambience.core.features import ImageId
 from ambience.core.matches import FusedMatch, Match
 from ambience.core.orientation import Orientation
 from ambience.fusion import Belief, Calibration, fused_match
-from ambience.search.keepers import Past, keeper
+from ambience.search.keepers import FileHistory, keeper
 from ambience.search.listed_image import ListedImage
 
 Compare: TypeAlias = Callable[[ImageId, Sequence[ImageId]], Iterable[Match]]
-"""Returns how far the hashes of some images are from that of another one."""
+"""Returns the distances from the hash of one image to the hashes of others."""
 
 Placements: TypeAlias = Mapping[tuple[ImageId, ImageId], Mapping[str, Any]]
-"""By query and image: what local features say of where the first lies on the second."""
+"""For pairs of query and image, what local features measured: where the query lies on
+the image."""
 
 _MOST_DOUBT = 1e-9
-"""Of a placement, 1 minus its confidence. A search is one look at a library; here all
-are compared with all, and chance has as many more occasions. Of 11,000 pairs of
-photographs, five that share nothing had 2e-5 and more, and all of 80 crops, borders
-and perspectives less than 1e-9."""
+"""The largest accepted distance of a placement, which is 1 minus its confidence. A
+search compares one image with the library. Here all are compared with all, so chance
+has that many more opportunities. Of 11,000 pairs of photographs, five unrelated ones
+had 2e-5 and more, and all 80 crops, borders and perspectives had less than 1e-9."""
 
-_ALL = 0.95  # of an area: what is missing may be a measuring error
+_ALL = 0.95  # of an area: the rest may be an error of measurement
 
-_FINER = 0.8  # pixels of the larger image for one of the smaller: what is shown there
-# smaller than it is was put in, what is shown as large was cut out
+_FINER = 0.8  # pixels of the larger image per pixel of the part: a part that is shown
+# smaller than it is was inserted there; one that is shown at its size was cut out
 
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """What one image is to the keeper of its group.
+    """How one image relates to the keeper of its group.
 
     Attributes:
-        image: Which.
-        match: The claim, this image as the query, the keeper as what was found.
+        image: The image.
+        match: The claim, with this image as the query and the keeper as the match.
     """
 
     image: ListedImage
@@ -55,11 +56,11 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class DuplicateGroup:
-    """Images that are the same picture, and what shows a part of it.
+    """Images of the same picture, and images that share a part of it.
 
     Attributes:
-        keeper: The one to keep: see `ambience.search.keepers`.
-        others: Copies of all of it, best first.
+        keeper: The image to keep; see `ambience.search.keepers`.
+        others: Copies of the whole keeper, best first.
         parts: Crops of it, and images that show it among other things, best first.
     """
 
@@ -69,17 +70,17 @@ class DuplicateGroup:
 
 
 class GroupMaker:
-    """Turns what is near into groups whose every claim holds.
+    """Turns chains of near images into groups in which every claim holds.
 
     Args:
-        images: By id; others are left out.
-        whole: The service that compares images as wholes, by its name.
-        part: The one that found the placements.
+        images: The images by id; ids that are missing here are ignored.
+        whole: The name of the service that compares whole images.
+        part: The name of the service that found the placements.
         compare: Compares hashes.
-        placements: What local features found.
-        past: What files tell.
+        placements: The pairs that local features found.
+        history: What the files reveal about their past.
         calibration: What distances are worth.
-        threads: How many groups are looked at at once.
+        threads: How many chains to process at once.
     """
 
     def __init__(  # noqa: PLR0913 -- its parts, each passed in by name
@@ -90,7 +91,7 @@ class GroupMaker:
         part: str,
         compare: Compare,
         placements: Placements,
-        past: Past,
+        history: FileHistory,
         calibration: Calibration,
         threads: int = 1,
     ) -> None:
@@ -103,7 +104,7 @@ class GroupMaker:
             for pair, local in placements.items()
             if local["distance"] <= _MOST_DOUBT
         }
-        self._past = past
+        self._history = history
         self._belief = Belief(calibration, {}, k=0)
         self._threads = threads
 
@@ -111,7 +112,7 @@ class GroupMaker:
         """Return all groups, the largest first, ties by the keeper's id.
 
         Args:
-            near: Images that chains of near ones or of equal files hold together.
+            near: Groups connected by chains of near images or equal files.
         """
         parts: list[tuple[ImageId, ImageId]] = []
         wholes: list[tuple[ImageId, ImageId]] = []
@@ -132,7 +133,7 @@ class GroupMaker:
         )
 
     def _pairs(self) -> Iterator[tuple[ImageId, ImageId]]:
-        """Return each pair with a placement once, as part and whole where it is one."""
+        """Yield each pair with a placement once, the likelier part first."""
         seen: set[tuple[ImageId, ImageId]] = set()
         for one, other in self._placements:
             pair = (min(one, other), max(one, other))
@@ -140,14 +141,14 @@ class GroupMaker:
                 continue
             seen.add(pair)
             local = self._local(*pair)
-            yield pair if _comes_first(local) else pair[::-1]
+            yield pair if _query_is_part(local) else pair[::-1]
 
     def _confirmed(self, chain: Sequence[ListedImage]) -> list[DuplicateGroup]:
-        """Split a chain into keepers and what is claimed to be a copy of each."""
+        """Split a chain into keepers and their confirmed copies."""
         groups: list[DuplicateGroup] = []
         left = list(chain)
         while len(left) > 1:
-            kept = keeper(left, self._past)
+            kept = keeper(left, self._history)
             others = [image for image in left if image is not kept]
             copies = self._copies(kept, others)
             if copies:
@@ -174,7 +175,7 @@ class GroupMaker:
         made: Sequence[DuplicateGroup],
         parts: Sequence[tuple[ImageId, ImageId]],
     ) -> list[DuplicateGroup]:
-        """List parts with the keepers of what they are parts of."""
+        """Add the parts of images to the groups of those images."""
         keepers = {group.keeper.image_id: group.keeper.image_id for group in made}
         for group in made:
             for other in group.others:
@@ -197,7 +198,7 @@ class GroupMaker:
         return list(groups.values())
 
     def _claimed(self, one: ImageId, other: ImageId) -> FusedMatch | None:
-        """Return what one image is to another that local features found with it."""
+        """Return the claim about a pair; ``None`` without a placement or a claim."""
         if self._local(one, other) is None:
             return None
         hashed = self._hashed(other, [one])
@@ -220,7 +221,7 @@ class GroupMaker:
     def _hashed(
         self, kept: ImageId, others: Sequence[ImageId]
     ) -> dict[ImageId, dict[str, Any]]:
-        """Return how far others are from one: what was done to it to make them."""
+        """Return the hash distances from others to one, and how it was turned."""
         return {
             match.image_id: {
                 "distance": match.distance,
@@ -237,7 +238,7 @@ class GroupMaker:
         return None if back is None else reversed_placement(back)
 
     def _is_part(self, match: FusedMatch) -> bool:
-        """Tell whether it shows only a part, or more than the other image."""
+        """Return whether one of the two images shows more than the other."""
         if match.by != self._part:
             return False
         local = match.evidence[self._part]
@@ -245,13 +246,13 @@ class GroupMaker:
 
 
 def reversed_placement(local: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a placement says once query and image change places."""
+    """Return a placement with query and image exchanged."""
     turned = local["rotation_degrees"]
     back = {
         **local,
         "query_overlap": local["image_overlap"],
         "image_overlap": local["query_overlap"],
-        # A mirror after a turn is the turn the other way after the mirror.
+        # Turning and then mirroring is mirroring and then turning the other way.
         "rotation_degrees": turned if local["mirrored"] else -turned,
         "scale": 1 / local["scale"],
         "transform": np.linalg.inv(np.array(local["transform"])).tolist(),
@@ -262,12 +263,12 @@ def reversed_placement(local: Mapping[str, Any]) -> dict[str, Any]:
     return back
 
 
-def _comes_first(local: Mapping[str, Any] | None) -> bool:
-    """Tell whether the query of a placement is the part, and the image the whole."""
+def _query_is_part(local: Mapping[str, Any] | None) -> bool:
+    """Return whether, in a placement, the query is the part and the image the whole."""
     if local is None:
         raise ValueError("there is no such placement")
     is_within = local["query_overlap"] >= local["image_overlap"]
-    # How many pixels of the image show one of the query, along a side.
+    # The scale is the side of a query pixel in pixels of the image.
     finer = local["scale"] < _FINER if is_within else local["scale"] > 1 / _FINER
     return bool(is_within != finer)
 

@@ -1,4 +1,4 @@
-"""Finds the duplicates in a library, by what its services keep."""
+"""Finds the duplicates in a library, using the features its services store."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,9 +23,9 @@ from ambience.service import AnyService, required
 from ambience.service.capabilities import Groups, HoldsImages, SearchesImages
 from ambience.service.search_request import SearchRequest
 
-_PAGE = 1000  # ids asked for at once
-_NEAREST = 20  # as many as a search looks at for its first page
-_NOT_READ = (NotFoundError, CorruptDataError, BadInputError)  # gone, or changed
+_PAGE = 1000  # ids requested at once
+_NEAREST = 20  # as many as a search needs for its first page
+_UNREADABLE = (NotFoundError, CorruptDataError, BadInputError)  # gone or changed
 
 
 def library_duplicates(  # noqa: PLR0913 -- its parts, each passed in by name
@@ -43,19 +43,20 @@ def library_duplicates(  # noqa: PLR0913 -- its parts, each passed in by name
     """Group the images of a library by perceptual hash and by content.
 
     Args:
-        services: All there are; one in this process has to group images.
-        catalog: Knows the images.
-        originals: Knows where their files are.
+        services: All services; one in this process must group images.
+        catalog: The images of the library.
+        originals: Finds their files.
         radius: How many bits of the hash may differ between neighbors.
-        turned: Also find mirrored and turned copies; takes eight times as long.
-        parts: Also find crops, and images that show others: every image is searched
-            with, by its keypoints.
+        turned: Also find mirrored and turned copies, which takes eight times as long.
+        parts: Also find crops, and images that show others. This searches with every
+            image, by its keypoints.
         calibration: What distances are worth.
-        limits: What a file may cost, where it is read.
-        on_progress: Told of steps that take long.
+        limits: The limits for reading a file.
+        on_progress: Called during long steps.
 
     Raises:
-        UnavailableError: If none does, or, for parts, none proves copies by a part.
+        UnavailableError: If no service groups images, or if parts are wanted and no
+            service finds them.
     """
     whole, hashes = _grouping(services)
     placements: Placements = {}
@@ -76,7 +77,7 @@ def library_duplicates(  # noqa: PLR0913 -- its parts, each passed in by name
         part=part,
         compare=hashes.compare,
         placements=placements,
-        past=_KeptPast(records, ImageFiles(originals, limits=limits), limits),
+        history=_LibraryHistory(records, ImageFiles(originals, limits=limits), limits),
         calibration=calibration,
         threads=os.cpu_count() or 1,
     )
@@ -84,30 +85,30 @@ def library_duplicates(  # noqa: PLR0913 -- its parts, each passed in by name
 
 
 def _grouping(services: Iterable[AnyService]) -> tuple[str, Groups]:
-    """Return the service that groups images, and its name."""
+    """Return the name of the service that groups images, and the service."""
     for service in services:
         found = service.ability(Groups)
         if found is not None:
             return service.name, found
     raise UnavailableError(
-        "duplicates are found by a service in this process that groups images: add "
+        "finding duplicates needs a service in this process that groups images: add "
         "phash to `enabled`, without a url"
     )
 
 
 def _locating(services: Iterable[AnyService], calibration: Calibration) -> AnyService:
-    """Return the service that proves copies by a part of them."""
+    """Return the service that finds copies of parts."""
     for service in services:
         own = calibration.evidence.get(service.name)
         if own is not None and own.proves is Proof.PART:
             return service
-    raise UnavailableError("parts are found by local_features: add it to `enabled`")
+    raise UnavailableError("finding parts needs local_features: add it to `enabled`")
 
 
 def _placements(
     service: AnyService, on_progress: Callable[[str, Progress], object]
 ) -> Placements:
-    """Search with every image for what shows a part of it."""
+    """Search with every image for images that share a part of it."""
     held, searched = required(service, HoldsImages), required(service, SearchesImages)
     found: dict[tuple[ImageId, ImageId], Mapping[str, Any]] = {}
     total, done, after = int(service.status().get("count", 0)), 0, None
@@ -115,12 +116,12 @@ def _placements(
         for image_id in ids:
             try:
                 answer = searched.search_by_id(image_id, SearchRequest(k=_NEAREST))
-            except NotFoundError:  # deleted meanwhile
+            except NotFoundError:  # deleted in the meantime
                 continue
             for match in answer.matches:
                 if "transform" in match.details:
-                    told = {"distance": match.distance, **match.details}
-                    found.setdefault((image_id, match.image_id), told)
+                    measured = {"distance": match.distance, **match.details}
+                    found.setdefault((image_id, match.image_id), measured)
             done += 1
             on_progress("comparing", Progress(done, max(done, total)))
         after = ids[-1]
@@ -140,8 +141,8 @@ def _listed(record: ImageRecord, originals: Originals) -> ListedImage:
     )
 
 
-class _KeptPast:
-    """What the files of a library tell of their past, as far as they are there."""
+class _LibraryHistory:
+    """What the files of a library reveal about their past, if they can be read."""
 
     def __init__(
         self,
@@ -157,7 +158,7 @@ class _KeptPast:
         try:
             data = self._files.read(self._records[image.image_id])
             return extracted(data, (), limits=self._limits).provenance
-        except _NOT_READ:
+        except _UNREADABLE:
             return Provenance()
 
     def saved_from(
@@ -166,5 +167,5 @@ class _KeptPast:
         try:
             data = self._files.read(self._records[image.image_id])
             return saved_from(data, tables, limits=self._limits)
-        except _NOT_READ:
+        except _UNREADABLE:
             return [False] * len(tables)

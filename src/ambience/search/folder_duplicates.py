@@ -1,7 +1,7 @@
-"""Finds the duplicates in folders, from nothing: no library is needed, none is made.
+"""Finds the duplicates in folders, without a library.
 
-Each file is read once, and hashed where it is decoded; only hashes come back. A file
-that can't be decoded costs itself only.
+Each file is read once and hashed in the process that decodes it; only the features come
+back. A file that can't be decoded is reported, and the rest goes on.
 """
 
 import hashlib
@@ -18,7 +18,6 @@ from ambience.core.errors import AmbienceError, BadInputError
 from ambience.core.features import Feature, ImageId
 from ambience.core.matches import Match
 from ambience.engine.embedded.hamming.near_duplicates import near_duplicate_groups
-from ambience.engine.neighbors import compared, nearest_images, stacked
 from ambience.fusion import NOTHING_LEARNED, Calibration
 from ambience.imaging import Limits, Provenance, extracted, saved_from, shared_pool
 from ambience.ingest.bounded_map import bounded_map
@@ -27,6 +26,7 @@ from ambience.ingest.import_report import Failure, Progress
 from ambience.ingest.regular_files import read_regular
 from ambience.search.duplicate_groups import DuplicateGroup, GroupMaker, Placements
 from ambience.search.listed_image import ListedImage
+from ambience.service.vectors.vector_service import compared_features
 from ambience.services.local_features.evidence import EVIDENCE as PART
 from ambience.services.phash.evidence import EVIDENCE as WHOLE
 from ambience.services.phash.extract import MIN_QUALITY, PHashExtractor
@@ -41,32 +41,32 @@ _CALIBRATION = Calibration({_WHOLE: WHOLE, _PART: PART}, NOTHING_LEARNED)
 _EXTRACTOR = PHashExtractor()
 
 OnProgress = Callable[[str, Progress], object]
-"""Told what is done, and how far it is."""
+"""Called with the name of a step and its progress."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Hashed:
-    """What one file turned out to be."""
+    """The image in one file, and its features."""
 
     image: ListedImage
     provenance: Provenance
-    hashed: Feature
+    hash: Feature
     keypoints: Feature | None
 
 
 @dataclass(frozen=True, slots=True)
 class FolderDuplicates:
-    """What was found in folders.
+    """The duplicates in folders.
 
     Attributes:
-        groups: The largest first.
-        looked_at: How many images there are.
+        groups: The groups of copies, the largest first.
+        image_count: How many images were compared.
         failed: Files that can't be decoded or read.
-        unreadable: Folders and files that can't be looked at.
+        unreadable: Folders and files that can't be accessed.
     """
 
     groups: Sequence[DuplicateGroup]
-    looked_at: int
+    image_count: int
     failed: Sequence[Failure] = ()
     unreadable: Sequence[Failure] = field(default_factory=list)
 
@@ -80,17 +80,17 @@ def folder_duplicates(  # noqa: PLR0913 -- the subject, and options by name
     leave_out: Path,
     on_progress: OnProgress = lambda *_: None,
 ) -> FolderDuplicates:
-    """Find the groups of copies in files and folders, mirrored and turned ones too.
+    """Find the groups of copies in files and folders, including turned ones.
 
     Nothing is written anywhere, and the files are only read.
 
     Args:
         paths: Files and folders.
         radius: How many bits of the hash may differ between neighbors.
-        parts: Whether to find crops, and images that show others, by their keypoints.
-        limits: What an image may cost.
-        leave_out: A folder not to go into: ambience's own.
-        on_progress: Told of each step.
+        parts: Also find crops, and images that show others, by their keypoints.
+        limits: The limits for reading and decoding an image.
+        leave_out: A folder to skip: ambience's own.
+        on_progress: Called during each step.
 
     Raises:
         BadParameterError: If a path does not exist.
@@ -126,7 +126,7 @@ def folder_duplicates(  # noqa: PLR0913 -- the subject, and options by name
         part=_PART,
         compare=_Comparison(found),
         placements=placements,
-        past=_FilePast(found, limits),
+        history=_FolderHistory(found, limits),
         calibration=_CALIBRATION,
         threads=pool.size,
     )
@@ -157,16 +157,16 @@ def _hashed(
             hashlib.sha256(data).digest(),
             file.modified_ns,
         )
-        hashed, *more = made.features
-        return _Hashed(image, made.provenance, hashed, more[0] if more else None)
+        phash, *more = made.features
+        return _Hashed(image, made.provenance, phash, more[0] if more else None)
 
     found: list[_Hashed] = []
     failed: list[Failure] = []
-    # One thread more than processes that decode: it reads the next file meanwhile.
-    looked_at = bounded_map(
+    # One thread more than decoder processes, to read the next file in the meantime.
+    results = bounded_map(
         look_at, enumerate(files), threads=threads + 1, stop=threading.Event()
     )
-    for done, ((_, file), future) in enumerate(looked_at, 1):
+    for done, ((_, file), future) in enumerate(results, 1):
         try:
             found.append(future.result())
         except (AmbienceError, OSError) as error:
@@ -176,15 +176,15 @@ def _hashed(
 
 
 def _near(found: Sequence[_Hashed], radius: int) -> list[list[ImageId]]:
-    """Return the groups of images that chains of near hashes hold together."""
-    telling = [own for own in found if own.hashed.quality >= MIN_QUALITY]
+    """Return the groups of images that are connected by chains of near hashes."""
+    telling = [own for own in found if own.hash.quality >= MIN_QUALITY]
     if not telling:
         return []
-    counts = [len(own.hashed.rows) for own in telling]
+    counts = [len(own.hash.rows) for own in telling]
     ids = np.repeat([own.image.image_id for own in telling], counts)
     return near_duplicate_groups(
         ids,
-        np.concatenate([own.hashed.rows for own in telling]),
+        np.concatenate([own.hash.rows for own in telling]),
         radius=radius,
         turn=_EXTRACTOR.turned,
         threads=os.cpu_count() or 1,
@@ -200,36 +200,26 @@ def _equal(found: Sequence[_Hashed]) -> list[list[ImageId]]:
 
 
 class _Comparison:
-    """Compares the hash of an image with those of others, turned in every way."""
+    """Compares the hash of an image, in all orientations, with those of others."""
 
     def __init__(self, found: Sequence[_Hashed]) -> None:
-        self._hashed = {
-            own.image.image_id: own.hashed
+        self._hashes = {
+            own.image.image_id: own.hash
             for own in found
-            if own.hashed.quality >= MIN_QUALITY
+            if own.hash.quality >= MIN_QUALITY
         }
 
     def __call__(self, one: ImageId, others: Sequence[ImageId]) -> Iterable[Match]:
-        telling = [other for other in others if other in self._hashed]
-        if one not in self._hashed or not telling:
+        if one not in self._hashes:
             return []
-        query = _EXTRACTOR.query_from(self._hashed[one])
-        features = {other: self._hashed[other] for other in telling}
-        spec = _EXTRACTOR.spec
-        return [
-            Match(
-                near.image_id,
-                near.distance,
-                {"orientation": query.orientations[near.query_row]},
-            )
-            for near in nearest_images(
-                *compared(spec, query.rows, *stacked(spec, features)), scale=spec.scale
-            )
-        ]
+        telling = {
+            other: self._hashes[other] for other in others if other in self._hashes
+        }
+        return compared_features(_EXTRACTOR, self._hashes[one], telling)
 
 
-class _FilePast:
-    """What files tell of their past: from their headers, and read once more."""
+class _FolderHistory:
+    """What files reveal about their past, in their headers or when read again."""
 
     def __init__(self, found: Sequence[_Hashed], limits: Limits) -> None:
         self._known: Mapping[ImageId, Provenance] = {
@@ -248,5 +238,5 @@ class _FilePast:
                 return [False] * len(tables)
             data = read_regular(image.path, limits=self._limits)
             return saved_from(data, tables, limits=self._limits)
-        except (BadInputError, OSError):  # it has just gone, or changed
+        except (BadInputError, OSError):  # deleted or changed in the meantime
             return [False] * len(tables)

@@ -1,7 +1,7 @@
-"""Finds which images of a folder show parts of which others, by their keypoints.
+"""Finds the images in folders that share a part, by their keypoints.
 
-As searches in a library do: votes of descriptors say which pairs to look at, geometry
-which of them hold. The index is in memory and goes with the command.
+It works like a search in a library: votes of descriptors select pairs, and geometry
+verifies them. The index is in memory and isn't kept.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,12 +31,12 @@ from ambience.services.local_features.extract import rootsift_extractor
 from ambience.services.local_features.verify import GeometryVerifier
 
 _CANDIDATES = 16
-"""Candidates verified for each image: of a collage and what is in it, either finds
-the other, so that one of 25 is not missed for the other 24."""
+"""Candidates verified for each image. That is enough even for a collage of 25 images,
+because each of them also finds the collage."""
 
-_AT_ONCE = 256  # images whose keypoints are put into the index together: 14 MB
+_AT_ONCE = 256  # images whose keypoints are added to the index together: 14 MB
 
-_SURE = 0.5  # a lower confidence is no claim
+_SURE = 0.5  # with a lower confidence, nothing is claimed
 
 
 def placements_of(
@@ -48,9 +48,9 @@ def placements_of(
     """Return where images show the same, each pair once.
 
     Args:
-        keypoints: The rows of `ambience.core.keypoints`, by image.
-        threads: How many images are looked at at once.
-        on_progress: Told after every image.
+        keypoints: Rows of `ambience.core.keypoints`, by image.
+        threads: How many images to process at once.
+        on_progress: Called after every image.
     """
     finder = _Finder(keypoints)
     best: dict[tuple[ImageId, ImageId], tuple[float, Mapping[str, Any]]] = {}
@@ -59,7 +59,7 @@ def placements_of(
             pairs: dict[_Pair, None] = {}
             for done, some in enumerate(pool.map(finder.candidates, keypoints), 1):
                 pairs |= dict.fromkeys(some)
-                # Votes are half of the work, pairs the rest.
+                # Voting is half of the work, verifying pairs the other half.
                 on_progress(Progress(done // 2, len(keypoints)))
             placed = pool.map(finder.placed, pairs)
             for done, (pair, found) in enumerate(zip(pairs, placed, strict=True), 1):
@@ -70,7 +70,7 @@ def placements_of(
                 before = best.get((pair.query, pair.image))
                 if before is None or found["distance"] < before[0]:
                     best[pair.query, pair.image] = found["distance"], found
-        except BaseException:  # Ctrl-C, above all
+        except BaseException:  # Ctrl-C in particular
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return {pair: found for pair, (_, found) in best.items()}
@@ -78,7 +78,7 @@ def placements_of(
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """Two images that may show the same, the first of them as it is or mirrored."""
+    """Two images that may show the same, and how the query is oriented for that."""
 
     query: ImageId
     image: ImageId
@@ -86,7 +86,7 @@ class _Pair:
 
 
 class _Finder:
-    """Finds what images show of each other."""
+    """Finds where images show the same."""
 
     def __init__(self, keypoints: Mapping[ImageId, Feature]) -> None:
         self._extractor = rootsift_extractor()
@@ -95,23 +95,23 @@ class _Finder:
         self._index = _filled(keypoints)
 
     def candidates(self, image_id: ImageId) -> list[_Pair]:
-        """Return what an image votes for, as pairs whose first has the lower id.
+        """Return the pairs that an image votes for, each with the lower id first.
 
-        So a pair that either votes for is looked at once: a mirror is the same from
-        both sides.
+        So a pair is verified once even if both images vote for it: mirroring is the
+        same in both directions.
         """
-        versions = self._versions(image_id)
-        voting = [rows[without_frames(rows)] for rows in versions.values()]
+        variants = self._variants(image_id)
+        voting = [rows[without_frames(rows)] for rows in variants.values()]
         if not any(map(len, voting)):
             return []
         voters = np.concatenate(voting)
         numbers = np.repeat(np.arange(len(voting)), [len(rows) for rows in voting])
         found = candidates(
             Ballots.of(voters, numbers, self._index.nearest(voters, k=NEIGHBORS)),
-            count=_CANDIDATES + len(voting),  # the image itself, in each version
+            count=_CANDIDATES + len(voting),  # the image itself, in each variant
             unlike=UNLIKE_SHARE * self._extractor.spec.scale,
         )
-        orientations = list(versions)
+        orientations = list(variants)
         return [
             _Pair(
                 min(image_id, candidate.image_id),
@@ -123,8 +123,8 @@ class _Finder:
         ]
 
     def placed(self, pair: _Pair) -> dict[str, Any] | None:
-        """Return where the first image of a pair lies on the second, if it does."""
-        query = unpack(self._versions(pair.query)[pair.orientation])
+        """Return where the query lies on the image, or ``None`` if it doesn't."""
+        query = unpack(self._variants(pair.query)[pair.orientation])
         image = unpack(self._features[pair.image].rows)
         placed = self._verifier.placed(
             self._verifier.prepared(query), self._verifier.prepared(image)
@@ -135,18 +135,13 @@ class _Finder:
             placed = placed.unmirrored(query.size[1])
         return {"distance": 1 - placed.confidence, **placed.details(points=False)}
 
-    def _versions(self, image_id: ImageId) -> dict[Orientation, Rows]:
+    def _variants(self, image_id: ImageId) -> dict[Orientation, Rows]:
         """Return the keypoints of an image, as they are and mirrored."""
-        query = self._extractor.query_from(self._features[image_id])
-        rows, names = np.ascontiguousarray(query.rows), np.array(query.orientations)
-        return {
-            Orientation(name): rows[names == name]
-            for name in dict.fromkeys(query.orientations)
-        }
+        return self._extractor.query_from(self._features[image_id]).by_orientation()
 
 
 def _filled(keypoints: Mapping[ImageId, Feature]) -> DescriptorIndex:
-    """Return an index of all keypoints, trained on them where they are many."""
+    """Return an index of all keypoints, trained on them if there are enough."""
     bodies = {
         image_id: feature.rows[without_frames(feature.rows)]
         for image_id, feature in keypoints.items()

@@ -1,4 +1,4 @@
-"""Searches with a part of an image, and answers in pixels of the whole."""
+"""Searches with a part of an image, and answers in pixels of the whole image."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -17,12 +17,12 @@ from ambience.service.capabilities import SearchesImages
 
 @dataclass(frozen=True, slots=True)
 class ImagePart:
-    """A part of an image, cut out.
+    """A part that was cut out of an image.
 
     Attributes:
-        file: The part alone.
-        region: Where it was cut out.
-        of: The image of the library that it is a part of, if it is one.
+        file: The part, as an image of its own.
+        region: Where it was in the whole image.
+        of: The whole image, if that is in the library.
     """
 
     file: ImageFile
@@ -38,40 +38,40 @@ class ImagePart:
         of: ImageId | None,
         sides: Collection[int] = (),
     ) -> Self:
-        """Cut a part out.
+        """Cut a part out of an image.
 
         Args:
             whole: The image.
-            region: Which part of it.
+            region: The part.
             of: See `ImagePart`.
-            sides: Sizes of the part that will be asked for: see `ImageFile`.
+            sides: Sizes of the part that will be needed; see `ImageFile`.
 
         Raises:
             BadInputError: If the image can't be decoded.
             BadParameterError: If the region is empty or not within the image.
         """
         data = part(whole.data, region, limits=whole.limits)
-        # What is packed less tightly than the file it comes from is no larger image.
+        # The PNG of a part may have more bytes than the file it is cut from.
         room = max(whole.limits.max_bytes, len(data))
         limits = replace(whole.limits, max_bytes=room)
         file = ImageFile(data, limits=limits, sides=sides)
-        _ = file.info  # decoded before any service's time runs
+        _ = file.info  # decodes it before the time limit of any service starts
         return cls(file, region, of)
 
     def search(self, service: SearchesImages, request: SearchRequest) -> Answer:
-        """Return what a service finds, but for the image that this is a part of.
+        """Return the matches of a service, without the whole image itself.
 
-        It is asked with the part alone: what it says of shares of the query's area
-        means the part's.
+        The service only sees the part, so the shares of the query's area in its answer
+        are shares of the part.
         """
-        # One more, as the image itself may be among them.
+        # One more, because the whole image may be among them.
         k = None if request.k is None else min(request.k + 1, MAX_K)
         answer = service.search(self.file, replace(request, k=k))
         others = [match for match in answer.matches if match.image_id != self.of]
         return replace(answer, matches=tuple(map(self._on_whole, others[: request.k])))
 
     def _on_whole(self, match: Match) -> Match:
-        """Return a match whose places in the query are pixels of the whole image."""
+        """Return a match with its places in the query in pixels of the whole image."""
         x, y = self.region.x, self.region.y
         details = dict(match.details)
         if "transform" in details:
@@ -79,7 +79,7 @@ class ImagePart:
             details["transform"] = moved.tolist()
         if "query_region" in details:
             details["query_region"] = _moved(details["query_region"], (x, y))
-        if "points" in details:  # in the query, then in the image
+        if "points" in details:  # x, y in the query, then x, y in the match
             details["points"] = _moved(details["points"], (x, y, 0, 0))
         return replace(match, details=details)
 

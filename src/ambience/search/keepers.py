@@ -1,17 +1,17 @@
-"""Chooses which of several copies to keep: the source rather than what was made of it.
+"""Chooses which of several copies to keep: the source, not a file made from it.
 
-By the first of these in which they differ:
+The first of these rules in which the copies differ decides:
 
-1. its file is there;
-2. most pixels: none of the others is larger, its longer and its shorter side compared;
-   so a picture squeezed into a square is no larger than it was;
-3. it was not saved anew from another of them: the coarse steps of a JPEG stay visible
-   in its coefficients, however large or lossless the new file is;
-4. its file names the camera;
-5. it is lossless, then the JPEG with the finest steps;
-6. the oldest file;
-7. no mark of a copy in its name (``copy``, ``(1)``), then the shortest name;
-8. path, then id.
+1. The file exists.
+2. It has the most pixels: no other copy is at least as large along both the longer and
+   the shorter side. So squeezing a picture into a square doesn't make it larger.
+3. It was not saved again from another copy. The coarse quantization steps of a JPEG
+   remain visible in the coefficients, even if the new file is larger or lossless.
+4. Its file names the camera.
+5. It is lossless; then the JPEG with the finest steps.
+6. Its file is the oldest.
+7. Its name has no mark of a copy (``copy``, ``(1)``); then the shortest name.
+8. The first path, then the lowest id.
 """
 
 import re
@@ -30,33 +30,34 @@ _COPY_MARK = re.compile(
 )
 
 
-class Past(Protocol):
-    """Knows what files tell of their past."""
+class FileHistory(Protocol):
+    """Reads what files reveal about their past."""
 
     def provenance(self, image: ListedImage) -> Provenance:
-        """Return what the header of a file tells; nothing where it can't be read."""
+        """Return what a file's header reveals; an empty record if it can't be read."""
         ...
 
     def saved_from(
         self, image: ListedImage, tables: Sequence[Sequence[int]]
     ) -> list[bool]:
-        """See `ambience.imaging.saved_from`; never so where it can't be read."""
+        """See `ambience.imaging.saved_from`; all false if the file can't be read."""
         ...
 
 
 _Rank: TypeAlias = tuple[bool, bool, float, float, bool, int, str, ImageId]
 
 
-def keeper(copies: Sequence[ListedImage], past: Past) -> ListedImage:
-    """Return the one to keep of at least one image, all copies of each other.
+def keeper(copies: Sequence[ListedImage], history: FileHistory) -> ListedImage:
+    """Return which image to keep, given one or more copies of each other.
 
-    Files are looked at only where the first two rules leave more than one content.
+    Files are only read if several with different content are left after the first two
+    rules.
     """
     there = [copy for copy in copies if not copy.missing] or copies
     tied = _largest(there)
     if len({copy.sha256 for copy in tied}) == 1:
         return min(tied, key=lambda copy: _rank(copy, Provenance()))
-    known = {copy.image_id: past.provenance(copy) for copy in tied}
+    known = {copy.image_id: history.provenance(copy) for copy in tied}
     for copy in sorted(tied, key=lambda copy: _rank(copy, known[copy.image_id])):
         own = known[copy.image_id]
         coarser = {
@@ -64,13 +65,13 @@ def keeper(copies: Sequence[ListedImage], past: Past) -> ListedImage:
             for other in tied
             if other.size == copy.size and _is_coarser(known[other.image_id], own)
         }
-        if not coarser or not any(past.saved_from(copy, sorted(coarser))):
+        if not coarser or not any(history.saved_from(copy, sorted(coarser))):
             return copy
     return min(tied, key=lambda copy: _rank(copy, known[copy.image_id]))
 
 
 def _largest(copies: Sequence[ListedImage]) -> list[ListedImage]:
-    """Return those than which no other is at least as large along both sides."""
+    """Return the copies of sizes that no other size exceeds or equals on both sides."""
     sides = {copy.image_id: (min(copy.size), max(copy.size)) for copy in copies}
     every = set(sides.values())
     largest = {
@@ -84,7 +85,7 @@ def _largest(copies: Sequence[ListedImage]) -> list[ListedImage]:
 
 
 def _is_coarser(other: Provenance, own: Provenance) -> bool:
-    """Tell whether a JPEG could be what a finer JPEG or a lossless file came from."""
+    """Return whether a file could have been saved from a JPEG with coarser steps."""
     if not other.steps:
         return False
     return own.is_lossless or bool(own.steps and sum(own.steps) < sum(other.steps))

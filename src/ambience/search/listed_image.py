@@ -1,4 +1,4 @@
-"""An image in a list of duplicates: what is known of its file."""
+"""An image in a list of duplicates, with what is known about its file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +11,15 @@ class ListedImage:
     """One image of a library, or one file of a folder.
 
     Attributes:
-        image_id: Its key in the library; in a folder, its place in the walk.
-        path: The file that holds it; ``None`` if none was kept.
+        image_id: Its id in the library; for a folder, its number in the walk.
+        path: Its file; ``None`` if no file was kept.
         size: ``(height, width)`` in pixels, as displayed.
-        byte_count: Of the file.
-        format: Of the file, such as ``"jpeg"``.
-        sha256: Of the file, 32 bytes.
-        modified_ns: When the file was last changed, nanoseconds since 1970, if known.
-        missing: The file is no longer there.
+        byte_count: The size of the file in bytes.
+        format: The format of the file, such as ``"jpeg"``.
+        sha256: The hash of the file, 32 bytes.
+        modified_ns: When the file was last changed, in nanoseconds since 1970, if
+            known.
+        missing: Whether the file no longer exists.
     """
 
     image_id: ImageId

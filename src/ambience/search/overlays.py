@@ -1,4 +1,4 @@
-"""Looks at the pixels of what may be a copy, and says what is seen."""
+"""Compares a query with its likely copies by laying one image over the other."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,23 +23,23 @@ from ambience.imaging import ImageFile, Limits
 from ambience.ingest.image_files import ImageFiles
 from ambience.overlay import Overlay, overlay, same_picture
 
-_AT_LEAST = 8  # images are looked at, however long it takes
-_AT_MOST = 32  # more are claimed only where a library is full of one layout
-_TIME_S = 1.0  # as long as that may take, each of them some 30 ms
-_EVEN = 0.5
+_AT_LEAST = 8  # images that are compared however long it takes
+_AT_MOST = 32  # more are only claimed in a library full of one layout
+_TIME_S = 1.0  # the time limit between these two; an image takes about 30 ms
+_EVEN = 0.5  # as likely as not
 
-# It can't be read, or has changed: its features may still be right.
-_NOT_READ = (NotFoundError, CorruptDataError, BadInputError, UnavailableError)
+# The file can't be read, or has changed; its features may still be right.
+_UNREADABLE = (NotFoundError, CorruptDataError, BadInputError, UnavailableError)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LookedAt:
+class OverlayQuery:
     """A query at working size.
 
     Attributes:
-        image: Its pixels.
-        corner: Where it was cut out of a larger image, ``(x, y)``: what services say of
-            places is said in pixels of that one.
+        image: The pixels.
+        corner: Where it was cut out of a larger image, ``(x, y)``. Services give places
+            in pixels of that image.
     """
 
     image: Image
@@ -50,9 +50,9 @@ class Overlays:
     """Lays stored images over queries.
 
     Args:
-        catalog: Knows the images.
+        catalog: The images of the library.
         files: Reads their files.
-        limits: What decoding one may cost.
+        limits: The limits for decoding one.
     """
 
     def __init__(self, catalog: Catalog, files: ImageFiles, *, limits: Limits) -> None:
@@ -61,17 +61,19 @@ class Overlays:
         self._limits = limits
 
     def of(
-        self, query: LookedAt, matches: Sequence[FusedMatch]
+        self, query: OverlayQuery, matches: Sequence[FusedMatch]
     ) -> dict[ImageId, Measures]:
-        """Return what is seen of the images that are claimed to be copies.
+        """Compare the images that are claimed to be copies.
 
         Args:
             query: What was searched with.
-            matches: Best first. Those that are no copies, or surely are, are left out.
+            matches: Best first. Only uncertain copies are compared: not those proven
+                by their bytes or pixels.
 
         Returns:
-            `OVERLAY` by image: `Overlay.details` with the ``transform`` by which the
-            query was laid on it, or why it was not looked at, as ``unchecked``.
+            For each of these images, under `OVERLAY`: `Overlay.details` with the
+            ``transform`` that laid the query on the image, or the reason why it was not
+            compared, as ``unchecked``.
         """
         claimed = [
             match
@@ -83,11 +85,11 @@ class Overlays:
         end = time.monotonic() + _TIME_S
         seen: dict[ImageId, Measures] = {}
         for place, match in enumerate(claimed):
-            if place >= _AT_MOST or (place >= _AT_LEAST and time.monotonic() > end):
-                told: Measured = {"unchecked": "others were more likely"}
+            if place < _AT_LEAST or (place < _AT_MOST and time.monotonic() <= end):
+                details = self._seen(query, records.get(match.image_id), match)
             else:
-                told = self._seen(query, records.get(match.image_id), match)
-            seen[match.image_id] = {OVERLAY: told}
+                details = {"unchecked": "only the likeliest matches are compared"}
+            seen[match.image_id] = {OVERLAY: details}
         return seen
 
     def image(self, record: ImageRecord | None) -> Image | None:
@@ -96,38 +98,40 @@ class Overlays:
             return None
         try:
             return ImageFile(self._files.read(record), limits=self._limits).image
-        except _NOT_READ:
+        except _UNREADABLE:
             return None
 
     def _seen(
-        self, query: LookedAt, record: ImageRecord | None, match: FusedMatch
+        self, query: OverlayQuery, record: ImageRecord | None, match: FusedMatch
     ) -> Measured:
         image = self.image(record)
         if image is None:
-            return {"unchecked": "the file of the image is not here"}
+            return {"unchecked": "the file of the image can't be read"}
         if query.image.alpha is not None or image.alpha is not None:
-            return {"unchecked": "one is transparent: what is behind it is anything"}
+            return {"unchecked": "an image is transparent: its background is unknown"}
         best: Overlay | None = None
         laid = np.eye(3)
-        for transform in _laid(query, image, match.evidence):
+        for transform in _transforms(query, image, match.evidence):
             found = overlay(query.image, image, transform)
-            if found is not None and (best is None or _sure(found) > _sure(best)):
+            if found is not None and (best is None or _score(found) > _score(best)):
                 best, laid = found, transform
-            if best is not None and _sure(best) >= _EVEN:
+            if best is not None and _score(best) >= _EVEN:
                 break
         if best is None:
             return {"unchecked": "there is too little to compare"}
         return _on_whole(best.details(), laid, query.corner)
 
 
-def _sure(found: Overlay) -> float:
+def _score(found: Overlay) -> float:
     return same_picture(found.measure)
 
 
-def _laid(query: LookedAt, image: Image, evidence: Measures) -> Iterator[Matrix]:
-    """Yield how a query may lie on an image, by what services measured."""
+def _transforms(
+    query: OverlayQuery, image: Image, evidence: Measures
+) -> Iterator[Matrix]:
+    """Yield how a query may lie on an image, according to what services measured."""
     for measured in evidence.values():
-        # What is more likely a coincidence says nothing of places.
+        # The transform of a likely coincidence means nothing.
         if "transform" in measured and measured["distance"] < _EVEN:
             yield np.array(measured["transform"], np.float64) @ shift(*query.corner)
     for measured in evidence.values():
@@ -137,16 +141,16 @@ def _laid(query: LookedAt, image: Image, evidence: Measures) -> Iterator[Matrix]
 
 
 def _on_whole(
-    told: Mapping[str, Any], laid: Matrix, corner: tuple[int, int]
+    details: Mapping[str, Any], laid: Matrix, corner: tuple[int, int]
 ) -> Measured:
-    """Return what is seen in pixels of the image that a query was cut out of."""
+    """Return details in pixels of the image that a query was cut out of."""
     x, y = corner
-    seen = told["map"]
+    cells = details["map"]
     return {
-        **told,
+        **details,
         "transform": (laid @ shift(-x, -y)).tolist(),
-        "regions": [_moved(box, x, y) for box in told["regions"]],
-        "map": {**seen, "box": _moved(seen["box"], x, y)},
+        "regions": [_moved(box, x, y) for box in details["regions"]],
+        "map": {**cells, "box": _moved(cells["box"], x, y)},
     }
 
 

@@ -1,4 +1,4 @@
-"""What a reverse search is made with: an image, one of the library, or words."""
+"""What a reverse search can search with: a file, an image of the library, or words."""
 
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -14,8 +14,8 @@ class ByImage:
 
     Attributes:
         data: The whole file.
-        region: The part of it to search with; ``None``: all of it.
-        limits: What it may cost; ``None``: what any image may.
+        region: The part of the image to search with; ``None`` for all of it.
+        limits: The limits for this file; ``None`` for the usual ones.
     """
 
     data: bytes = field(repr=False)
@@ -25,12 +25,12 @@ class ByImage:
 
 @dataclass(frozen=True, slots=True)
 class ById:
-    """A search with an image that is known, which itself is no match.
+    """A search with an image of the library, which is itself left out.
 
     Attributes:
-        image_id: Which.
-        region: The part of it to search with, which takes its file; ``None``: all of
-            it, by the features that are stored.
+        image_id: The image.
+        region: The part of it to search with, which needs its file; ``None`` for all of
+            it, by its stored features.
     """
 
     image_id: ImageId

@@ -1,4 +1,4 @@
-"""Asks every service about a query at once, and merges what they say."""
+"""Asks all services about a query at once, and merges their answers."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,14 +13,14 @@ from ambience.core.errors import (
     StoredDataError,
     UnavailableError,
 )
-from ambience.core.features import ImageId
+from ambience.core.features import Image, ImageId
 from ambience.core.matches import Answer, FusedMatch
 from ambience.fusion import FILE, MIN_SCORE, PIXELS, Calibration, Measures, fuse
 from ambience.imaging import DEFAULT_LIMITS, ImageFile, Limits
 from ambience.ingest import Originals
 from ambience.ingest.image_files import ImageFiles
 from ambience.search.image_parts import ImagePart
-from ambience.search.overlays import LookedAt, Overlays
+from ambience.search.overlays import OverlayQuery, Overlays
 from ambience.search.questions import ById, ByImage, ByWords, Question
 from ambience.search.same_pixels import PixelComparison, candidates
 from ambience.service import AnyService, SearchRequest, fan_out, working_sides
@@ -28,18 +28,19 @@ from ambience.service.capabilities import SearchesImages, SearchesText
 
 C = TypeVar("C")
 
-# What concerns one service only; the last: it has missed an image that others may know.
+# Errors of one service, which leave the other answers valid. NotFoundError means that
+# it lacks an image that others may have.
 _BEARABLE = (UnavailableError, StoredDataError, BusyError, NotFoundError)
-_MIN_K = 20  # asked of each service, so that a short list is not short of evidence
+_MIN_K = 20  # asked of each service, so that even a short list has enough evidence
 
 ServiceAnswer: TypeAlias = fan_out.ServiceAnswer[Answer]
-"""What one service found, and how long it took."""
+"""What one service answered, and how long that took."""
 
 Ask: TypeAlias = Callable[[SearchRequest], Answer]
 """Asks one service about the query."""
 
-_Opened: TypeAlias = ImageFile | ImagePart | ById | ByWords
-"""A query whose region, if it has one, is cut out."""
+_Query: TypeAlias = ImageFile | ImagePart | ById | ByWords
+"""A question with its image read and its region, if any, cut out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,8 @@ class ReverseSearch:
 
     Attributes:
         matches: Best first.
-        services: What each said, by name.
-        unavailable: Why a service said nothing, by name.
+        services: The answers by service name.
+        unavailable: Why services gave no answer, by service name.
     """
 
     matches: Sequence[FusedMatch]
@@ -58,18 +59,18 @@ class ReverseSearch:
 
 
 class ReverseSearcher:
-    """Finds an image's originals, copies and likes, with the reasons.
+    """Finds the originals, copies and similar images of a query, with the reasons.
 
     Args:
-        services: All there are; those that search are asked.
-        catalog: Knows which files are equal.
-        originals: Knows where files are.
+        services: All services; those that search are asked.
+        catalog: The images of the library.
+        originals: Finds their files.
         calibration: What distances are worth; may be replaced at any time.
-        limits: What the file of a known image may cost, where it is read.
-        lone_images: Knows which images have no page, as the catalog does not know them:
-            they are not answered. None: all are.
-        elsewhere: Services whose images may be nobody's affair but theirs: what these
-            know is answered in any case.
+        limits: The limits for reading and decoding an image.
+        lone_images: Tells which images the catalog has lost, so that they have no page;
+            these are left out of answers. ``None`` leaves out none.
+        elsewhere: Services that may store images of their own, which the catalog
+            doesn't know; nothing is left out of their answers.
     """
 
     def __init__(  # noqa: PLR0913 -- its parts, each passed in by name
@@ -97,12 +98,12 @@ class ReverseSearcher:
         )
 
     def close(self) -> None:
-        """End the threads that ask services."""
+        """Stop the threads that ask services."""
         self._fan_out.close()
 
     def search(
         self,
-        query: Question,
+        question: Question,
         *,
         k: int,
         services: Sequence[str] = (),
@@ -112,117 +113,117 @@ class ReverseSearcher:
         """Search with an image, a part of one, or words.
 
         Args:
-            query: What to search with.
-            k: How many matches at most.
-            services: Whom to ask; empty: all.
-            copies_only: Answer only claims that it is the same picture.
-            min_score: Answer no claim that is less probable, 0 to 1.
+            question: What to search with.
+            k: The largest number of matches.
+            services: The services to ask; empty for all.
+            copies_only: Return only copies of the same picture.
+            min_score: Leave out claims less probable than this, 0 to 1.
 
         Raises:
-            NotFoundError: If one of ``services`` does not exist, if nobody knows the
-                image that is searched with, or if a region is given and its file is
-                not there or has changed.
-            CorruptDataError: If a region is given and our copy is damaged.
+            NotFoundError: If one of ``services`` or the image doesn't exist, or if a
+                region is given and the image's file is missing or has changed.
+            CorruptDataError: If a region is given and our copy of the file is damaged.
             BadInputError: If the image can't be decoded.
-            BadParameterError: If the region is empty or not within the image, or
-                nobody searches with such a query.
+            BadParameterError: If the region is empty or not within the image, or no
+                service searches with such a question.
         """
         chosen = self._chosen(services)
-        opened = self._opened(query, sides=working_sides(chosen.values()))
-        asks = _asks(opened, chosen, copies_only=copies_only)
+        query = self._query(question, sides=working_sides(chosen.values()))
+        asks = _asks(query, chosen, copies_only=copies_only)
         said: dict[str, ServiceAnswer] = {}
         unavailable: dict[str, str] = {}
         depth = max(k, _MIN_K)
         matches: list[FusedMatch] = []
-        # The slow one that proves copies only where the quick one proves nothing.
+        # For copies only, slow services are asked only if the quick ones prove none.
         rounds = self._proving() if copies_only else [list(asks)]
         for names in rounds:
             asked = {name: asks[name] for name in names if name in asks}
             self._ask_all(asked, depth, said, unavailable)
             answers = {name: found.answer for name, found in said.items()}
-            fused = self._fused(opened, answers, depth, min_score)
+            fused = self._fused(query, answers, depth, min_score)
             matches = [m for m in fused if m.relation.is_copy or not copies_only]
             if matches:
                 break
-        if isinstance(opened, ById) and not said:
-            self._check_known(opened.image_id, unavailable)
+        if isinstance(query, ById) and not said:
+            self._check_known(query.image_id, unavailable)
         return ReverseSearch(matches[:k], said, unavailable)
 
     def _fused(
         self,
-        query: _Opened,
+        query: _Query,
         answers: Mapping[str, Answer],
         k: int,
         min_score: float,
     ) -> list[FusedMatch]:
-        """Merge answers, and once more when the pixels of copies were looked at."""
+        """Merge answers, and again once the pixels of likely copies were compared."""
         facts = self._facts(query, answers)
         merged = partial(
             fuse, answers, calibration=self.calibration, k=k, min_score=min_score
         )
         found = merged(facts=facts)
-        looked_at = self._looked_at(query, found)
-        if not looked_at:
+        overlaid = self._overlaid(query, found)
+        if not overlaid:
             return found
         both = {
-            image_id: {**facts.get(image_id, {}), **looked_at[image_id]}
-            for image_id in looked_at
+            image_id: {**facts.get(image_id, {}), **measures}
+            for image_id, measures in overlaid.items()
         }
         return merged(facts={**facts, **both})
 
-    def _looked_at(
-        self, query: _Opened, found: Sequence[FusedMatch]
+    def _overlaid(
+        self, query: _Query, found: Sequence[FusedMatch]
     ) -> Mapping[ImageId, Measures]:
-        """Return what is seen of images that are claimed to be copies."""
+        """Return the overlays of the images that are claimed to be copies."""
         if not any(match.relation.is_copy for match in found):
             return {}
+        corner = (0, 0)
+        image: Image | None = None
         match query:
             case ImageFile():
-                return self._overlays.of(LookedAt(query.image), found)
+                image = query.image
             case ImagePart(file, region):
-                looked_at = LookedAt(file.image, (region.x, region.y))
-                return self._overlays.of(looked_at, found)
+                image, corner = file.image, (region.x, region.y)
             case ById(image_id):
                 records = self._catalog.find([image_id])
                 image = self._overlays.image(records[0] if records else None)
-                return (
-                    {} if image is None else self._overlays.of(LookedAt(image), found)
-                )
             case ByWords():
-                return {}
+                pass
+        if image is None:
+            return {}
+        return self._overlays.of(OverlayQuery(image, corner), found)
 
     def _proving(self) -> list[list[str]]:
-        """Return which services can prove a copy, the quick ones first."""
+        """Return the services that can prove a copy: the quick ones, then the rest."""
         proving = [n for n, e in self.calibration.evidence.items() if e.proves_copies]
         quick = [n for n in proving if self.calibration.evidence[n].is_quick]
         return [quick, [name for name in proving if name not in quick]]
 
-    def _opened(self, query: Question, *, sides: Collection[int]) -> _Opened:
-        """Return a query with its region cut out, once it is known to be an image.
+    def _query(self, question: Question, *, sides: Collection[int]) -> _Query:
+        """Read the image of a question, and cut its region out.
 
         Args:
-            query: What to search with.
-            sides: Sizes that the services look at, all made by one decode.
+            question: What to search with.
+            sides: The sizes that services look at, all made by one decode.
         """
-        match query:
+        match question:
             case ByImage(data, region, limits):
                 whole_sides = sides if region is None else ()
                 file = ImageFile(data, limits=limits or self._limits, sides=whole_sides)
-                # What is wrong with the image is wrong for every service: said once.
+                # Raises if the image can't be read, before any service is asked.
                 size = file.info.size
                 if region is None or region.is_all_of(size):
                     return file
                 return ImagePart.cut(file, region, of=None, sides=sides)
             case ById(image_id, region):
                 if region is None:
-                    return query
+                    return question
                 record = self._catalog.get(image_id)
                 if region.is_all_of(record.size):
                     return ById(image_id)
                 whole = ImageFile(self._files.read(record), limits=self._limits)
                 return ImagePart.cut(whole, region, of=image_id, sides=sides)
             case ByWords():
-                return query
+                return question
 
     def _ask_all(
         self,
@@ -231,7 +232,7 @@ class ReverseSearcher:
         said: dict[str, ServiceAnswer],
         unavailable: dict[str, str],
     ) -> None:
-        """Ask services at once; put down what each said, or why it could not."""
+        """Ask services at once; record what each answers, or why it can't."""
         request = SearchRequest(k=k)
         heard = self._fan_out.ask(
             {name: partial(ask, request) for name, ask in asks.items()},
@@ -241,9 +242,9 @@ class ReverseSearcher:
         unavailable.update({name: str(why) for name, why in heard.failed.items()})
 
     def _with_page(self, said: Mapping[str, ServiceAnswer]) -> dict[str, ServiceAnswer]:
-        """Leave out of answers what the catalog does not know, as after a loss of it.
+        """Leave images out of answers that the catalog has lost.
 
-        What callers have put to one service alone is answered.
+        Images that callers added to one service alone stay.
         """
         ids = {
             match.image_id
@@ -278,11 +279,11 @@ class ReverseSearcher:
         return {name: self._services[name] for name in names}
 
     def _facts(
-        self, query: _Opened, answers: Mapping[str, Answer]
+        self, query: _Query, answers: Mapping[str, Answer]
     ) -> Mapping[ImageId, Measures]:
         """Return what comparing bytes and pixels proves.
 
-        The bytes of a file say nothing of a part of it; its pixels do.
+        For a part of an image, only the pixels are compared.
         """
         near = candidates(answers, self.calibration.evidence)
         match query:
@@ -316,19 +317,19 @@ class ReverseSearcher:
 
 
 def _without(heard: ServiceAnswer, gone: Collection[ImageId]) -> ServiceAnswer:
-    """Return what a service said, but for some images."""
+    """Return a service's answer without some images."""
     left = tuple(m for m in heard.answer.matches if m.image_id not in gone)
     return replace(heard, answer=replace(heard.answer, matches=left))
 
 
 def _asks(
-    query: _Opened, services: Mapping[str, AnyService], *, copies_only: bool
+    query: _Query, services: Mapping[str, AnyService], *, copies_only: bool
 ) -> Mapping[str, Ask]:
-    """Return how each service is asked about a query.
+    """Return a function for each service that asks it about a query.
 
     Raises:
-        BadParameterError: If nobody searches with such a query, or it is words and
-            copies are wanted.
+        BadParameterError: If no service searches with such a query, or if copies of
+            words are wanted.
     """
     searching = _able(services, SearchesImages)
     match query:
@@ -357,13 +358,13 @@ def _asks(
                 )
     if not asks:
         raise BadParameterError(
-            f"no service searches by image of {', '.join(services)}: choose others"
+            f"none of these services searches by image: {', '.join(services)}"
         )
     return asks
 
 
 def _able(services: Mapping[str, AnyService], kind: type[C]) -> dict[str, C]:
-    """Return those services that can do something, as that."""
+    """Return the services that have an ability, as objects with that ability."""
     return {
         name: able
         for name, service in services.items()

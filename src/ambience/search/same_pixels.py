@@ -1,4 +1,4 @@
-"""Finds out whether files with other bytes hold exactly the same pixels."""
+"""Finds images with exactly the same pixels as the query, in different files."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,20 +13,20 @@ from ambience.fusion import Evidence
 from ambience.imaging import ImageFile, Limits, full_pixels
 from ambience.ingest.image_files import ImageFiles
 
-# Comparing decodes both files in full: done for the nearest few, which is where
-# equal ones are.
+# Comparing decodes both files in full, so only the nearest few are compared; equal ones
+# are among them.
 _CANDIDATES = 3
-_MAX_MEGAPIXELS = 64  # two of them decoded take 512 MB: larger ones are not compared
+_MAX_MEGAPIXELS = 64  # two images of this size take 512 MB; larger are not compared
 
 
 def candidates(
     answers: Mapping[str, Answer], evidence: Mapping[str, Evidence]
 ) -> list[ImageId]:
-    """Return the images that may have the pixels of the query: as it is, and very near.
+    """Return the images that may have the pixels of the query: near and not turned.
 
     Args:
-        answers: What services found, by name.
-        evidence: What they declare of it.
+        answers: The answers by service name.
+        evidence: What the services declare, by name.
     """
     near: dict[ImageId, None] = {}  # in order, each once
     for name, answer in answers.items():
@@ -47,9 +47,9 @@ class PixelComparison:
     """Compares a query with stored images, pixel by pixel.
 
     Args:
-        catalog: Knows their sizes.
+        catalog: The images of the library.
         files: Reads their files.
-        limits: What decoding one of those may cost.
+        limits: The limits for decoding one.
     """
 
     def __init__(self, catalog: Catalog, files: ImageFiles, *, limits: Limits) -> None:
@@ -58,30 +58,30 @@ class PixelComparison:
         self._limits = limits
 
     def equal(self, image: ImageFile, near: Sequence[ImageId]) -> list[ImageId]:
-        """Return the images with the pixels of the query.
+        """Return the images with the same pixels as the query.
 
         Args:
             image: The query.
             near: See `candidates`; only the first few are compared.
         """
-        candidates = self._candidates(image.info.size, image.sha256, near)
-        if not candidates:
+        records = self._candidates(image.info.size, image.sha256, near)
+        if not records:
             return []
         pixels = full_pixels(image.data, limits=image.limits)
-        return self._holding(pixels, candidates)
+        return self._with_pixels(pixels, records)
 
     def equal_to_known(
         self, image: ImageRecord, near: Sequence[ImageId]
     ) -> list[ImageId]:
-        """Return the other images with the pixels of a known one.
+        """Return the other images with the same pixels as an image of the library.
 
         Args:
-            image: The known one; without its file, nothing is compared.
+            image: The image; if its file can't be read, nothing is compared.
             near: See `candidates`; only the first few are compared.
         """
-        candidates = self._candidates(image.size, image.sha256, near)
-        pixels = self._pixels(image) if candidates else None
-        return [] if pixels is None else self._holding(pixels, candidates)
+        records = self._candidates(image.size, image.sha256, near)
+        pixels = self._pixels(image) if records else None
+        return [] if pixels is None else self._with_pixels(pixels, records)
 
     def _candidates(
         self, size: Size, sha256: bytes, near: Sequence[ImageId]
@@ -95,10 +95,10 @@ class PixelComparison:
             if record.size == size and record.sha256 != sha256
         ][:_CANDIDATES]
 
-    def _holding(
-        self, pixels: np.ndarray, candidates: Sequence[ImageRecord]
+    def _with_pixels(
+        self, pixels: np.ndarray, records: Sequence[ImageRecord]
     ) -> list[ImageId]:
-        stored = ((record, self._pixels(record)) for record in candidates)
+        stored = ((record, self._pixels(record)) for record in records)
         return [
             record.image_id
             for record, own in stored
@@ -106,7 +106,7 @@ class PixelComparison:
         ]
 
     def _pixels(self, record: ImageRecord) -> np.ndarray | None:
-        """Return what an image's file holds, ``None`` where there is no proof of it."""
+        """Return the pixels of an image; ``None`` if its file can't be read."""
         try:
             return full_pixels(self._files.read(record), limits=self._limits)
         except (NotFoundError, CorruptDataError, BadInputError):  # gone or changed

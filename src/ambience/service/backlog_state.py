@@ -1,21 +1,22 @@
-"""How much a service has still to get, and how fast that goes."""
+"""How many images a service still has to catch up on, and how fast it does."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class BacklogState:
-    """What waits for one service, in numbers of images.
+    """The backlog of one service, in numbers of images.
 
     Attributes:
-        waiting: It gets them as soon as it can.
-        missed: Images that it could not take, stuck ones included; the others were
-            put off, as it is slow.
-        stuck: It can't get them, as they are; see `reasons`.
-        reasons: Why, how many, and the first of them.
-        rate: Images that it has got a second lately, from this process; ``None`` where
-            that is unknown.
-        ended: Why this process could not go on the last time; empty: it could.
+        waiting: Images that it gets as soon as it can take them.
+        missed: Images that it could not take when they came, stuck ones included. The
+            rest of its backlog was put off because the service is slow.
+        stuck: Images that it can't take as they are; see `reasons`.
+        reasons: For each reason, the reason, how many images are stuck for it, and the
+            id of the first.
+        rate: Images per second that this process has given it lately; ``None`` if
+            unknown.
+        ended: Why this process had to stop the last time; empty if it didn't.
     """
 
     waiting: int = 0
@@ -27,7 +28,7 @@ class BacklogState:
 
     @property
     def remaining_s(self) -> float | None:
-        """How long the rest takes at this rate, in seconds; ``None``: unknown."""
+        """How long the rest takes at this rate, in seconds; ``None`` if unknown."""
         if not self.waiting:
             return 0.0
         return self.waiting / self.rate if self.rate else None

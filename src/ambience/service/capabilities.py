@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, runtime_check
 
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
-from ambience.core.options import SearchOptions
+from ambience.core.search_options import SearchOptions
 from ambience.engine.collection import Reading
 from ambience.service.search_request import SearchRequest
 
@@ -88,7 +88,7 @@ class HoldsImages(Protocol):
 
     @property
     def working_side(self) -> int | None:
-        """Longest side of the images it wants, in pixels; ``None`` if it needs none."""
+        """Longest side of the images to pass, in pixels; ``None`` if it needs none."""
         ...
 
     def extract(self, images: "Sequence[ImageFile]", /) -> list[object]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from ambience.core.features import Extractor
-from ambience.core.options import SearchOptions
+from ambience.core.search_options import SearchOptions
 from ambience.core.settings import ServiceSettings, check_table
 from ambience.engine import Engine
 from ambience.engine.embedded.embedded_engine import STORE_FILE, EmbeddedEngine

@@ -15,9 +15,7 @@ T = TypeVar("T")
 _THREADS = 8  # that ask one service at once; further questions wait for one of them
 _LONG_S = 1.0  # a wait this long without an answer is not repeated by every search
 _PAUSE_S = 5.0  # how long the service is skipped after that
-_CLOSE_S = (
-    10.0  # how long `close` waits for running questions: most searches are faster
-)
+_CLOSE_S = 10.0  # how long `close` waits for running questions; most are faster
 
 Clock: TypeAlias = Callable[[], float]
 

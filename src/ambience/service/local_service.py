@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ambience.core.errors import StoredDataError
 from ambience.core.features import Feature, ImageId
 from ambience.core.matches import Answer
-from ambience.core.options import SearchOptions
+from ambience.core.search_options import SearchOptions
 from ambience.service.capabilities import Abilities, names_of
 from ambience.service.search_request import SearchRequest
 from ambience.service.service import Service
@@ -21,12 +21,13 @@ class LocalService:
     """A service in this process.
 
     Args:
-        name: Of the service.
-        abilities: What it can do, as its declaration says.
-        offers: The objects that can; the first that has an ability is asked for it.
-        details: Returns what its status says besides.
-        close: Releases what it holds.
-        timeout_s: How long it is waited for.
+        name: The service.
+        abilities: What it can do, as declared.
+        offers: The objects that implement its abilities; the first that has an ability
+            is used for it.
+        details: Returns the rest of its status.
+        close: Releases its resources.
+        timeout_s: See `AnyService.timeout_s`.
         is_slow: See `AnyService.is_slow`.
 
     Raises:

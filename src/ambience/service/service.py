@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 from ambience.core.errors import NotFoundError
 from ambience.core.features import Extractor, Feature, Image, ImageId, Query
 from ambience.core.matches import Answer
-from ambience.core.options import SearchOptions, check_options
+from ambience.core.search_options import SearchOptions, check_options
 from ambience.engine import Features, Reading
 from ambience.service.search_request import SearchRequest
 from ambience.service.status import ServiceStatus

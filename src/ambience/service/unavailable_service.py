@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from ambience.core.errors import UnavailableError
-from ambience.core.options import SearchOptions
+from ambience.core.search_options import SearchOptions
 from ambience.core.settings import TIMEOUT_S
 from ambience.imaging import ImageFile
 from ambience.service.capabilities import RETRIEVAL, Abilities, names_of
@@ -18,8 +18,8 @@ class UnavailableService:
     Args:
         name: The service's name.
         reason: Why, and what to do, in a sentence.
-        options: What a search may be told, once it is there.
-        abilities: What it can do, once it is there.
+        options: The class of its search options.
+        abilities: What it can do once it is available.
         is_slow: See `AnyService.is_slow`.
     """
 
@@ -59,7 +59,7 @@ class UnavailableService:
         """See `AnyService.close`."""
 
     def extract(self, images: Sequence[ImageFile]) -> list[None]:
-        """Return nothing for each image, so that the other services can go on."""
+        """Return ``None`` for each image, so that the other services can go on."""
         return [None] * len(images)
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:

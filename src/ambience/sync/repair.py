@@ -17,7 +17,7 @@ from ambience.core.errors import (
     UnavailableError,
 )
 from ambience.core.features import ImageId
-from ambience.core.shortage import NO_DESCRIPTORS, is_shortage
+from ambience.core.file_descriptors import NO_DESCRIPTORS, is_shortage
 from ambience.imaging import Limits
 from ambience.ingest.bounded_map import bounded_map
 from ambience.ingest.folders import file_batches

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Form, Query
 
-from ambience.core.options import SearchOptions, check_options
+from ambience.core.search_options import SearchOptions, check_options
 from ambience.service import SearchRequest
 from ambience.web.schemas import KForm, KQuery, RadiusForm, RadiusQuery
 

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from ambience.core import errors
-from ambience.core.shortage import NO_DESCRIPTORS, is_shortage
+from ambience.core.file_descriptors import NO_DESCRIPTORS, is_shortage
 from ambience.web.addresses import API
 from ambience.web.wire import PROBLEM_TYPE
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import File, Form, Path, Query, UploadFile
 
 from ambience.core.features import MAX_IMAGE_ID
-from ambience.core.numbers import DECIMAL, WHOLE
+from ambience.core.number_validators import DECIMAL, WHOLE
 from ambience.service import MAX_K
 
 MAX_PAGE = 10_000  # ids in one answer, some 100 KB

@@ -11,8 +11,8 @@ from fastapi.routing import APIRoute
 from ambience.core.errors import BadParameterError, NotFoundError
 from ambience.core.features import MAX_IMAGE_ID, ImageId
 from ambience.core.matches import Answer
-from ambience.core.numbers import WHOLE
-from ambience.core.options import SearchOptions
+from ambience.core.number_validators import WHOLE
+from ambience.core.search_options import SearchOptions
 from ambience.imaging import ImageFile, Limits
 from ambience.service import MAX_K, AnyService, SearchRequest, required
 from ambience.service.capabilities import (

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from ambience.core.geometry import Matrix
 from ambience.core.keypoints import Keypoints
 from ambience.services.local_features.matching import (
-    Agreement,
+    Consensus,
     PreparedKeypoints,
     _chance,
-    agreeing,
+    consensus,
     matched,
 )
 from tests.services.local_features.made_up import (
@@ -93,10 +93,8 @@ def test_nothing_pairs_with_none(ours: int, theirs: int) -> None:
     query, image = strewn(rng, SIZE, ours), strewn(rng, SIZE, theirs)
     pairs = matched(PreparedKeypoints.of(query), PreparedKeypoints.of(image))
     assert pairs.shape == (0, 2)
-    assert (
-        agreeing(PreparedKeypoints.of(query), PreparedKeypoints.of(image), pairs).chance
-        == 0
-    )
+    found = consensus(PreparedKeypoints.of(query), PreparedKeypoints.of(image), pairs)
+    assert found.chance == 0
 
 
 def test_a_single_keypoint_pairs_with_a_single_one() -> None:
@@ -109,13 +107,13 @@ def test_a_single_keypoint_pairs_with_a_single_one() -> None:
 
 def agreement(
     transform: Matrix, count: int, outliers: int, seed: int = 0
-) -> tuple[Agreement, set[int]]:
+) -> tuple[Consensus, set[int]]:
     """Return what agrees, and which of the query's keypoints are right."""
     rng = np.random.default_rng(seed)
     image = strewn(rng, SIZE, count)
     query = seen_through(rng, image, transform, SIZE, outliers=outliers)
     ours, theirs = PreparedKeypoints.of(query), PreparedKeypoints.of(image)
-    found = agreeing(ours, theirs, matched(ours, theirs))
+    found = consensus(ours, theirs, matched(ours, theirs))
     return found, set(range(outliers, len(query)))
 
 
@@ -154,7 +152,7 @@ def random_chance(seed: int, count: int) -> float:
     rng = np.random.default_rng(seed)
     query, image = strewn(rng, SIZE, count), strewn(rng, SIZE, count)
     pairs = np.stack([np.arange(count), rng.permutation(count)], axis=1)
-    return agreeing(
+    return consensus(
         PreparedKeypoints.of(query), PreparedKeypoints.of(image), pairs
     ).chance
 
@@ -173,7 +171,7 @@ def test_many_pairs_at_one_place_are_one() -> None:
     image.places[:] = rng.uniform(99, 101, (40, 2))
     query = seen_through(rng, image, np.eye(3), SIZE)
     pairs = np.stack([np.arange(40)] * 2, axis=1)
-    found = agreeing(PreparedKeypoints.of(query), PreparedKeypoints.of(image), pairs)
+    found = consensus(PreparedKeypoints.of(query), PreparedKeypoints.of(image), pairs)
     assert len(found.pairs) > 20
     # They straddle the edges of cells of 5 pixels.
     assert found.places <= 4

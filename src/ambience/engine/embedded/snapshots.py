@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ambience.core.durable import force_to_disk
 from ambience.core.features import FeatureSpec
+from ambience.core.fsync import force_to_disk
 from ambience.engine.embedded.index import Index
 
 _log = logging.getLogger(__name__)

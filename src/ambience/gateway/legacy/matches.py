@@ -7,7 +7,7 @@ from typing import Any
 
 from ambience.core.features import ImageId
 from ambience.core.matches import Answer, Match
-from ambience.core.options import SearchOptions
+from ambience.core.search_options import SearchOptions
 from ambience.gateway.legacy.requests import number, whole
 from ambience.service import MAX_K, SearchRequest
 from ambience.service.keypoints import KeypointOptions

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, WithJsonSchema
 from ambience.catalog import Catalog
 from ambience.core.errors import BadParameterError, NotFoundError
 from ambience.core.features import MAX_IMAGE_ID, ImageId
-from ambience.core.numbers import DECIMAL, WHOLE
+from ambience.core.number_validators import DECIMAL, WHOLE
 from ambience.gateway.routes.schemas import image_answer
 from ambience.web.schemas import JSON
 

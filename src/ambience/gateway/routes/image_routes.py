@@ -13,7 +13,7 @@ from ambience.catalog import ImageRecord
 from ambience.catalog.catalog import Position
 from ambience.core.errors import BadParameterError
 from ambience.core.features import MAX_IMAGE_ID, ImageId
-from ambience.core.numbers import WHOLE
+from ambience.core.number_validators import WHOLE
 from ambience.gateway.routes.schemas import (
     ImageAnswer,
     ImagePage,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Form, Request
 
 from ambience.core.errors import BadParameterError
 from ambience.core.features import MAX_IMAGE_ID, ImageId
-from ambience.core.numbers import DECIMAL, WHOLE
+from ambience.core.number_validators import DECIMAL, WHOLE
 from ambience.core.region import Region
 from ambience.fusion import MIN_SCORE
 from ambience.gateway.routes.schemas import ReverseSearchAnswer, reverse_search_answer

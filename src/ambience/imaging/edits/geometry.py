@@ -1,4 +1,4 @@
-"""How large what is turned becomes, and how it lies on what it was."""
+"""Rotations, perspectives, and the sizes of turned images."""
 
 import math
 
@@ -14,13 +14,13 @@ def turn(sine: float, cosine: float) -> Matrix:
 
 
 def about_centers(linear: Matrix, new: Size, old: Size) -> Matrix:
-    """Return a transform that takes the center of an image to that of another."""
+    """Return a linear map, shifted so that it maps one image's center to another's."""
     there = shift(old[1] / 2, old[0] / 2)
     return there @ linear @ shift(-new[1] / 2, -new[0] / 2)
 
 
 def between(points: Points, others: Points) -> Matrix:
-    """Return the homography that takes four points to four others."""
+    """Return the homography that maps four points to four others."""
     rows = []
     for (x, y), (u, v) in zip(points, others, strict=True):
         rows.append((x, y, 1, 0, 0, 0, -u * x, -u * y))
@@ -30,9 +30,11 @@ def between(points: Points, others: Points) -> Matrix:
 
 
 def size_around(size: Size, angle: float) -> Size:
-    """Return the size of an upright rectangle around one turned by ``angle`` radians.
+    """Return the size of the smallest upright rectangle around a turned one.
 
-    The smallest in whole pixels.
+    Args:
+        size: Of the rectangle before it is turned.
+        angle: In radians.
     """
     height, width = size
     sine, cosine = abs(math.sin(angle)), abs(math.cos(angle))
@@ -41,9 +43,13 @@ def size_around(size: Size, angle: float) -> Size:
 
 
 def size_inside(size: Size, angle: float) -> Size:
-    """Return the size of an upright rectangle within one turned by ``angle`` radians.
+    """Return the size of the largest upright rectangle inside a turned one.
 
-    The one of the largest area, both centers at the same point, in whole pixels.
+    Both have the same center.
+
+    Args:
+        size: Of the rectangle before it is turned.
+        angle: In radians.
     """
     height, width = size
     sine, cosine = abs(math.sin(angle)), abs(math.cos(angle))

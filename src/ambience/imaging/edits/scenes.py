@@ -1,4 +1,4 @@
-"""Larger images that hold a copy: pages and collages; and text drawn on a copy."""
+"""Puts copies into pages and collages, and draws text on them."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,7 +8,8 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 from ambience.core.geometry import Size, shift
-from ambience.imaging.edits.placing import (
+from ambience.imaging.edits.drawing import pillow_font, random_color
+from ambience.imaging.edits.edited_image import (
     Edited,
     Pixels,
     Placed,
@@ -26,17 +27,17 @@ _BAR: Final = 1 / 5  # of the height
 _CAPTION: Final = 1 / 10  # of the height: the size of its letters
 
 _PAGE: Final = (800, 1280)  # the window of a browser on a laptop
-_HEADER: Final = 72  # pixels, as all that follow
+_HEADER: Final = 72  # pixels, like all that follow
 _MARGIN: Final = 24
 _COLUMNS: Final = 3
 _LINE: Final = 22  # from line to line
 _LETTERS: Final = 15
-_MAT: Final = 10  # of white around an image on a page
-_BOX: Final = (60, 180)  # the height of a colored box, at least and at most
-_SLENDER: Final = 2  # an image on a page is at most so many times as high as its place
+_MAT: Final = 10  # white around an image on a page
+_BOX: Final = (60, 180)  # the lowest and the highest colored box
+_SLENDER: Final = 2  # an image on a page is at most this many times as high as wide
 
-_ROW: Final = 720  # pixels: the height of a collage of two, at most
-_CELL: Final = 320  # pixels: nine make a collage of a thousand
+_ROW: Final = 720  # pixels: the largest height of a collage of two
+_CELL: Final = 320  # pixels: a row of three makes about a thousand
 _GAP: Final = 8  # pixels between cells
 
 
@@ -44,13 +45,13 @@ _GAP: Final = 8  # pixels between cells
 
 
 def text_bar(edited: Edited, rng: np.random.Generator) -> Edited:
-    """Cover the lowest fifth with a bar, black or white, that carries a line."""
+    """Cover the lowest fifth with a black or white bar with a line of text."""
     height, width = edited.size
     top = round(height * (1 - _BAR))
     paper, ink = ("black", "white") if rng.random() < 1 / 2 else ("white", "black")
     picture = Pillow.fromarray(edited.pixels)
     picture.paste(paper, (0, top, width, height))
-    font = _font((height - top) / 2)
+    font = pillow_font((height - top) / 2)
     place = (width / 2, (top + height) / 2)
     text = _line(rng, font, width * 0.9)
     ImageDraw.Draw(picture).text(place, text, fill=ink, font=font, anchor="mm")
@@ -58,10 +59,10 @@ def text_bar(edited: Edited, rng: np.random.Generator) -> Edited:
 
 
 def captioned(edited: Edited, rng: np.random.Generator) -> Edited:
-    """Write a line across, white with a black edge, at a random height."""
+    """Write a line across, in white with a black outline, at a random height."""
     height, width = edited.size
     picture = Pillow.fromarray(edited.pixels)
-    font = _font(height * _CAPTION)
+    font = pillow_font(height * _CAPTION)
     place = (width / 2, height * rng.uniform(0.1, 0.9))
     ImageDraw.Draw(picture).text(
         place,
@@ -75,16 +76,8 @@ def captioned(edited: Edited, rng: np.random.Generator) -> Edited:
     return recolored(edited, np.array(picture))
 
 
-def _font(letters: float) -> ImageFont.FreeTypeFont:
-    """Return Pillow's own font, its letters so many pixels high."""
-    font = ImageFont.load_default(size=max(1.0, letters))
-    if not isinstance(font, ImageFont.FreeTypeFont):
-        raise TypeError("this Pillow was built without FreeType: install its wheel")
-    return font
-
-
 def _line(rng: np.random.Generator, font: ImageFont.FreeTypeFont, width: float) -> str:
-    """Return random words that fill a width in pixels; none if none fits."""
+    """Return random words that fill a width in pixels; empty if none fits."""
     line = ""
     while True:
         longer = f"{line} {_WORDS[rng.integers(len(_WORDS))]}".lstrip()
@@ -97,7 +90,11 @@ def _line(rng: np.random.Generator, font: ImageFont.FreeTypeFont, width: float) 
 
 
 def on_page(width: int) -> Step:
-    """Return a step that makes a screenshot of a page that shows the image so wide."""
+    """Return a step that makes a screenshot of a page with the image.
+
+    Args:
+        width: The width of the image on the page, in pixels.
+    """
 
     def step(edited: Edited, rng: np.random.Generator) -> Edited:
         size = fitted(edited.size, (width * _SLENDER, width))
@@ -115,12 +112,12 @@ def on_page(width: int) -> Step:
 
 
 def _page(size: Size, rng: np.random.Generator) -> Pillow.Image:
-    """Return a header over columns of text and boxes, no images."""
+    """Return a page with a header, and columns of text and boxes below."""
     height, width = size
     page = Pillow.new("RGB", (width, height), "white")
     pen = ImageDraw.Draw(page)
-    pen.rectangle((0, 0, width, _HEADER), fill=_color(rng, 0, 128))
-    title, menu = _font(_HEADER / 3), _font(_LETTERS)
+    pen.rectangle((0, 0, width, _HEADER), fill=random_color(rng, 0, 128))
+    title, menu = pillow_font(_HEADER / 3), pillow_font(_LETTERS)
     middle = _HEADER / 2
     line = _line(rng, title, width / 3)
     pen.text((_MARGIN, middle), line, fill="white", font=title, anchor="lm")
@@ -140,12 +137,14 @@ def _fill_column(
 ) -> None:
     """Draw paragraphs and boxes; ``span`` is the left side and the width."""
     left, width = span
-    font = _font(_LETTERS)
+    font = pillow_font(_LETTERS)
     top = _HEADER + _MARGIN
     while top < bottom:
-        if rng.random() < 1 / 4:  # a box to three paragraphs
+        if rng.random() < 1 / 4:  # one box per three paragraphs
             lower = top + int(rng.integers(*_BOX))
-            pen.rectangle((left, top, left + width, lower), fill=_color(rng, 128, 256))
+            pen.rectangle(
+                (left, top, left + width, lower), fill=random_color(rng, 128, 256)
+            )
             label = _line(rng, font, width / 2)
             pen.text((left + _GAP, top + _GAP), label, fill="black", font=font)
             top = lower + _LINE
@@ -157,16 +156,11 @@ def _fill_column(
             top += _LINE
 
 
-def _color(rng: np.random.Generator, low: int, high: int) -> tuple[int, int, int]:
-    red, green, blue = rng.integers(low, high, 3).tolist()
-    return red, green, blue
-
-
 # Collages
 
 
 def side_by_side(originals: Sequence[Pixels], _rng: np.random.Generator) -> Edited:
-    """Return two images beside each other, as high as the lower of them."""
+    """Return two images side by side, as high as the lower one."""
     left, right = (whole(pixels, index) for index, pixels in enumerate(originals))
     height = min(_ROW, left.size[0], right.size[0])
     cells = []
@@ -199,7 +193,7 @@ def grid_of_nine(originals: Sequence[Pixels], _rng: np.random.Generator) -> Edit
 def _collage(
     size: Size, cells: Sequence[Edited], corners: Sequence[tuple[int, int]]
 ) -> Edited:
-    """Return cells on white, each with its top left corner ``(x, y)`` given."""
+    """Return cells on white, each at its top left corner ``(x, y)``."""
     pixels = np.full((*size, 3), 255, dtype=np.uint8)
     placed: list[Placed] = []
     for cell, (x, y) in zip(cells, corners, strict=True):

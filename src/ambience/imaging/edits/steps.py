@@ -1,4 +1,4 @@
-"""What can be done to one copy: each step takes a copy and returns another."""
+"""The steps that edits consist of: each takes a copy and returns another."""
 
 import math
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from PIL import Image as Pillow
 from PIL import ImageEnhance, ImageFilter
 
 from ambience.core.geometry import Matrix, Size, outline, shift, stretch
+from ambience.imaging.edits.edited_image import Edited, moved, recolored
 from ambience.imaging.edits.geometry import (
     about_centers,
     between,
@@ -17,7 +18,6 @@ from ambience.imaging.edits.geometry import (
     size_inside,
     turn,
 )
-from ambience.imaging.edits.placing import Edited, moved, recolored
 
 Step: TypeAlias = Callable[[Edited, np.random.Generator], Edited]
 
@@ -25,18 +25,18 @@ _BLUR: Final = 1 / 320  # of the longest side: 1.5 pixels of 480
 _NOISE: Final = 10.0  # standard deviation, in gray levels
 _BRIGHTNESS: Final = 1.2
 _SATURATION: Final = 1.3
-_TINT: Final = 0.2  # what a channel gains or loses at most
+_TINT: Final = 0.2  # the most that a channel gains or loses
 _WHITE: Final = 255
 _BORDER: Final = 0.06  # of the longest side
 _BEND: Final = 0.06  # of the sides: a print photographed by hand
-_CORNERS: Final = (128, 128, 128)  # gray: what a turned image leaves empty
+_CORNERS: Final = (128, 128, 128)  # gray, where a turned image leaves corners empty
 
 
 # Colors
 
 
 def painted(paint: Callable[[Pillow.Image], Pillow.Image]) -> Step:
-    """Return a step that draws over a copy, or changes its colors."""
+    """Return a step that draws on a copy, or changes its colors."""
 
     def step(edited: Edited, _rng: np.random.Generator) -> Edited:
         return recolored(edited, np.array(paint(Pillow.fromarray(edited.pixels))))
@@ -45,7 +45,7 @@ def painted(paint: Callable[[Pillow.Image], Pillow.Image]) -> Step:
 
 
 def jpeg(quality: int) -> Step:
-    """Return a step that saves as a JPEG."""
+    """Return a step that saves a copy as a JPEG."""
 
     def saved(picture: Pillow.Image) -> Pillow.Image:
         file = BytesIO()
@@ -57,13 +57,13 @@ def jpeg(quality: int) -> Step:
 
 @painted
 def blurred(picture: Pillow.Image) -> Pillow.Image:
-    """Blur like a lens out of focus, by as much of any size."""
+    """Blur like a lens out of focus, in proportion to the size."""
     return picture.filter(ImageFilter.GaussianBlur(max(picture.size) * _BLUR))
 
 
 @painted
 def gray(picture: Pillow.Image) -> Pillow.Image:
-    """Take the color away."""
+    """Remove the color."""
     return picture.convert("L").convert("RGB")
 
 
@@ -92,7 +92,7 @@ def tinted(edited: Edited, rng: np.random.Generator) -> Edited:
 
 
 def resized_to(edited: Edited, size: Size) -> Edited:
-    """Return a copy of another size in pixels, antialiased where it is smaller."""
+    """Return a copy resized to a size in pixels, with antialiasing."""
     (height, width), (old_height, old_width) = size, edited.size
     picture = Pillow.fromarray(edited.pixels)
     pixels = np.array(picture.resize((width, height), Pillow.Resampling.LANCZOS))
@@ -112,13 +112,13 @@ def halved(edited: Edited, _rng: np.random.Generator) -> Edited:
 
 
 def squeezed(edited: Edited, _rng: np.random.Generator) -> Edited:
-    """Make both sides their mean."""
+    """Set both sides to their mean."""
     side = round(sum(edited.size) / 2)
     return resized_to(edited, (side, side))
 
 
 def thumbnail(side: int) -> Step:
-    """Return a step that makes the longest side so many pixels, where it is longer."""
+    """Return a step that shrinks the longest side to this many pixels."""
 
     def step(edited: Edited, _rng: np.random.Generator) -> Edited:
         box = min(side, max(edited.size))
@@ -140,13 +140,13 @@ def flipped(edited: Edited, _rng: np.random.Generator) -> Edited:
 
 
 def upside_down(edited: Edited, _rng: np.random.Generator) -> Edited:
-    """Turn by half."""
+    """Turn by 180 degrees."""
     back = about_centers(stretch(-1, -1), edited.size, edited.size)
     return moved(edited, edited.pixels[::-1, ::-1], back)
 
 
 def quarter_turned(edited: Edited, rng: np.random.Generator) -> Edited:
-    """Turn by a quarter, either way."""
+    """Turn by 90 degrees in either direction."""
     way = _either_way(rng)
     size = edited.size[1], edited.size[0]
     back = about_centers(turn(way, 0), size, edited.size)
@@ -154,12 +154,12 @@ def quarter_turned(edited: Edited, rng: np.random.Generator) -> Edited:
 
 
 def turned(degrees: float) -> Step:
-    """Return a step that turns either way, all of the image kept."""
+    """Return a step that turns in either direction and keeps the whole image."""
     return _turned(degrees, size_around)
 
 
 def turned_inside(degrees: float) -> Step:
-    """Return a step that turns either way, cut until no corner is empty."""
+    """Return a step that turns in either direction and cuts off empty corners."""
     return _turned(degrees, size_inside)
 
 
@@ -186,7 +186,7 @@ def cropped(share: float) -> Step:
 
 
 def bent(edited: Edited, rng: np.random.Generator) -> Edited:
-    """Look at it from a little aside, so that it still fills the frame."""
+    """Change the perspective a little, so that the image still fills the frame."""
     frame = outline(edited.size)
     inwards = np.where(frame > 0, -1, 1) * edited.size[::-1]
     corners = frame + inwards * rng.uniform(0, _BEND, frame.shape)
@@ -202,7 +202,7 @@ def bordered(edited: Edited, _rng: np.random.Generator) -> Edited:
 
 
 def _warped(edited: Edited, size: Size, back: Matrix) -> Edited:
-    # Pillow adds half a pixel before it applies the matrix: its coordinates are ours.
+    # Pillow adds half a pixel before it applies the matrix, so it uses our coordinates.
     picture = Pillow.fromarray(edited.pixels).transform(
         (size[1], size[0]),
         Pillow.Transform.PERSPECTIVE,

@@ -1,4 +1,4 @@
-"""Every edit by name, with what would be right to say of such a copy."""
+"""The table of all edits, with the relations that are true for their copies."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ambience.imaging.edits import scenes, steps
-from ambience.imaging.edits.placing import Edited, Pixels, whole
+from ambience.imaging.edits.edited_image import Edited, Pixels, whole
 from ambience.imaging.edits.scenes import captioned, on_page
 from ambience.imaging.edits.steps import Step, cropped, jpeg, mirrored, tinted
 
@@ -19,12 +19,12 @@ class Edit:
     """A way to make copies.
 
     Attributes:
-        name: Its own, as in the list of the package.
-        family: Edits of a family are held to the same aim.
-        relations: The names of the relations that would be right for such a copy.
-        originals: How many originals it takes.
-        make: Takes so many originals, each of shape ``(height, width, 3)``, ``uint8``,
-            and the source of what is random about the copy: in equal states it makes
+        name: Its name in the list of `ambience.imaging.edits`.
+        family: Edits of the same family have the same quality goal.
+        relations: The names of the relations that are true for such a copy.
+        originals: How many originals it needs.
+        make: Makes a copy, given this many originals, each of shape ``(height, width,
+            3)``, ``uint8``, and a random generator. Generators in equal states make
             equal copies. Another number of originals raises `ValueError`.
     """
 
@@ -36,7 +36,7 @@ class Edit:
 
 
 def _copy(name: str, family: str, relations: str, *done: Step) -> Edit:
-    """Return an edit of one original, step by step."""
+    """Return an edit of one original, made in steps."""
 
     def make(originals: Sequence[Pixels], rng: np.random.Generator) -> Edited:
         (original,) = originals

@@ -1,18 +1,25 @@
-"""Images that are easily taken for copies of each other, with what they truly are.
+"""Draws images that are easily mistaken for copies of each other.
 
-Tests, benchmarks and calibration draw these families:
+Their true relations are known. Tests, benchmarks and calibration use these families:
 
-- ``page``, ``invoice``, ``chat``, ``code``, ``news``: one layout, other words
-- ``site``: screenshots of a web site, which share a bar and a side
-- ``meme``, ``panels``: one photograph with several captions, one caption on several
-- ``logo``: signs of the same few shapes
-- ``burst``: a moving camera, and things that move in front of it
-- ``video``: a camera that stands still, and things that move
-- ``stereo``: a scene from places beside each other
+- ``page``, ``invoice``, ``chat``, ``code``, ``news``: the same layout, different text
+- ``site``: screenshots of a web site with the same top bar and side bar
+- ``meme``, ``panels``: one photograph with different captions, and one caption on
+  different photographs
+- ``logo``: logos of the same few shapes
+- ``burst``: shots from a moving camera, with things that move in front of it
+- ``video``: frames from a still camera, with things that move in front of it
+- ``stereo``: one scene from neighboring places
 """
 
 from ambience.imaging.families.documents import chat, code, invoice, news, page, site
-from ambience.imaging.families.item import EACH, PHOTOGRAPHS, Family, Item, relation
+from ambience.imaging.families.family import (
+    EACH,
+    PHOTOGRAPHS,
+    Family,
+    FamilyImage,
+    relation,
+)
 from ambience.imaging.families.pictures import logo, meme, panels
 from ambience.imaging.families.scenes import burst, stereo, video
 
@@ -35,4 +42,4 @@ FAMILIES: tuple[Family, ...] = (
     Family("stereo", stereo, _TAKEN),
 )
 
-__all__ = ["EACH", "FAMILIES", "PHOTOGRAPHS", "Family", "Item", "relation"]
+__all__ = ["EACH", "FAMILIES", "PHOTOGRAPHS", "Family", "FamilyImage", "relation"]

@@ -1,10 +1,11 @@
-"""Pages and screens that are filled into a layout: one template, other words."""
+"""Draws pages and screens that share a layout, but not the text."""
 
 from collections.abc import Sequence
 from typing import Final
 
-from ambience.imaging.edits.placing import Pixels
-from ambience.imaging.families.item import EACH, Item, of_group, of_image
+from ambience.imaging.edits.drawing import random_color
+from ambience.imaging.edits.edited_image import Pixels
+from ambience.imaging.families.family import EACH, FamilyImage, of_group, of_image
 from ambience.imaging.families.lettering import (
     INK,
     WHITE,
@@ -12,7 +13,6 @@ from ambience.imaging.families.lettering import (
     Rng,
     Sheet,
     amount,
-    any_color,
     taken,
     word,
     words,
@@ -25,10 +25,10 @@ _GRAY: Final[Color] = (140, 140, 145)
 _RULE: Final[Color] = (200, 200, 205)
 
 
-def page(number: int, _photographs: Sequence[Pixels]) -> Item:
-    """Return a printed page: header, title and columns, in each group at other places.
+def page(number: int, _photographs: Sequence[Pixels]) -> FamilyImage:
+    """Return a printed page with a header, a title and columns.
 
-    Every other group is set in bold.
+    Their places and the weight of the font differ between groups.
     """
     shared, own = of_group("page", number), of_image("page", number)
     sheet = Sheet(_PAGE)
@@ -48,14 +48,14 @@ def page(number: int, _photographs: Sequence[Pixels]) -> Item:
     sheet.write((margin, sheet.height - 60), footer, size=13, ink=_GRAY)
     right = (sheet.width - margin, sheet.height - 60)
     sheet.write(right, f"{own.integers(1, 400)}", size=13, anchor="ra", ink=_GRAY)
-    return Item(sheet.pixels, template=f"page {number // EACH}")
+    return FamilyImage(sheet.pixels, template=f"page {number // EACH}")
 
 
-def invoice(number: int, _photographs: Sequence[Pixels]) -> Item:
-    """Return an invoice of a firm: its logo and labels, other names and sums."""
+def invoice(number: int, _photographs: Sequence[Pixels]) -> FamilyImage:
+    """Return an invoice: a group shares the logo and labels, not the names and sums."""
     shared, own = of_group("invoice", number), of_image("invoice", number)
     sheet = Sheet(_PAGE)
-    brand = any_color(shared, 0, 160)
+    brand = random_color(shared, 0, 160)
     left = shared.uniform(50, 110)
     right = sheet.width - left
     _letterhead(sheet, (left, right), shared, brand)
@@ -88,13 +88,13 @@ def invoice(number: int, _photographs: Sequence[Pixels]) -> Item:
     sheet.write((stops[2], top), "Total", size=18, anchor="ra", bold=True)
     sheet.write((stops[3], top), amount(own), size=18, anchor="ra", bold=True)
     sheet.fill_with_text((left, top + 70, right, 1140), shared, size=12, ink=_GRAY)
-    return Item(sheet.pixels, template=f"invoice {number // EACH}")
+    return FamilyImage(sheet.pixels, template=f"invoice {number // EACH}")
 
 
 def _letterhead(
     sheet: Sheet, sides: tuple[float, float], shared: Rng, brand: Color
 ) -> None:
-    """Draw a firm's sign, name and address."""
+    """Draw a company's logo, name and address."""
     left, right = sides
     size = shared.uniform(60, 110)
     sheet.pen.ellipse((left, 50, left + size, 50 + size), fill=brand)
@@ -107,14 +107,14 @@ def _letterhead(
         sheet.write((right, 60 + 20 * line), words(shared, 3), size=13, anchor="ra")
 
 
-def chat(number: int, _photographs: Sequence[Pixels]) -> Item:
-    """Return a conversation on a phone: one application and person, other messages."""
+def chat(number: int, _photographs: Sequence[Pixels]) -> FamilyImage:
+    """Return a chat on a phone: a group shares the app and person, not the messages."""
     shared, own = of_group("chat", number), of_image("chat", number)
-    brand, paper = any_color(shared, 20, 140), any_color(shared, 225, 250)
+    brand, paper = random_color(shared, 20, 140), random_color(shared, 225, 250)
     sheet = Sheet(_PHONE, paper)
     bar, pitch = shared.uniform(74, 110), shared.uniform(25, 31)
     sheet.pen.rectangle((0, 0, sheet.width, bar), fill=brand)
-    sheet.pen.ellipse((20, 12, bar - 4, bar - 12), fill=any_color(shared, 100, 256))
+    sheet.pen.ellipse((20, 12, bar - 4, bar - 12), fill=random_color(shared, 100, 256))
     sheet.write((bar + 12, 24), words(shared, 2), size=26, ink=WHITE, bold=True)
     top, end = bar + 20, sheet.height - 90.0
     while True:
@@ -136,17 +136,17 @@ def chat(number: int, _photographs: Sequence[Pixels]) -> Item:
     sheet.write((44, end + 32), "Message", size=20, ink=_GRAY)
     button = (sheet.width - 76, end + 16, sheet.width - 20, sheet.height - 18)
     sheet.pen.ellipse(button, fill=brand)
-    return Item(sheet.pixels, template=f"chat {number // EACH}")
+    return FamilyImage(sheet.pixels, template=f"chat {number // EACH}")
 
 
-def code(number: int, _photographs: Sequence[Pixels]) -> Item:
-    """Return an editor with a program: one theme and list of files, another program."""
+def code(number: int, _photographs: Sequence[Pixels]) -> FamilyImage:
+    """Return a code editor: a group shares the theme and file list, not the code."""
     shared, own = of_group("code", number), of_image("code", number)
     dark = shared.random() < 1 / 2
     paper, ink = ((32, 34, 40), (215, 215, 210)) if dark else (WHITE, INK)
-    bar = any_color(shared, 40, 70) if dark else any_color(shared, 215, 240)
+    bar = random_color(shared, 40, 70) if dark else random_color(shared, 215, 240)
     inks = [
-        any_color(shared, 130, 256) if dark else any_color(shared, 0, 150)
+        random_color(shared, 130, 256) if dark else random_color(shared, 0, 150)
         for _ in "1234"
     ]
     sheet = Sheet(_SCREEN, paper)
@@ -162,7 +162,7 @@ def code(number: int, _photographs: Sequence[Pixels]) -> Item:
     for row in range(int(720 / pitch)):
         top = 46 + pitch * row
         sheet.write((side + 42, top), f"{row + 1}", size=14, ink=_GRAY, anchor="ra")
-        if own.random() < 1 / 8:  # a blank line after seven
+        if own.random() < 1 / 8:  # one blank line per seven others
             indent = 0
             continue
         left = side + 60 + 28 * indent
@@ -173,13 +173,13 @@ def code(number: int, _photographs: Sequence[Pixels]) -> Item:
         indent = max(0, min(4, indent + int(own.integers(-1, 2))))
     sheet.pen.rectangle(
         (0, sheet.height - 26, sheet.width, sheet.height),
-        fill=any_color(shared, 30, 130),
+        fill=random_color(shared, 30, 130),
     )
-    return Item(sheet.pixels, template=f"code {number // EACH}")
+    return FamilyImage(sheet.pixels, template=f"code {number // EACH}")
 
 
-def news(number: int, photographs: Sequence[Pixels]) -> Item:
-    """Return a news page: masthead and columns, another photograph, other words."""
+def news(number: int, photographs: Sequence[Pixels]) -> FamilyImage:
+    """Return a news page: a group shares the masthead, not the photograph and text."""
     shared, own = of_group("news", number), of_image("news", number)
     sheet = Sheet(_PAGE)
     middle = sheet.width / 2
@@ -201,13 +201,13 @@ def news(number: int, photographs: Sequence[Pixels]) -> Item:
         left = 40 + column * (room + 24)
         box = (left, bottom + 24, left + room, sheet.height - 40)
         sheet.fill_with_text(box, own, size=13)
-    return Item(sheet.pixels, template=f"news {number // EACH}")
+    return FamilyImage(sheet.pixels, template=f"news {number // EACH}")
 
 
-def site(number: int, photographs: Sequence[Pixels]) -> Item:
-    """Return a screenshot of a web site: its bar and side, other posts."""
+def site(number: int, photographs: Sequence[Pixels]) -> FamilyImage:
+    """Return a screenshot of a web site: a group shares the bars, not the posts."""
     shared, own = of_group("site", number), of_image("site", number)
-    brand = any_color(shared, 20, 150)
+    brand = random_color(shared, 20, 150)
     sheet = Sheet(_SCREEN)
     bar, side = shared.uniform(50, 90), shared.uniform(200, 320)
     sheet.pen.rectangle((0, 0, sheet.width, bar), fill=brand)
@@ -215,32 +215,34 @@ def site(number: int, photographs: Sequence[Pixels]) -> Item:
     field = shared.uniform(380, 560)
     sheet.pen.rounded_rectangle((field, 12, field + 420, bar - 12), 16, fill=WHITE)
     sheet.write((field + 20, 18), "Search", size=16, ink=_GRAY)
-    sheet.pen.rectangle((0, bar, side, sheet.height), fill=any_color(shared, 238, 250))
+    sheet.pen.rectangle(
+        (0, bar, side, sheet.height), fill=random_color(shared, 238, 250)
+    )
     pitch = shared.uniform(44, 64)
     for row in range(12):
         top = bar + 24 + pitch * row
-        sheet.pen.ellipse((20, top, 52, top + 32), fill=any_color(shared, 40, 230))
+        sheet.pen.ellipse((20, top, 52, top + 32), fill=random_color(shared, 40, 230))
         sheet.write((66, top + 6), words(shared, 2), size=17)
     room = (sheet.width - side - 90) / 2
     for column, photograph in enumerate(taken(photographs, number, 2)):
         left = side + 30 + column * (room + 30)
         _post(sheet, (left, bar + 24, left + room), own, photograph)
-    return Item(sheet.pixels, template=f"site {number // EACH}")
+    return FamilyImage(sheet.pixels, template=f"site {number // EACH}")
 
 
 def _post(
     sheet: Sheet, place: tuple[float, float, float], own: Rng, photograph: Pixels
 ) -> None:
-    """Put a photograph with words above and below into a column.
+    """Draw a photograph, with text above and below, into a column.
 
     Args:
-        sheet: To draw on.
-        place: Left, top and right of it.
-        own: Of what is random.
-        photograph: To show.
+        sheet: The sheet to draw on.
+        place: Left, top and right of the post.
+        own: The random generator.
+        photograph: The photograph.
     """
     left, top, right = place
-    sheet.pen.ellipse((left, top, left + 36, top + 36), fill=any_color(own, 40, 230))
+    sheet.pen.ellipse((left, top, left + 36, top + 36), fill=random_color(own, 40, 230))
     sheet.write((left + 48, top + 8), words(own, 2), size=17, bold=True)
     shown = top + 50 + own.uniform(180, 380)
     sheet.show(photograph, (left, top + 50, right, shown))

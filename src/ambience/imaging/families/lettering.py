@@ -1,13 +1,14 @@
-"""Draws words and lines of text as pages, screens and captions have them."""
+"""Draws text and photographs on sheets, as on pages, screens and captions."""
 
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFont
+from PIL import ImageDraw
 
-from ambience.imaging.edits.placing import Pixels
+from ambience.imaging.edits.drawing import pillow_font
+from ambience.imaging.edits.edited_image import Pixels
 
 Rng: TypeAlias = np.random.Generator
 Color: TypeAlias = tuple[int, int, int]
@@ -19,32 +20,26 @@ a al an ar ba be ber bra ca cal car ce co con da de der di do e el en er es fa f
 ga ge gra ha hel hi in ing ka ker la le ler li lo lu ma me men mi mo na ne ni no o on or
 pa per pi po ra re ri ro sa se sen si so sta ta te ter ti to tra u un ur va ve vi vo wa
 we wi"""
-_LENGTHS: Final = (1, 2, 2, 2, 3, 3, 4)  # syllables of a word: as often as listed
-_LEADING: Final = 1.45  # from line to line, in sizes of the letters
+_LENGTHS: Final = (1, 2, 2, 2, 3, 3, 4)  # syllables per word, as often as listed
+_LEADING: Final = 1.45  # from line to line, in heights of the letters
 INK: Final[Color] = (30, 30, 35)
 WHITE: Final[Color] = (255, 255, 255)
 
 
 def word(rng: Rng) -> str:
-    """Return a word of no language."""
+    """Return a random word that belongs to no language."""
     count = int(rng.choice(_LENGTHS))
     return "".join(rng.choice(_SYLLABLES.split(), count).tolist())
 
 
 def words(rng: Rng, count: int) -> str:
-    """Return so many words, the first with a capital."""
+    """Return random words, the first of them capitalized."""
     return " ".join(word(rng) for _ in range(count)).capitalize()
 
 
 def amount(rng: Rng) -> str:
-    """Return a sum of money."""
+    """Return a random sum of money."""
     return f"{rng.integers(3, 9999)}.{rng.integers(0, 100):02d}"
-
-
-def any_color(rng: Rng, low: int = 0, high: int = 256) -> Color:
-    """Return a random color, its channels from ``low`` to below ``high``."""
-    red, green, blue = rng.integers(low, high, 3).tolist()
-    return red, green, blue
 
 
 class Sheet:
@@ -62,7 +57,7 @@ class Sheet:
 
     @property
     def pixels(self) -> Pixels:
-        """What is on it, shape ``(height, width, 3)``."""
+        """The pixels of the sheet, shape ``(height, width, 3)``."""
         return np.array(self._picture)
 
     def write(  # noqa: PLR0913 -- how it looks, each passed in by name
@@ -75,12 +70,12 @@ class Sheet:
         anchor: str = "la",
         bold: bool = False,
     ) -> None:
-        """Write one line; `anchor` is Pillow's."""
+        """Write one line of text; see Pillow for ``anchor``."""
         self.pen.text(
             place,
             text,
             fill=ink,
-            font=_font(size),
+            font=pillow_font(size),
             anchor=anchor,
             stroke_width=size / 24 if bold else 0,
             stroke_fill=ink,
@@ -99,15 +94,15 @@ class Sheet:
         """Fill a box with paragraphs of random words.
 
         Args:
-            box: Where.
-            rng: Of the words.
-            size: Of the letters, in pixels.
-            ink: Their color.
-            bold: Whether they are thick.
-            paragraph: Lines of each; the last is left half empty.
+            box: The box to fill.
+            rng: The random generator for the words.
+            size: The height of the letters, in pixels.
+            ink: The color of the letters.
+            bold: Whether they are bold.
+            paragraph: Lines per paragraph, of which the last is half empty.
         """
         left, top, right, bottom = box
-        font = _font(size)
+        font = pillow_font(size)
         line = 0
         while top + size <= bottom:
             line += 1
@@ -120,8 +115,8 @@ class Sheet:
             top += size * _LEADING * (1.6 if ends else 1)
 
     def wrapped(self, text: str, *, size: float, width: float) -> list[str]:
-        """Return a text in lines that fit into a width."""
-        font, lines = _font(size), [""]
+        """Break a text into lines that fit into a width."""
+        font, lines = pillow_font(size), [""]
         for one in text.split():
             longer = f"{lines[-1]} {one}".lstrip()
             if lines[-1] and font.getlength(longer) > width:
@@ -131,7 +126,7 @@ class Sheet:
         return lines
 
     def show(self, photograph: Pixels, box: Box) -> None:
-        """Put the middle of a photograph into a box that it fills."""
+        """Fill a box with the middle of a photograph."""
         left, top, right, bottom = (round(side) for side in box)
         self._picture.paste(
             Pillow.fromarray(covering(photograph, (bottom - top, right - left))),
@@ -160,14 +155,6 @@ def covering(photograph: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def taken(photographs: Sequence[Pixels], turn: int, count: int) -> list[Pixels]:
-    """Return so many photographs, others at each turn while there are any left."""
+    """Return ``count`` photographs, different ones at each turn if there are enough."""
     first = turn * count
     return [photographs[(first + n) % len(photographs)] for n in range(count)]
-
-
-def _font(size: float) -> ImageFont.FreeTypeFont:
-    """Return Pillow's own font, its letters so many pixels high."""
-    font = ImageFont.load_default(size=size)
-    if not isinstance(font, ImageFont.FreeTypeFont):
-        raise TypeError("this Pillow was built without FreeType: install its wheel")
-    return font

@@ -1,25 +1,26 @@
-"""Captioned pictures and logos: one photograph or caption on several, shapes alike."""
+"""Draws captioned photographs, and logos of the same shapes."""
 
 import math
 from collections.abc import Sequence
 from typing import Final
 
-from ambience.imaging.edits.placing import Pixels
-from ambience.imaging.families.item import EACH, Item, of_group, of_image
-from ambience.imaging.families.lettering import WHITE, Sheet, any_color, taken, words
+from ambience.imaging.edits.drawing import random_color
+from ambience.imaging.edits.edited_image import Pixels
+from ambience.imaging.families.family import EACH, FamilyImage, of_group, of_image
+from ambience.imaging.families.lettering import WHITE, Sheet, taken, words
 
 _MEME: Final = (600, 720)
-_BAND: Final = 92  # pixels of white for the words beside a panel
+_BAND: Final = 92  # pixels of white above the text next to a panel
 _LETTERS: Final = 44
 _LOGO: Final = (480, 480)
 _BLACK: Final = (0, 0, 0)
 
 
-def meme(number: int, photographs: Sequence[Pixels]) -> Item:
-    """Return a photograph with words above and below.
+def meme(number: int, photographs: Sequence[Pixels]) -> FamilyImage:
+    """Return a photograph with a caption at the top and the bottom.
 
-    Of each group, two show one photograph and two another; the first and the third
-    have the same words, so have the others.
+    In a group, the first two images share a photograph, and so do the last two. The
+    first and third share the captions, and so do the second and fourth.
     """
     shared = of_group("meme", number)
     group, member = divmod(number, EACH)
@@ -31,20 +32,20 @@ def meme(number: int, photographs: Sequence[Pixels]) -> Item:
     places = ((16, "ma"), (sheet.height - 16, "md"))
     for text, (at, anchor) in zip(captions[said], places, strict=True):
         place = sheet.width / 2, at
-        # Black beneath, thicker: an edge around white letters.
+        # Shifted black letters underneath outline the white ones.
         for dx, dy in ((-3, 0), (3, 0), (0, -3), (0, 3)):
             around = place[0] + dx, place[1] + dy
             sheet.write(around, text, size=_LETTERS, ink=_BLACK, anchor=anchor)
         sheet.write(place, text, size=_LETTERS, ink=WHITE, anchor=anchor)
-    return Item(
+    return FamilyImage(
         sheet.pixels,
         picture=f"meme {group} {shown}",
         template=f"meme {group} {said}",
     )
 
 
-def panels(number: int, photographs: Sequence[Pixels]) -> Item:
-    """Return two photographs, each beside words; who shares what is as in `meme`."""
+def panels(number: int, photographs: Sequence[Pixels]) -> FamilyImage:
+    """Return two photographs, each with text next to it; shared as in `meme`."""
     shared = of_group("panels", number)
     group, member = divmod(number, EACH)
     shown, said = divmod(member, 2)
@@ -59,19 +60,19 @@ def panels(number: int, photographs: Sequence[Pixels]) -> Item:
         for line, part in enumerate(lines):
             place = middle + 20, top + _BAND + 44 * line
             sheet.write(place, part, size=36, bold=True)
-    return Item(
+    return FamilyImage(
         sheet.pixels,
         picture=f"panels {group} {shown}",
         template=f"panels {group} {said}",
     )
 
 
-def logo(number: int, _photographs: Sequence[Pixels]) -> Item:
-    """Return a sign of a few shapes and a name: in a group, of the same shapes."""
+def logo(number: int, _photographs: Sequence[Pixels]) -> FamilyImage:
+    """Return a logo of a few shapes and a name; a group shares the kinds of shapes."""
     shared, own = of_group("logo", number), of_image("logo", number)
-    sheet = Sheet(_LOGO, any_color(own, 200, 256) if own.random() < 1 / 2 else WHITE)
+    sheet = Sheet(_LOGO, random_color(own, 200, 256) if own.random() < 1 / 2 else WHITE)
     corners, rings = int(shared.integers(3, 7)), int(shared.integers(1, 3))
-    brand, x, y = any_color(own, 0, 170), 240.0, 200.0
+    brand, x, y = random_color(own, 0, 170), 240.0, 200.0
     radius = own.uniform(110, 170)
     for ring in range(rings):
         around = radius - 34 * ring
@@ -81,7 +82,7 @@ def logo(number: int, _photographs: Sequence[Pixels]) -> Item:
         (x, y, radius * own.uniform(0.35, 0.6)),
         corners,
         rotation=float(own.uniform(0, 360)),
-        fill=any_color(own, 0, 200),
+        fill=random_color(own, 0, 200),
     )
     turn = own.uniform(0, 2 * math.pi)
     for _ in range(int(own.integers(1, 4))):
@@ -89,6 +90,6 @@ def logo(number: int, _photographs: Sequence[Pixels]) -> Item:
         dot_x, dot_y = x + radius * math.cos(turn), y + radius * math.sin(turn)
         size = own.uniform(14, 32)
         box = (dot_x - size, dot_y - size, dot_x + size, dot_y + size)
-        sheet.pen.ellipse(box, fill=any_color(own, 0, 200))
+        sheet.pen.ellipse(box, fill=random_color(own, 0, 200))
     sheet.write((x, 420), words(own, 1), size=52, anchor="mm", ink=brand, bold=True)
-    return Item(sheet.pixels)
+    return FamilyImage(sheet.pixels)

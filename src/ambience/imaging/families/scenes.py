@@ -1,4 +1,4 @@
-"""One scene from several places or at several moments: bursts, videos, stereo pairs."""
+"""Draws scenes from several places or moments: bursts, videos, stereo pairs."""
 
 import math
 from collections.abc import Sequence
@@ -11,23 +11,25 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFilter
 
 from ambience.core.geometry import Matrix, shift, stretch
+from ambience.imaging.edits.edited_image import Pixels
 from ambience.imaging.edits.geometry import turn
-from ambience.imaging.edits.placing import Pixels
-from ambience.imaging.families.item import EACH, Item, of_group, of_image
+from ambience.imaging.families.family import EACH, FamilyImage, of_group, of_image
 from ambience.imaging.families.lettering import Rng, covering, taken
 
 _FRAME: Final = (480, 640)
-_ROOM: Final = 1.2  # times as large is what the camera moves over
+_ROOM: Final = (
+    1.2  # sides of the scene that the camera moves over, in sides of the frame
+)
 _GRAIN: Final = 3.0  # standard deviation of a sensor's noise, in gray levels
-_EXPOSURE: Final = 0.04  # brighter or darker by so much from shot to shot
-_DEPTHS: Final = (6, 8)  # a depth map is drawn so small, and smoothed
-_DISPARITY: Final = (0.01, 0.05)  # of the width: how far near things move, at least
-_FAR: Final = 0.25  # of what near things move
+_EXPOSURE: Final = 0.04  # the largest change in brightness between shots
+_DEPTHS: Final = (6, 8)  # the size of a depth map before it is enlarged smoothly
+_DISPARITY: Final = (0.01, 0.05)  # of the width: the range of how far near things move
+_FAR: Final = 0.25  # how far the farthest things move, as a share of the nearest
 
 
 @dataclass(frozen=True, slots=True)
 class _Thing:
-    """Something cut out of a photograph that moves."""
+    """A moving thing, cut out of a photograph."""
 
     colors: Pillow.Image
     outline: Pillow.Image
@@ -40,10 +42,10 @@ class _Thing:
         picture.paste(self.colors, (round(x), round(y)), self.outline)
 
 
-def burst(number: int, photographs: Sequence[Pixels]) -> Item:
-    """Return a shot of a series: the camera moves a little, things in front move, too.
+def burst(number: int, photographs: Sequence[Pixels]) -> FamilyImage:
+    """Return a shot of a burst: the camera and the things in front of it move.
 
-    What is nearer to the camera moves more.
+    Things nearer to the camera move more.
     """
     shared, own = of_group("burst", number), of_image("burst", number)
     background, other = taken(photographs, number // EACH, 2)
@@ -55,22 +57,22 @@ def burst(number: int, photographs: Sequence[Pixels]) -> Item:
     for nearness, thing in enumerate(things, 1):
         thing.put(seen, moment, shift(*(-away * 0.4 * nearness)))
     scene = f"burst {number // EACH}"
-    return Item(_exposed(seen, own), scene=scene)
+    return FamilyImage(_exposed(seen, own), scene=scene)
 
 
-def video(number: int, photographs: Sequence[Pixels]) -> Item:
-    """Return a frame of a video from a still camera: only things in front move."""
+def video(number: int, photographs: Sequence[Pixels]) -> FamilyImage:
+    """Return a video frame from a still camera: only things in front of it move."""
     shared, own = of_group("video", number), of_image("video", number)
     background, other = taken(photographs, number // EACH, 2)
     things = _things(shared, other, count=int(shared.integers(2, 4)))
     seen = _seen(background, np.zeros(2), 0.0, 1.0)
     for thing in things:
         thing.put(seen, number % EACH + own.uniform(-0.3, 0.3), np.eye(3))
-    return Item(_exposed(seen, own), scene=f"video {number // EACH}")
+    return FamilyImage(_exposed(seen, own), scene=f"video {number // EACH}")
 
 
-def stereo(number: int, photographs: Sequence[Pixels]) -> Item:
-    """Return a scene from places beside each other; near things move the more."""
+def stereo(number: int, photographs: Sequence[Pixels]) -> FamilyImage:
+    """Return a scene from one of several neighboring places; near things move more."""
     shared, own = of_group("stereo", number), of_image("stereo", number)
     (photograph,) = taken(photographs, number // EACH, 1)
     scene = covering(photograph, _FRAME)
@@ -87,11 +89,11 @@ def stereo(number: int, photographs: Sequence[Pixels]) -> Item:
     rows = np.arange(height)[:, None]
     pixels = scene[rows, left] * (1 - part) + scene[rows, left + 1] * part
     picture = Pillow.fromarray(np.rint(pixels).astype(np.uint8))
-    return Item(_exposed(picture, own), scene=f"stereo {number // EACH}")
+    return FamilyImage(_exposed(picture, own), scene=f"stereo {number // EACH}")
 
 
 def _standing(rng: Rng) -> NDArray[np.float32]:
-    """Return how near things in front are, 0 where there is none."""
+    """Return a map of how near random things are, 0 where there are none."""
     height, width = _FRAME
     picture = Pillow.new("F", (width, height))
     pen = ImageDraw.Draw(picture)
@@ -103,7 +105,7 @@ def _standing(rng: Rng) -> NDArray[np.float32]:
 
 
 def _things(rng: Rng, photograph: Pixels, *, count: int) -> list[_Thing]:
-    """Cut things out of a photograph, each with its place and way."""
+    """Cut things out of a photograph, each with a place and a direction."""
     height, width = _FRAME
     source = Pillow.fromarray(covering(photograph, _FRAME))
     things = []
@@ -127,7 +129,7 @@ def _things(rng: Rng, photograph: Pixels, *, count: int) -> list[_Thing]:
 def _seen(
     photograph: Pixels, away: NDArray[np.float64], angle: float, zoom: float
 ) -> Pillow.Image:
-    """Return what a camera sees of a photograph that is larger than its frame."""
+    """Return a camera's view of a photograph that is larger than its frame."""
     height, width = _FRAME
     whole = covering(photograph, (round(height * _ROOM), round(width * _ROOM)))
     middle = shift(whole.shape[1] / 2 + away[0], whole.shape[0] / 2 + away[1])
@@ -142,7 +144,7 @@ def _seen(
 
 
 def _exposed(picture: Pillow.Image, rng: Rng) -> Pixels:
-    """Return what a sensor makes of a view."""
+    """Return a view with the exposure and noise of a sensor."""
     gain = rng.uniform(1 - _EXPOSURE, 1 + _EXPOSURE)
     grain = rng.standard_normal((*_FRAME, 3), np.float32) * _GRAIN
     colors = np.clip(np.rint(np.array(picture) * gain + grain), 0, 255)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ambience.core.numbers import WHOLE
-from ambience.core.options import SearchOptions
+from ambience.core.number_validators import WHOLE
+from ambience.core.search_options import SearchOptions
 from ambience.core.settings import ServiceSettings
 
 

@@ -72,12 +72,7 @@ class KeypointService(Service[DescriptorCollection]):
         options: KeypointOptions,
         without: ImageId | None = None,
     ) -> Answer:
-        rows = np.ascontiguousarray(query.rows)
-        names = np.array(query.orientations)
-        variants = {
-            Orientation(name): rows[names == name]
-            for name in dict.fromkeys(query.orientations)
-        }
+        variants = query.by_orientation()
         keypoints = {name: unpack(own) for name, own in variants.items()}
         if not any(map(len, keypoints.values())):
             return Answer(note=_NOTHING)

@@ -6,8 +6,8 @@ from typing import Final, Literal, TypeAlias
 from pydantic import Field
 
 from ambience.core.features import Query
-from ambience.core.options import SearchOptions
 from ambience.core.orientation import Orientation
+from ambience.core.search_options import SearchOptions
 
 Orientations: TypeAlias = Literal["all", "mirrored", "upright"]
 

@@ -1,11 +1,12 @@
 """A service that finds images by one vector each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ambience.core.errors import BadParameterError
 from ambience.core.features import (
     Extractor,
+    Feature,
     ImageId,
     Query,
     Turning,
@@ -59,14 +60,8 @@ class VectorService(Service[Collection]):
         }
         if image_id not in good:
             return []
-        query = self.extractor.query_from(good[image_id])
-        spec = self._collection.spec
         compared_with = {other: good[other] for other in others if other in good}
-        near = nearest_images(
-            *compared(spec, query.rows, *stacked(spec, compared_with)),
-            scale=spec.scale,
-        )
-        return [_match(neighbor, query) for neighbor in near]
+        return compared_features(self.extractor, good[image_id], compared_with)
 
     def groups(self, *, radius: float, turned: bool = False) -> list[list[ImageId]]:
         """Return the groups of images that chains of near images connect.
@@ -107,21 +102,21 @@ class VectorService(Service[Collection]):
     def _near(
         self, query: Query, request: SearchRequest, options: Any, *, others: int
     ) -> list[Neighbor]:
-        """Return what is near a query, nearest first.
+        """Return the neighbors of a query, nearest first.
 
         Args:
-            query: With what.
+            query: What to search with.
             request: How many or how far.
-            options: Of the service's class.
-            others: How many more, as they may be left out.
+            options: The search options, for services that have more of them.
+            others: How many more to return, because the caller may leave some out.
         """
-        del options  # for services that have more of them
+        del options
         if request.k is not None:
             return self._collection.nearest(query.rows, k=request.k + others)
         return self._collection.within(query.rows, radius=request.radius or 0)
 
     def _tells_background(self, options: Any) -> bool:
-        """Whether the answer says how near any images are."""
+        """Whether the answer says how near random images are."""
         return bool(options.background)
 
 
@@ -150,6 +145,23 @@ def one_feature(
         )
 
     return assemble
+
+
+def compared_features(
+    extractor: Extractor, one: Feature, others: Mapping[ImageId, Feature]
+) -> list[Match]:
+    """Return the distances from one image to others, nearest first.
+
+    Args:
+        extractor: The extractor of the features.
+        one: The feature of the one image.
+        others: The features of the others.
+    """
+    query, spec = extractor.query_from(one), extractor.spec
+    near = nearest_images(
+        *compared(spec, query.rows, *stacked(spec, others)), scale=spec.scale
+    )
+    return [_match(neighbor, query) for neighbor in near]
 
 
 def _match(neighbor: Neighbor, query: Query) -> Match:

@@ -1,7 +1,7 @@
 """What the distance of two palettes proves, and its description."""
 
 from ambience.core.matches import Relation
-from ambience.fusion import Curve, Evidence, Measured, Proof, Scale, Usual
+from ambience.fusion import Curve, Evidence, Measured, Proof, Scale, UsualBackground
 
 
 def relation(_: Measured) -> Relation:
@@ -34,7 +34,7 @@ HELLINGER = Evidence(
     curve=Curve(
         seen=0.6323657089798265, middle=0.6754506443519179, width=0.7466136338619592
     ),
-    usual=Usual(mean=0.7367201297526073, deviation=0.16899033795084503),
+    usual=UsualBackground(mean=0.7367201297526073, deviation=0.16899033795084503),
     version=2,
 )
 
@@ -47,5 +47,5 @@ L1 = Evidence(
     curve=Curve(
         seen=0.5600948593875438, middle=-0.6604065451730339, width=0.6198985369719914
     ),
-    usual=Usual(mean=1.5267814852184185, deviation=0.3843713322996833),
+    usual=UsualBackground(mean=1.5267814852184185, deviation=0.3843713322996833),
 )

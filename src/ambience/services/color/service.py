@@ -71,22 +71,22 @@ class ColorService(VectorService):
             return super()._near(query, request, options, others=others)
         k = None if request.k is None else request.k + others
         if k is not None:
-            # Of the nearest by L1 nearly all are among these.
+            # Nearly all of the nearest by L1 are among these.
             wide = max(_LEAST, _MORE * k)
             owners, rows = self._collection.nearby_rows(query.rows, k=wide)
         else:
-            # The square of Hellinger's distance is at most half of L1: all are within.
+            # None is missed: the square of Hellinger's distance is at most half of L1.
             radius = math.sqrt(max(0.0, request.radius or 0) / 2)
             owners, rows = self._collection.nearby_rows(query.rows, radius=radius)
         apart = l1_distances(query.rows, rows)
         return nearest_images(owners, apart, np.zeros_like(owners), k=k)
 
     def _tells_background(self, options: Any) -> bool:
-        # The images that are drawn for it are compared by Hellinger's distance.
+        # The images drawn for the background are compared by Hellinger's distance.
         return super()._tells_background(options) and not self._is_by_l1(options)
 
     def _is_by_l1(self, options: Any) -> bool:
-        """Whether the answer is put in order by L1, unlike the collection."""
+        """Whether the answer is ordered by L1, although the collection is not."""
         return options.metric not in {None, self._collection.spec.metric}
 
 

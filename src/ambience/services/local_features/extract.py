@@ -31,16 +31,14 @@ STORED_KEYPOINTS = 400  # a crop of a fifth of each side keeps 16 of them
 QUERY_KEYPOINTS = 1600
 STORED_SIDE = 512  # pixels; more detail finds no further crops
 QUERY_SIDE = WORKING_SIDE  # small things in a query need all of its pixels
-_SMALL = (
-    256  # pixels: smaller images are searched for keypoints at twice their size, too
-)
+_SMALL = 256  # pixels: smaller images are also searched at twice their size
 
-_CONTRAST = 0.01  # Lowe uses 0.04, which leaves calm areas without keypoints
+_CONTRAST = 0.01  # Lowe uses 0.04, which leaves smooth areas without keypoints
 _EDGE = 10  # Lowe, section 4.1
 _BLUR = 1.6  # Lowe, section 3.3
 _LAYERS = 3  # per octave; Lowe, section 3.2
 
-_CELLS = 12  # along the longest side; keypoints are shared out among the cells
+_CELLS = 12  # along the longest side; keypoints are distributed among the cells
 _COARSE = 1 / 60  # of the longest side: keypoints this large survive in a thumbnail
 _COARSE_SHARE = 0.15  # of the keypoints are this large, if there are enough
 

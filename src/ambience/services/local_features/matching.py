@@ -21,9 +21,7 @@ _AGREE_SCALE = np.log(1.5)  # scales of keypoints are exact to a third of an oct
 _AGREE_TURN = np.radians(20)  # and their angles to about ten degrees
 _AGREE_PLACE = 0.008  # of the longest side, at the match itself
 _AGREE_REACH = 0.12  # of the distance from it, to which those errors add up
-_AGREE_ELSE = (
-    0.05  # share of unrelated matches at a place that agree in scale and angle
-)
+_AGREE_ELSE = 0.05  # share of unrelated matches at a place that agree otherwise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +83,7 @@ def _second(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Agreement:
+class Consensus:
     """Matches that agree with the similarity that one of them defines.
 
     Attributes:
@@ -100,16 +98,16 @@ class Agreement:
     chance: float
 
 
-def agreeing(
+def consensus(
     query: PreparedKeypoints, image: PreparedKeypoints, pairs: Pairs
-) -> Agreement:
+) -> Consensus:
     """Return the largest set of matches that agree in place, scale and rotation.
 
     Each match has a place, a scale and an angle in both images, so it alone defines a
     similarity from one image to the other. The matches that fit it are counted.
     """
     if not len(pairs):
-        return Agreement(pairs, 0, 0.0)
+        return Consensus(pairs, 0, 0.0)
     ours, theirs = pairs.T
     scale = np.log(image.keypoints.scales[theirs] / max(image.keypoints.size))
     scale -= np.log(query.keypoints.scales[ours] / max(query.keypoints.size))
@@ -127,7 +125,7 @@ def agreeing(
     anywhere = image.places @ _COMPLEX
     expected = there[seed] + way[seed]
     room = (np.abs(expected[:, None] - anywhere) < allowed[seed, :, None]).mean()
-    return Agreement(
+    return Consensus(
         agreed, places, _chance(len(pairs), places, float(room) * _AGREE_ELSE)
     )
 

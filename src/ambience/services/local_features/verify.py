@@ -26,7 +26,7 @@ from ambience.service.keypoints import Placement
 from ambience.services.local_features.matching import (
     Pairs,
     PreparedKeypoints,
-    agreeing,
+    consensus,
     matched,
 )
 from ambience.services.local_features.transforms import candidate_transforms
@@ -69,11 +69,11 @@ class GeometryVerifier:
 def verify(query: PreparedKeypoints, image: PreparedKeypoints) -> Placement | None:
     """Return where two images show the same, or ``None`` if that is not certain."""
     pairs = matched(query, image)
-    agreement = agreeing(query, image, pairs)
-    if agreement.chance > _HOPELESS or agreement.places < _FEWEST:
+    agreed = consensus(query, image, pairs)
+    if agreed.chance > _HOPELESS or agreed.places < _FEWEST:
         return None
-    confidence = 0.5 - 0.5 * np.tanh((agreement.chance + _SURE) / (2 * _WIDTH))
-    ours, theirs = agreement.pairs.T
+    confidence = 0.5 - 0.5 * np.tanh((agreed.chance + _SURE) / (2 * _WIDTH))
+    ours, theirs = agreed.pairs.T
     best, best_fit = None, 0.0
     for matrix in candidate_transforms(
         _points(query)[ours], _points(image)[theirs], near=_NEAR
@@ -211,7 +211,7 @@ def _in_front(transform: Matrix, points: Points) -> bool:
 
 
 def _keeps_shape(transform: Matrix, region: Points, sides: float) -> bool:
-    """Return whether a transform distorts a region no more than copies are.
+    """Return whether a transform distorts a region no more than copies do.
 
     Args:
         transform: From pixels of the query to pixels of the image.
@@ -221,9 +221,8 @@ def _keeps_shape(transform: Matrix, region: Points, sides: float) -> bool:
     areas = []
     for point in np.vstack([region, region.mean(axis=0)]):
         jacobian = _jacobian(transform, point)
-        if (
-            np.linalg.det(jacobian) <= 0
-        ):  # reflected, but mirrored queries are a variant of their own
+        # A reflection: mirrored queries are compared as a variant of their own.
+        if np.linalg.det(jacobian) <= 0:
             return False
         most, least = np.linalg.svd(jacobian, compute_uv=False)
         if most > _MAX_STRETCH * least:

@@ -5,12 +5,10 @@ from ambience.core.orientation import Orientation
 from ambience.fusion import Curve, Evidence, Measured, Proof, Scale
 from ambience.services.phash.extract import BITS
 
-_NEAR_BITS = (
-    90  # recompressed, resized and recolored copies stay within it (stability.py)
-)
-_SAME_PIXELS_BITS = (
-    16  # the same pixels, if only one of the two was decoded at a reduced size
-)
+# Recompressed, resized and recolored copies stay within it (benchmarks/stability.py).
+_NEAR_BITS = 90
+# The same pixels may differ by this, if only one image was decoded at a reduced size.
+_SAME_PIXELS_BITS = 16
 
 _TURNED = {
     Orientation.UPRIGHT: "as it stands",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ambience.core.connected import Components
+from ambience.core.connected_components import ConnectedComponents
 from ambience.core.features import ImageId, Rows
 from ambience.engine.collection import TurnRows
 from ambience.engine.embedded.hamming.bit_samples import BitSamples, plan
@@ -43,7 +43,7 @@ def near_duplicate_groups(
         Each group sorted, and the groups sorted by their first image.
     """
     images, image_of_row = np.unique(ids, return_inverse=True)
-    groups = Components(len(images))
+    groups = ConnectedComponents(len(images))
     representative, copy = _equal_rows(rows)
     groups.connect(image_of_row[representative], image_of_row[copy])
     distinct = np.ones(len(rows), dtype=bool)
@@ -70,7 +70,7 @@ class _PairSearch:
     """
 
     image_of_row: NDArray[np.int64]
-    groups: Components
+    groups: ConnectedComponents
     radius: int
     pool: ThreadPoolExecutor
     threads: int

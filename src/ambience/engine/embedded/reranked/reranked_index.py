@@ -8,7 +8,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from ambience.core.connected import joined
+from ambience.core.connected_components import joined
 from ambience.core.features import FeatureSpec, ImageId, Metric, Rows
 from ambience.engine.collection import Neighbor, TurnRows
 from ambience.engine.embedded.flat_index import FlatIndex

@@ -1,4 +1,4 @@
-"""Numbers as people write them, wherever they come as text."""
+"""Validators for numbers that arrive as text."""
 
 import re
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-# int() and float() also take 1_0, +1, " 1 ", and the digits of every alphabet.
+# int() and float() would also accept 1_0, +1, " 1 " and the digits of every script.
 _WHOLE = re.compile(r"-?[0-9]+")
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
@@ -28,8 +28,8 @@ def _decimal(value: Any) -> Any:
 
 
 WHOLE: Final = BeforeValidator(_whole)
-"""Of a whole number, after its bounds: no truth value; text of it has digits only, and
-perhaps a minus: ``Annotated[int, Field(ge=0), WHOLE]``."""
+"""For a whole number: refuses booleans, and text other than digits after an optional
+minus. It goes after the bounds: ``Annotated[int, Field(ge=0), WHOLE]``."""
 
 DECIMAL: Final = BeforeValidator(_decimal)
-"""Of a number: no truth value; text of it is decimal, with an exponent at most."""
+"""For any number: refuses booleans and text that isn't decimal; an exponent is fine."""

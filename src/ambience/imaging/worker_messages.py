@@ -1,21 +1,21 @@
-"""Messages between this process and one that decodes: a header in JSON, then bytes."""
+"""Messages to and from a decoder process: a header in JSON, then bytes."""
 
 import json
 import struct
 from collections.abc import Mapping
 from typing import Any, BinaryIO, Final, TypeAlias
 
-Header: TypeAlias = Mapping[str, Any]
+MessageHeader: TypeAlias = Mapping[str, Any]
 
-TOO_SLOW_CODE: Final = 75  # of a worker, where a process can't be ended by an alarm
+TOO_SLOW_CODE: Final = 75  # exit code of a worker, on systems without an alarm signal
 _LENGTHS: Final = struct.Struct(">IQ")  # bytes of the header, and of what follows
 
 
-def send(pipe: BinaryIO, header: Header, *parts: bytes | memoryview) -> None:
+def send(pipe: BinaryIO, header: MessageHeader, *parts: bytes | memoryview) -> None:
     """Write a message to an unbuffered pipe.
 
     Raises:
-        OSError: If nobody reads it any more.
+        OSError: If the other side has closed the pipe.
     """
     words = json.dumps(header).encode()
     views = [memoryview(part).cast("B") for part in parts]
@@ -30,7 +30,7 @@ def receive(pipe: BinaryIO) -> tuple[dict[str, Any], bytes]:
     """Read a message from a buffered pipe; return its header and what follows.
 
     Raises:
-        EOFError: If it ends before the message does.
+        EOFError: If the pipe ends before the message does.
     """
     header_bytes, payload_bytes = _LENGTHS.unpack(_exactly(pipe, _LENGTHS.size))
     header: dict[str, Any] = json.loads(_exactly(pipe, header_bytes))

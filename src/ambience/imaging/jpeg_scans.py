@@ -1,21 +1,21 @@
-"""Scans of a JPEG: each is one more pass over all of the image."""
+"""Counts the scans of a JPEG, each of which takes a pass over the whole image."""
 
 import re
 from typing import Final
 
-_FRAME_START: Final = 2  # behind the mark of the file
+_FRAME_START: Final = 2  # after the signature of the file
 _SCAN, _END = 0xDA, 0xD9
-_SCAN_START: Final = b"\xff\xda"  # in the data of a scan, too, only where one starts
+_SCAN_START: Final = b"\xff\xda"  # can't occur within the data of a scan
 _BARE: Final = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
 # In the data of a scan, 0xFF is followed by 0 or by a restart marker.
 _MARKER: Final = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 
 
 def jpeg_scans(data: bytes, *, most: int) -> int:
-    """Return the number of scans, at most `most`.
+    """Return the number of scans, at most ``most``.
 
-    Counting ends with the image, where the file does, or at the first bytes that make
-    no sense; what is embedded in a segment or follows the image doesn't count.
+    Counting stops at the end of the image or file, or at the first bytes that make no
+    sense. Scans of images embedded in a segment, or after the end, aren't counted.
     Layout: ITU-T T.81, annex B.
     """
     scans = 0
@@ -30,6 +30,6 @@ def jpeg_scans(data: bytes, *, most: int) -> int:
         if kind == _SCAN:
             scans += 1
         at += int.from_bytes(data[at : at + 2], "big")
-        if next_scan < at:  # nothing is left to count behind the last of them
+        if next_scan < at:  # the loop ends when there are no more scans to count
             next_scan = data.find(_SCAN_START, at)
     return scans

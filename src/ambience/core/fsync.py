@@ -1,13 +1,13 @@
-"""Makes what was written survive a loss of power."""
+"""Makes written files survive a loss of power."""
 
 import os
 from pathlib import Path
 
 
 def force_to_disk(path: Path) -> None:
-    """Force a file, or the names in a folder, to the disk.
+    """Flush a file, or the list of names in a folder, to the disk.
 
-    Where folders can't be opened, as on Windows, the system sees to their names itself.
+    Windows can't open folders; there, the system takes care of the names itself.
     """
     if path.is_dir() and os.name != "posix":
         return

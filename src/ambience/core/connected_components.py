@@ -1,4 +1,4 @@
-"""Which items belong together because chains of pairs connect them."""
+"""Groups items that are connected by chains of pairs."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,22 +8,23 @@ from numpy.typing import NDArray
 from ambience.core.features import ImageId
 
 
-class Components:
-    """Positions ``0 .. n - 1``, each in one component with those it is connected to."""
+class ConnectedComponents:
+    """The connected components of positions ``0 .. n - 1``."""
 
     def __init__(self, count: int) -> None:
-        self._labels = np.arange(count, dtype=np.int64)  # the lowest position connected
+        # For each position, the lowest one in its component.
+        self._labels = np.arange(count, dtype=np.int64)
 
     def apart(
         self, first: NDArray[np.int64], second: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
-        """Tell for each pair whether it is still in two components."""
-        labels = self._labels  # replaced as a whole: safe to read from any thread
+        """Return for each pair whether its positions are in different components."""
+        labels = self._labels  # never changed in place: safe to read from any thread
         apart: NDArray[np.bool_] = labels[first] != labels[second]
         return apart
 
     def connect(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> None:
-        """Bring the two positions of each pair into one component."""
+        """Merge the components of the two positions of each pair."""
         while True:
             apart = self.apart(first, second)
             first, second = first[apart], second[apart]
@@ -40,9 +41,9 @@ class Components:
             self._labels = labels
 
     def found(self) -> list[NDArray[np.int64]]:
-        """Return the components of two and more.
+        """Return the components of at least two positions.
 
-        Each is sorted, and they are sorted by their first.
+        Each is sorted, and the components are sorted by their first position.
         """
         order = np.argsort(self._labels, kind="stable")
         edges = np.flatnonzero(np.diff(self._labels[order])) + 1
@@ -50,13 +51,14 @@ class Components:
 
 
 def joined(groups: Iterable[Sequence[ImageId]]) -> list[list[ImageId]]:
-    """Return groups of images in which those that share an image have become one.
+    """Merge groups that share an image.
 
     Args:
-        groups: Pairs, or groups of any size; groups of one are left out.
+        groups: Pairs, or groups of any size.
 
     Returns:
-        Each group sorted, and the groups sorted by their first.
+        The groups of at least two images. Each is sorted, and the groups are sorted by
+        their first image.
     """
     members = [np.asarray(group, dtype=np.int64) for group in groups if len(group)]
     if not members:
@@ -64,6 +66,6 @@ def joined(groups: Iterable[Sequence[ImageId]]) -> list[list[ImageId]]:
     ids, positions = np.unique(np.concatenate(members), return_inverse=True)
     sizes = [len(group) for group in members]
     starts = np.repeat(np.cumsum([0, *sizes[:-1]]), sizes)
-    components = Components(len(ids))
+    components = ConnectedComponents(len(ids))
     components.connect(positions[starts], positions)
     return [list(map(ImageId, ids[group].tolist())) for group in components.found()]

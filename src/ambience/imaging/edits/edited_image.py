@@ -1,4 +1,4 @@
-"""A copy, and where the originals that it shows lie in it."""
+"""An edited copy, and where the originals that it shows lie in it."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -17,12 +17,12 @@ class Placed:
     """Where an original lies in an edited image.
 
     Attributes:
-        original: Which of the originals, counted from 0.
-        transform: Takes points of the edited image to points of the original; shape
+        original: Number of the original, from 0.
+        transform: Maps points of the edited image to points of the original; shape
             ``(3, 3)``, homogeneous, in the coordinates of
             `ambience.core.geometry`.
-        region: The convex outline of the original in the edited image, as far as it
-            is within; shape ``(n, 2)``. What text covers is not cut out.
+        region: The convex outline of the visible part of the original in the edited
+            image; shape ``(n, 2)``. Text over it counts as visible.
     """
 
     original: int
@@ -32,11 +32,11 @@ class Placed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Edited:
-    """A copy.
+    """An edited copy.
 
     Attributes:
         pixels: Shape ``(height, width, 3)``, ``uint8``, contiguous.
-        placed: Every original that it shows.
+        placed: The originals that it shows.
     """
 
     pixels: Pixels
@@ -49,7 +49,7 @@ class Edited:
 
 
 def whole(original: Pixels, index: int = 0) -> Edited:
-    """Return a copy that is not edited yet."""
+    """Return an unedited copy of an original."""
     pixels = original.copy(order="C")
     height, width, _ = pixels.shape
     place = Placed(index, np.eye(3), outline((height, width)))
@@ -65,9 +65,9 @@ def moved(edited: Edited, pixels: Pixels, back: Matrix) -> Edited:
     """Return a copy with pixels in other places.
 
     Args:
-        edited: The copy until now.
-        pixels: The copy from now on.
-        back: Takes points of the new pixels to points of the old.
+        edited: The copy so far.
+        pixels: The new pixels.
+        back: Maps points of the new pixels to points of the old.
     """
     height, width, _ = pixels.shape
     forth = np.linalg.inv(back).astype(np.float64)

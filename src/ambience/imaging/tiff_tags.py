@@ -1,4 +1,4 @@
-"""TIFF tags, read without trusting a byte: what EXIF blocks and TIFF files are made of.
+"""Reads the tags of TIFF files and EXIF blocks, without trusting a byte.
 
 Layouts: TIFF 6.0 section 2 and, for 64-bit offsets, the BigTIFF design.
 """
@@ -12,12 +12,12 @@ ASCII: Final = 2
 SHORT: Final = 3
 LONG: Final = 4
 _CODES: Final[Mapping[int, str]] = {SHORT: "H", LONG: "I", 13: "I", 16: "Q", 18: "Q"}
-_MAX_ENTRIES: Final = 4096  # a directory holds dozens; a hostile count holds none
+_MAX_ENTRIES: Final = 4096  # directories hold dozens; a larger count is hostile
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """One entry of a directory: its type, how many values, and where they stand."""
+    """One entry of a directory: the type, number and position of its values."""
 
     kind: int
     count: int
@@ -29,7 +29,7 @@ Directory: TypeAlias = Mapping[int, Tag]
 
 
 class TagReader:
-    """Reads directories from a TIFF file or an EXIF block; what is damaged is absent.
+    """Reads directories from a TIFF file or an EXIF block; damaged ones seem absent.
 
     Args:
         block: The whole file, or the block without its ``Exif`` mark.
@@ -44,7 +44,7 @@ class TagReader:
         self.first_offset = self._read(self._offset_code, 8 if self._big else 4) or 0
 
     def directory(self, offset: int) -> Directory:
-        """Return the directory at a place in the block; an empty one if none is."""
+        """Return the directory at an offset; an empty one if there is none."""
         count = self._read("Q" if self._big else "H", offset) if offset else None
         if not count or count > _MAX_ENTRIES:
             return {}
@@ -63,7 +63,7 @@ class TagReader:
         return tags
 
     def offsets(self) -> Iterator[int]:
-        """Yield where each directory of the chain stands: the pages of a document."""
+        """Yield the offset of each directory in the chain: the pages of a document."""
         offset, seen = self.first_offset, set[int]()
         while offset and offset not in seen:
             count = self._read("Q" if self._big else "H", offset)
@@ -75,14 +75,14 @@ class TagReader:
             offset = self._read(self._offset_code, end) or 0
 
     def number(self, directory: Directory, tag: int) -> int | None:
-        """Return the first value of an integer tag, ``None`` if there is none."""
+        """Return the first value of an integer tag; ``None`` if there is none."""
         entry = directory.get(tag)
         if entry is None or entry.kind not in _CODES or not entry.count:
             return None
         return self._read(_CODES[entry.kind], entry.position)
 
     def text(self, directory: Directory, tag: int) -> str:
-        """Return the value of a text tag, empty if there is none."""
+        """Return the value of a text tag; empty if there is none."""
         entry = directory.get(tag)
         if entry is None or entry.kind != ASCII:
             return ""

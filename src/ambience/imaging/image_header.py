@@ -1,4 +1,4 @@
-"""Headers: what a file says it holds, before memory is spent on its pixels."""
+"""Reads the header of a file, and checks it before memory is spent on pixels."""
 
 import re
 import struct
@@ -11,10 +11,10 @@ from ambience.imaging import webp
 from ambience.imaging.decoders import Decoder, damage_translated, decoder
 from ambience.imaging.exif import read_exif
 from ambience.imaging.formats import Format, sniff
-from ambience.imaging.frames import gif_frames
+from ambience.imaging.gif_frames import gif_frames
+from ambience.imaging.jpeg_scans import jpeg_scans
 from ambience.imaging.limits import Limits
-from ambience.imaging.scans import jpeg_scans
-from ambience.imaging.tags import TagReader
+from ambience.imaging.tiff_tags import TagReader
 
 _TRANSPOSED: Final = range(5, 9)  # EXIF orientations that swap height and width
 _TILE_WIDTH, _TILE_LENGTH = 322, 323  # TIFF tags
@@ -26,12 +26,12 @@ class ImageInfo:
     """What the header of a file says.
 
     Attributes:
-        format: The kind of file, by content.
+        format: The format, recognized by content.
         size: ``(height, width)`` in pixels, as displayed.
-        taken_at: When the picture was taken by the camera's clock, ``None`` if the
+        taken_at: When the picture was taken by the camera's clock; ``None`` if the
             file doesn't say.
-        frames: Frames of an animation or pages of a document, at least 1; the first
-            (of a HEIC file, its primary image) is what is seen of it.
+        frames: Frames of an animation or pages of a document, at least 1. Only the
+            first (in a HEIC file, the primary image) is used.
     """
 
     format: Format
@@ -41,14 +41,14 @@ class ImageInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """A file whose header is read and within limits, and whose pixels are not read.
+class OpenedImage:
+    """A file whose header has been read and checked, but whose pixels have not.
 
     Attributes:
-        picture: The decoder, for pixels as stored.
+        picture: The decoder, which returns pixels as stored.
         info: The header.
-        orientation: EXIF orientation still to be applied, 1 to 8.
-        byte_count: Of the file.
+        orientation: The EXIF orientation, still to be applied, 1 to 8.
+        byte_count: Size of the file in bytes.
         scans: How often a decode passes over all pixels; more than 1 only in a JPEG.
         names_camera: See `Exif.names_camera`.
     """
@@ -61,14 +61,14 @@ class Opened:
     names_camera: bool = False
 
 
-def open_image(data: bytes, limits: Limits) -> Opened:
-    """Return what the header says, checked against the limits.
+def open_image(data: bytes, limits: Limits) -> OpenedImage:
+    """Read the header of a file and check it against the limits.
 
     Raises:
-        NotAnImageError: These bytes are no image.
-        UnsupportedImageError: An image of a kind that is not read here.
-        TruncatedImageError: The header is damaged or incomplete.
-        TooLargeError: More bytes, pixels, frames or scans than the limits allow.
+        NotAnImageError: If the bytes are not an image.
+        UnsupportedImageError: If this kind of image can't be read here.
+        TruncatedImageError: If the header is damaged or incomplete.
+        TooLargeError: If it exceeds a limit on bytes, pixels, frames or scans.
     """
     limits.check_bytes(len(data))
     kind = sniff(data)
@@ -91,11 +91,13 @@ def open_image(data: bytes, limits: Limits) -> Opened:
         taken_at=exif.taken_at,
         frames=frames,
     )
-    return Opened(picture, info, exif.orientation, len(data), scans, exif.names_camera)
+    return OpenedImage(
+        picture, info, exif.orientation, len(data), scans, exif.names_camera
+    )
 
 
 def _check_declared_size(data: bytes, kind: Format, limits: Limits) -> None:
-    """Check sizes that decoders spend memory on as soon as they open a file."""
+    """Check sizes for which decoders allocate memory as soon as they open a file."""
     match kind:
         case Format.WEBP:
             width, height = webp.size(data)
@@ -114,7 +116,7 @@ def _check_declared_size(data: bytes, kind: Format, limits: Limits) -> None:
 
 
 def _frames(data: bytes, kind: Format, picture: Decoder, limits: Limits) -> int:
-    """Return the number of frames, counting no further than one past the limit."""
+    """Return the number of frames, but stop counting once over the limit."""
     match kind:
         case Format.GIF:
             return gif_frames(data, most=limits.max_frames + 1)

@@ -1,4 +1,4 @@
-"""Frames of a GIF, counted by walking its blocks without decoding one."""
+"""Counts the frames of a GIF by walking its blocks, without decoding them."""
 
 from typing import Final
 
@@ -9,9 +9,9 @@ _HAS_TABLE, _TABLE_BITS = 0x80, 0x07  # of the packed byte
 
 
 def gif_frames(data: bytes, *, most: int) -> int:
-    """Return the number of frames, at least 1 and at most `most`.
+    """Return the number of frames, at least 1 and at most ``most``.
 
-    Counting ends where the file does, or at the first byte that makes no sense.
+    Counting stops at the end of the file, or at the first byte that makes no sense.
     Layout: GIF89a specification, sections 17 to 26.
     """
     frames = 0
@@ -28,13 +28,13 @@ def gif_frames(data: bytes, *, most: int) -> int:
 
 
 def _table_bytes(data: bytes, at: int) -> int:
-    """Return the bytes of the color table that a packed byte announces."""
+    """Return the size in bytes of the color table that a packed byte announces."""
     packed = data[at] if at < len(data) else 0
     return 3 << ((packed & _TABLE_BITS) + 1) if packed & _HAS_TABLE else 0
 
 
 def _after_blocks(data: bytes, at: int) -> int:
-    """Return the place after a chain of blocks that ends with an empty one."""
+    """Return the position after a chain of blocks that ends with an empty one."""
     while at < len(data) and data[at]:
         at += data[at] + 1
     return at + 1

@@ -5,7 +5,7 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambience.core.connected import joined
+from ambience.core.connected_components import joined
 from ambience.core.features import ImageId
 
 GROUPS = st.lists(st.lists(st.integers(0, 15).map(ImageId), max_size=4), max_size=12)

@@ -1,4 +1,4 @@
-"""What a search may be told besides how many and how far, by each service's rules."""
+"""The options of a search besides `k` and `radius`, which each service defines."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -9,7 +9,7 @@ from ambience.core.errors import BadParameterError
 
 
 class SearchOptions(BaseModel):
-    """The options of a service that has none; others add fields, each described."""
+    """No options; a service that has some subclasses this and describes each field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -18,14 +18,14 @@ Options = TypeVar("Options", bound=SearchOptions)
 
 
 def check_options(options: type[Options], given: Mapping[str, Any]) -> Options:
-    """Return the options of a search.
+    """Return the checked options of a search.
 
     Args:
-        options: The class of a service's options.
-        given: By name; values may be text, as they come in a form.
+        options: The service's class of options.
+        given: Values by name; they may be text, as in a form.
 
     Raises:
-        BadParameterError: If one is unknown or out of range; the sentence names each.
+        BadParameterError: If any is unknown or out of range; the sentence names each.
     """
     try:
         return options.model_validate(given)

@@ -1,4 +1,4 @@
-"""Takes images as other libraries hold them in memory: arrays, and those of Pillow."""
+"""Accepts images from memory: NumPy arrays and Pillow images."""
 
 from io import BytesIO
 from typing import Final
@@ -11,20 +11,20 @@ from ambience.core.errors import BadInputError
 from ambience.imaging.color import eight_bit, to_srgb
 from ambience.imaging.encoding import png
 
-_IN_PNG: Final = {"L", "LA", "RGB", "RGBA"}  # modes that one holds, with any profile
+_IN_PNG: Final = {"L", "LA", "RGB", "RGBA"}  # modes that a PNG holds, with any profile
 _GRAY, _COLOR, _WITH_ALPHA = 2, 3, 4
 
 
 def file_of(image: object) -> bytes | None:
-    """Return the file that holds an image, as a PNG; None if it is no image.
+    """Return an image as a PNG file; ``None`` if the object is not an image.
 
     Args:
-        image: A ``PIL.Image.Image``, as it stands: an orientation in its EXIF is not
-            applied. Or an array of ``uint8``: shape ``(height, width)`` for gray,
-            ``(height, width, 3)`` for sRGB, ``(height, width, 4)`` with straight alpha.
+        image: A ``PIL.Image.Image``, whose EXIF orientation is not applied. Or an array
+            of ``uint8``: shape ``(height, width)`` for gray, ``(height, width, 3)`` for
+            sRGB, ``(height, width, 4)`` with straight alpha.
 
     Raises:
-        BadInputError: If it is an array of another shape or type, or it is empty.
+        BadInputError: If it is empty, or an array of another shape or type.
     """
     if isinstance(image, Pillow.Image):
         return _of_pillow(image)
@@ -52,7 +52,7 @@ def _of_array(array: NDArray[np.generic]) -> bytes:
     )
     if array.dtype != np.uint8 or not is_image or not array.size:
         raise BadInputError(
-            f"an array of {array.dtype} and shape {shape} is no image: give uint8 of "
-            "shape (height, width), (height, width, 3) or (height, width, 4)"
+            f"an array of {array.dtype} and shape {shape} is not an image: use uint8 "
+            "and shape (height, width), (height, width, 3) or (height, width, 4)"
         )
     return png(np.ascontiguousarray(array))

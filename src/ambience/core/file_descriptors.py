@@ -1,4 +1,4 @@
-"""Tells whether an error means that the process has run out of file descriptors."""
+"""Recognizes errors that mean the process has run out of file descriptors."""
 
 import errno
 import os
@@ -10,12 +10,12 @@ NO_DESCRIPTORS: Final = (
 )
 
 _NUMBERS: Final = frozenset({errno.EMFILE, errno.ENFILE})
-# What libraries keep of it that have errors of their own.
+# Libraries that raise errors of their own keep only the system's message.
 _SENTENCES: Final = tuple(os.strerror(number) for number in _NUMBERS)
 
 
 def is_shortage(error: BaseException | None) -> bool:
-    """Whether an error, or one that led to it, is for want of file descriptors."""
+    """Return whether an error, or one of its causes, is a lack of file descriptors."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -28,7 +28,7 @@ def is_shortage(error: BaseException | None) -> bool:
 
 
 def descriptors_are_gone() -> bool:
-    """Whether not even one file can be opened now; for libraries that don't say why."""
+    """Return whether no file can be opened now, for libraries that don't say why."""
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))
     except OSError as error:
