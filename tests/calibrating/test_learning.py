@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ambience.calibrating.edited_copies import CopySource
 from ambience.calibrating.learning import Learner
 from ambience.core.features import ImageId
 from ambience.fusion import Curve, Learned, Scale
+from ambience.imaging import full_pixels
 from ambience.library.library import Library
 from ambience.search.questions import ByImage
 from ambience.service.unavailable_service import UnavailableService
@@ -120,6 +122,32 @@ def test_what_an_earlier_fit_got_wrong_does_not_stay(
         known = calibration.model_copy(update={"curves": spoiled, "accepted": True})
         found = learner(library).learn(replace(as_shipped(), learned=known))
         assert found == calibration
+
+
+def write_burst(folder: Path, photograph: Path, frames: int) -> None:
+    """Write what a camera sees that moves on, with a sensor's noise."""
+    rng = np.random.default_rng(1)
+    folder.mkdir()
+    scene = full_pixels(photograph.read_bytes())
+    for frame in range(frames):
+        seen = scene[10:250, 5 * frame : 5 * frame + 320]
+        noisy = np.clip(seen + rng.normal(0, 2, seen.shape), 0, 255).astype(np.uint8)
+        (folder / f"{frame}.png").write_bytes(encode(noisy))
+
+
+def test_a_burst_teaches_nothing_of_strangers(
+    tmp_path: Path, photos: dict[str, Path]
+) -> None:
+    """Its frames are nearer to each other than strangers ever are."""
+    write_burst(tmp_path / "burst", photos["coffee.png"], 24)
+    with opened_library(tmp_path / "data", enabled=["phash"]) as library:
+        library.components.importer.run(write_images(tmp_path / "images", IMAGES))
+        library.components.importer.run([tmp_path / "burst"])
+        found = Learner(source(library), sample=24, edits=4).learn(as_shipped())
+    assert found is not None
+    shipped, curve = as_shipped().curve("phash"), found.curves["phash"]
+    assert curve.width < 1.25 * shipped.width
+    assert curve.middle > 0.95 * shipped.middle
 
 
 def test_progress_is_told(library: Library) -> None:

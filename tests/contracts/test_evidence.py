@@ -89,5 +89,5 @@ def test_only_wholes_say_how_near_wholes_are() -> None:
         if evidence.proves is Proof.WHOLE:
             continue
         for field in ("decides_within", "same_pixels_within"):
-            with pytest.raises(ValueError, match="wholes"):
+            with pytest.raises(ValueError, match="whole images"):
                 replace(evidence, **{field: 1.0})  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """Samples images of the library and makes edited copies of them to search with."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,15 +14,21 @@ from ambience.core.errors import (
     StoredDataError,
     UnavailableError,
 )
-from ambience.core.features import ImageId
+from ambience.core.features import Image, ImageId
+from ambience.core.geometry import Matrix
 from ambience.core.matches import Answer
 from ambience.fusion import Calibration, fuse
 from ambience.imaging import ImageFile, Limits, png
 from ambience.imaging.edits import EDITS, Edit
 from ambience.ingest import Originals
 from ambience.ingest.image_files import ImageFiles
+from ambience.overlay import Overlay, likeness, same_picture
+from ambience.search.overlays import OverlayQuery, best_overlay
 from ambience.service import MAX_K, AnyService, SearchRequest
 from ambience.service.capabilities import SearchesImages
+
+_EVEN = 0.5
+_IN_A_ROW = 8  # unrelated images, after which no more are compared
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +38,8 @@ class SampledImage:
     Attributes:
         image_id: Its id.
         pixels: At working size, shape ``(height, width, 3)``.
-        alike: Its id, and those of its copies that are already in the library.
+        alike: Its id, and those of what the library already has of the same picture,
+            scene or template.
         named_by: The services that find it when searched with it. The others don't
             have it, so it means nothing if they don't find a copy.
     """
@@ -110,8 +117,9 @@ class CopySource:
                 for name, answer in answers.items()
                 if any(match.image_id == own for match in answer.matches)
             }
+            alike = {own, *copies, *self._related(file.image, answers, before)}
             yield SampledImage(
-                own, file.image.pixels, frozenset({own, *copies}), frozenset(named_by)
+                own, file.image.pixels, frozenset(alike), frozenset(named_by)
             )
             count_so_far += 1
 
@@ -135,6 +143,33 @@ class CopySource:
                     continue
         return answers
 
+    def _related(
+        self, image: Image, answers: Mapping[str, Answer], before: Calibration
+    ) -> Iterator[ImageId]:
+        """Yield what shows the same picture, scene or template as an image.
+
+        Such images need not be copies, but they are no strangers either: a burst would
+        teach that strangers are near. The nearest images of each service that proves
+        copies are compared, until several in a row are unrelated.
+        """
+        query = OverlayQuery(image)
+        for name, answer in answers.items():
+            if not before.evidence[name].proves_copies:
+                continue
+            unrelated = 0
+            for match in answer.matches:
+                file = self._file(match.image_id)
+                if file is None:
+                    continue
+                measured = {name: {**match.details, "distance": match.distance}}
+                if _is_related(best_overlay(query, file.image, measured)):
+                    yield match.image_id
+                    unrelated = 0
+                else:
+                    unrelated += 1
+                if unrelated == _IN_A_ROW:
+                    break
+
     def _file(self, image_id: ImageId) -> ImageFile | None:
         """Return an image's file, or ``None`` if it can't be read."""
         files = ImageFiles(self.originals, limits=self.limits)
@@ -145,6 +180,13 @@ class CopySource:
         except (NotFoundError, CorruptDataError, BadInputError):
             return None
         return file
+
+
+def _is_related(found: tuple[Overlay, Matrix] | None) -> bool:
+    if found is None:
+        return False
+    measure = found[0].measure
+    return same_picture(measure) >= _EVEN or likeness(measure) is not None
 
 
 def edited_copies(

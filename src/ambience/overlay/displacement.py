@@ -5,14 +5,14 @@ in scattered places. But a thing that moved, or that a camera saw from elsewhere
 both images: all of it is found at the same offset, at a place that differs, too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from ambience.core.opencv import opencv
-from ambience.overlay.agreement import Agreement
+from ambience.overlay.agreement import Agreement, Cells
 from ambience.overlay.alignment import AlignedPair, Gray
 from ambience.overlay.equalizing import Floats
 
@@ -29,8 +29,8 @@ _FLAT = 0.4  # the share of flat pixels in a cell; prints have more, photographs
 _SPREAD = (
     3.0  # gray levels: the standard deviation below which a block is found anywhere
 )
-_CHANCE = 1  # blocks at one offset that may be a coincidence
-_SURE = 3  # blocks at one offset that can't be
+_CHANCE = 1 / 250  # of all blocks that differ, and one more, may be found by chance
+_SURE = 2  # blocks beyond these can't be
 _TINY = 1e-3  # rounding errors of shares
 
 _Offset: TypeAlias = tuple[int, int]
@@ -57,10 +57,8 @@ def displaced(
     likely = {offset: score for score, offset in sorted(found) if score > _LIKELY}
     offsets = sorted(likely, key=likely.__getitem__, reverse=True)[:_OFFSETS]
     moving = _Differing.of(ours, theirs, seen, flat)
-    moved = 0 if moving is None else max(map(moving.found_at, offsets), default=0)
     # Divided by the largest number of blocks, because a few may all be noise.
-    share = well / _BLOCKS
-    return share, min(1.0, max(0, moved - _CHANCE) / (_SURE - _CHANCE))
+    return well / _BLOCKS, 0.0 if moving is None else moving.moved(offsets)
 
 
 def _blocks(seen: Agreement) -> list[tuple[int, int]]:
@@ -157,19 +155,32 @@ class _Differing:
             cell,
         )
 
-    def found_at(self, offset: _Offset) -> int:
-        """Return how many blocks, overlapping ones included, are found at an offset.
+    def moved(self, offsets: Iterable[_Offset]) -> float:
+        """Return how certain it is that something moved by one of these, 0 to 1."""
+        blocks = self._differing((0, 0))
+        most = max((self._found_at(offset, blocks) for offset in offsets), default=0)
+        chance = 1 + _CHANCE * int(blocks.sum())
+        return min(1.0, max(0.0, most - chance) / _SURE)
+
+    def _found_at(self, offset: _Offset, blocks: Cells) -> int:
+        """Return how many of these blocks, which overlap, are found at an offset.
 
         The image has to differ there, too: something has left that place.
         """
-        box = (*self.corner, *self.here.shape)
-        there, inside = _cut(self.there, box, offset)
-        comes, _ = _cut(self.differs, box, (0, 0))
-        leaves, _ = _cut(self.differs, box, offset)
-        same = _correlation(self.here, there, self.cell) > _FOUND
-        for share, least in ((inside, 1), (comes, _DIFFERING), (leaves, _DIFFERING)):
-            same &= _block_means(share, self.cell) > least - _TINY
+        there, inside = _cut(self.there, self._box, offset)
+        same = blocks & self._differing(offset)
+        same &= _correlation(self.here, there, self.cell) > _FOUND
+        same &= _block_means(inside, self.cell) > 1 - _TINY
         return int(same.sum())
+
+    def _differing(self, offset: _Offset) -> Cells:
+        """Tell of each block whether the images differ at an offset from it."""
+        differs, _ = _cut(self.differs, self._box, offset)
+        return _block_means(differs, self.cell) > _DIFFERING - _TINY
+
+    @property
+    def _box(self) -> tuple[int, ...]:
+        return (*self.corner, *self.here.shape)
 
 
 def _cut(

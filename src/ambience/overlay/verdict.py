@@ -72,6 +72,7 @@ def likeness(measure: OverlayMeasure) -> Relation | None:
         ``same_scene``, ``same_template``, or ``None`` if they are not related.
     """
     moved = measure.moved >= _MOVED
-    if measure.flat < _FLAT and (moved or measure.agrees >= _SCENE):
+    flat = measure.flat if measure.agrees else measure.flat_where_different
+    if flat < _FLAT and (moved or measure.agrees >= _SCENE):
         return Relation.SAME_SCENE
     return Relation.SAME_TEMPLATE if measure.agrees >= _TEMPLATE else None

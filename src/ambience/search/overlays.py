@@ -109,17 +109,35 @@ class Overlays:
             return {"unchecked": "the file of the image can't be read"}
         if query.image.alpha is not None or image.alpha is not None:
             return {"unchecked": "an image is transparent: its background is unknown"}
-        best: Overlay | None = None
-        laid = np.eye(3)
-        for transform in _transforms(query, image, match.evidence):
-            found = overlay(query.image, image, transform)
-            if found is not None and (best is None or _score(found) > _score(best)):
-                best, laid = found, transform
-            if best is not None and _score(best) >= _EVEN:
-                break
+        best = best_overlay(query, image, match.evidence)
         if best is None:
             return {"unchecked": "there is too little to compare"}
-        return _on_whole(best.details(), laid, query.corner)
+        found, laid = best
+        return _on_whole(found.details(), laid, query.corner)
+
+
+def best_overlay(
+    query: OverlayQuery, image: Image, evidence: Measures
+) -> tuple[Overlay, Matrix] | None:
+    """Lay an image over a query in each way that services measured.
+
+    Args:
+        query: What was searched with.
+        image: A stored image, at working size.
+        evidence: What services measured of it, by their names.
+
+    Returns:
+        The first overlay that shows one picture, or else the likeliest, and the
+        transform by which it was laid; ``None`` if there is too little to compare.
+    """
+    best: tuple[Overlay, Matrix] | None = None
+    for transform in _transforms(query, image, evidence):
+        found = overlay(query.image, image, transform)
+        if found is not None and (best is None or _score(found) > _score(best[0])):
+            best = found, transform
+        if best is not None and _score(best[0]) >= _EVEN:
+            break
+    return best
 
 
 def _score(found: Overlay) -> float:
