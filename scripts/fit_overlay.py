@@ -4,13 +4,16 @@
 ``ambience/overlay/verdict.py``, and how the images are told apart that they were not
 fitted to. Copies are edited photographs, those inside scikit-image, and edited images
 of `ambience.imaging.families`; the others are images of these families that are no
-copies of each other, laid as keypoints say, and edge on edge. Takes some minutes.
+copies of each other, edited and as they are, laid as keypoints say, and edge on edge.
+Takes some minutes.
 """
 
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
+from functools import cached_property
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +27,7 @@ from ambience.imaging.edits import EDITS, Edited
 from ambience.imaging.families import EACH, FAMILIES, Family, FamilyImage, relation
 from ambience.overlay import OverlayMeasure, Weights, overlay, same_picture
 from ambience.services.local_features.extract import rootsift_extractor
+from ambience.services.local_features.matching import PreparedKeypoints
 from ambience.services.local_features.verify import GeometryVerifier
 
 GROUPS = 6  # of each family: half to fit to, half to try
@@ -99,28 +103,34 @@ def of_group(family: Family, items: Sequence[FamilyImage]) -> Iterator[Example]:
         for name in {*family.again, *CHANGES}:
             yield from copy_of(item.pixels, name, family.name, number)
     sides = [Placed(item.pixels) for item in items]
-    for one, here in zip(items, sides, strict=True):
-        for other, there in zip(items, sides, strict=True):
-            if one is not other:
-                is_copy = relation(one, other) is Relation.EDITED
-                for transform in here.laid_on(there):
-                    seen = overlay(here.image, there.image, transform)
-                    if seen is not None:
-                        yield Example(family.name, seen.measure, is_copy)
+    pairs = permutations(zip(items, sides, strict=True), 2)
+    for number, ((one, here), (other, there)) in enumerate(pairs):
+        is_copy = relation(one, other) is Relation.EDITED
+        for transform in here.laid_on(there):
+            yield from example(family.name, here, there, transform, is_copy=is_copy)
+        name = family.again[number % len(family.again)]
+        edited = edited_once(one.pixels, name, number)
+        query = Placed(edited.pixels)
+        before = edge_on_edge(here, there) @ edited.placed[0].transform
+        for transform in (*query.placed_on(there), before):
+            what = f"{family.name}: {name} of another"
+            yield from example(what, query, there, transform, is_copy=is_copy)
 
 
 def copy_of(
     pixels: NDArray[np.uint8], name: str, what: str, number: int
 ) -> Iterator[Example]:
     """Yield an edited copy, laid where it was made from."""
-    rng = np.random.default_rng([number, len(name)])
-    edited: Edited = EDIT[name].make([pixels], rng)
-    image = ImageFile(png(pixels)).image
-    query = ImageFile(png(edited.pixels)).image
+    edited = edited_once(pixels, name, number)
+    query, image = Placed(edited.pixels), Placed(pixels)
     for place in edited.placed:
-        seen = overlay(query, image, place.transform)
-        if seen is not None:
-            yield Example(f"{what}: {name}", seen.measure, is_copy=True)
+        named = f"{what}: {name}"
+        yield from example(named, query, image, place.transform, is_copy=True)
+
+
+def edited_once(pixels: NDArray[np.uint8], name: str, number: int) -> Edited:
+    """Return an edited copy; equal numbers, equal copies."""
+    return EDIT[name].make([pixels], np.random.default_rng([number, len(name)]))
 
 
 class Placed:
@@ -128,16 +138,38 @@ class Placed:
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
         self.image = ImageFile(png(pixels)).image
+
+    @cached_property
+    def side(self) -> PreparedKeypoints:
+        """Its keypoints."""
         (feature,) = rootsift_extractor().extract([self.image])
-        self.side = GeometryVerifier().prepared(unpack(feature.rows))
+        return GeometryVerifier().prepared(unpack(feature.rows))
 
     def laid_on(self, other: "Placed") -> Iterator[Matrix]:
         """Yield how it may lie on another one: as keypoints say, and edge on edge."""
+        yield from self.placed_on(other)
+        yield edge_on_edge(self, other)
+
+    def placed_on(self, other: "Placed") -> Iterator[Matrix]:
+        """Yield how keypoints say that it lies on another one, if they do."""
         placed = GeometryVerifier().placed(self.side, other.side)
         if placed is not None and placed.confidence > EVEN:
             yield placed.transform
-        (height, width), (high, wide) = self.image.size, other.image.size
-        yield stretch(wide / width, high / height)
+
+
+def edge_on_edge(one: Placed, other: Placed) -> Matrix:
+    """Return how an image lies on another one, made as large."""
+    (height, width), (high, wide) = one.image.size, other.image.size
+    return stretch(wide / width, high / height)
+
+
+def example(
+    what: str, query: Placed, image: Placed, transform: Matrix, *, is_copy: bool
+) -> Iterator[Example]:
+    """Yield two images laid over each other, if they can be compared."""
+    seen = overlay(query.image, image.image, transform)
+    if seen is not None:
+        yield Example(what, seen.measure, is_copy)
 
 
 def photographs_of(half: int) -> Iterator[NDArray[np.uint8]]:

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageDraw
 
 from ambience.core.features import Image
 from ambience.core.geometry import Matrix, oriented
@@ -183,6 +185,26 @@ def test_a_thing_that_was_put_over_a_picture_did_not_move(
         assert laid is not None
         assert laid.measure.moved == 0
         assert same_picture(laid.measure) > 0.95
+
+
+def scrolled(photograph: NDArray[np.uint8], by: int) -> Image:
+    """A page whose lines move up below a picture that changes."""
+    page = Pillow.new("RGB", (480, 480), "white")
+    pen = ImageDraw.Draw(page)
+    for line in range(14):
+        words = f"{line} " + " ".join(f"w{line * 7 % 5}rd{word}" for word in range(9))
+        pen.text((20, 200 - by + 20 * line), words, "black", font_size=16)
+    page.paste(Pillow.fromarray(photograph[by : by + 60, 50:200]), (20, 0))
+    return image_of(np.asarray(page))
+
+
+def test_what_moves_out_of_the_image_is_not_looked_for(
+    photograph: NDArray[np.uint8],
+) -> None:
+    laid = overlay(scrolled(photograph, 0), scrolled(photograph, 100), HERE)
+    assert laid is not None
+    assert laid.measure.moved == 0
+    assert likeness(laid.measure) is not Relation.SAME_SCENE
 
 
 def test_details_are_json_values(photograph: NDArray[np.uint8]) -> None:

@@ -118,16 +118,19 @@ class _Differing:
 
     Attributes:
         here: The query in a box around it, in whole cells.
-        there: All of the image.
-        differs: 1 where the two differ, of the image's size.
-        corner: The top and left of the box.
+        corner: The top and left of this box in what follows, which is as large as the
+            image and a margin as wide as things are searched for.
+        there: The image.
+        inside: 1 inside of the image, 0 in the margin.
+        differs: 1 where the two differ.
         cell: The side of a cell.
     """
 
     here: Floats
-    there: Floats
-    differs: Floats
     corner: tuple[int, int]
+    there: Floats
+    inside: Floats
+    differs: Floats
     cell: int
 
     @classmethod
@@ -137,23 +140,23 @@ class _Differing:
         """Return it; ``None`` if it is smaller than a block."""
         cell = seen.cell // 2
         differing = seen.differs & (flat < _FLAT)  # letters are in other words, too
-        rows, columns = (side // cell for side in ours.shape)
-        at = np.argwhere(differing[:rows, :columns])
+        height, width = ours.shape
+        at = np.argwhere(differing[: height // cell, : width // cell])
         if len(at) < _DIFFERING * _SIDE**2:
             return None
         top, left = at.min(axis=0) * cell
         bottom, right = (at.max(axis=0) + 1) * cell
         if min(bottom - top, right - left) < _SIDE * cell:
             return None
-        height, width = ours.shape
-        pixels = np.kron(differing, np.ones((cell, cell), np.float32))
-        return cls(
-            ours[top:bottom, left:right].astype(np.float32),
-            theirs.astype(np.float32),
-            np.asarray(pixels[:height, :width], np.float32),
-            (int(top), int(left)),
-            cell,
+        pixels = np.kron(differing, np.ones((cell, cell)))[:height, :width]
+        margin = _REACH // 2
+        there, inside, differs = (
+            np.pad(one.astype(np.float32), margin)
+            for one in (theirs, np.ones_like(theirs), pixels)
         )
+        here = ours[top:bottom, left:right].astype(np.float32)
+        corner = int(top) + margin, int(left) + margin
+        return cls(here, corner, there, inside, differs, cell)
 
     def moved(self, offsets: Iterable[_Offset]) -> float:
         """Return how certain it is that something moved by one of these, 0 to 1."""
@@ -167,41 +170,22 @@ class _Differing:
 
         The image has to differ there, too: something has left that place.
         """
-        there, inside = _cut(self.there, self._box, offset)
         same = blocks & self._differing(offset)
+        there = self._at(offset, self.there)
         same &= _correlation(self.here, there, self.cell) > _FOUND
-        same &= _block_means(inside, self.cell) > 1 - _TINY
-        return int(same.sum())
+        inside = _block_means(self._at(offset, self.inside), self.cell)
+        return int((same & (inside > 1 - _TINY)).sum())
 
     def _differing(self, offset: _Offset) -> Cells:
         """Tell of each block whether the images differ at an offset from it."""
-        differs, _ = _cut(self.differs, self._box, offset)
-        return _block_means(differs, self.cell) > _DIFFERING - _TINY
+        differs = _block_means(self._at(offset, self.differs), self.cell)
+        return differs > _DIFFERING - _TINY
 
-    @property
-    def _box(self) -> tuple[int, ...]:
-        return (*self.corner, *self.here.shape)
-
-
-def _cut(
-    pixels: Floats, box: tuple[int, ...], offset: _Offset
-) -> tuple[Floats, Floats]:
-    """Return what is at an offset from a box, padded with 0, and 1 where it is inside.
-
-    Args:
-        pixels: What it is cut from.
-        box: Top, left, height and width.
-        offset: At which some of it lies inside.
-    """
-    top, left, height, width = box
-    first, start = top + offset[0], left + offset[1]
-    cut, inside = (np.zeros((height, width), np.float32) for _ in range(2))
-    above, before = max(0, -first), max(0, -start)
-    part = pixels[first + above : first + height, start + before : start + width]
-    rows, columns = part.shape
-    cut[above : above + rows, before : before + columns] = part
-    inside[above : above + rows, before : before + columns] = 1
-    return cut, inside
+    def _at(self, offset: _Offset, pixels: Floats) -> Floats:
+        """Return what is at an offset from the box."""
+        top, left = self.corner[0] + offset[0], self.corner[1] + offset[1]
+        height, width = self.here.shape
+        return pixels[top : top + height, left : left + width]
 
 
 def _block_means(pixels: Floats, cell: int) -> Floats:
