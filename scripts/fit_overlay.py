@@ -36,7 +36,7 @@ LARGEST = 1200  # pixels: larger photographs are made smaller
 CHANGES = ("text bar", "mirrored half crop, recolored, text, JPEG 20")
 ON_PHOTOGRAPHS = [edit for edit in EDITS if edit.originals == 1]
 EDIT = {edit.name: edit for edit in EDITS}
-PENALTY = 0.005  # on squares of weights, so that none grows without need
+PENALTY = 0.001  # on squares of weights, so that none grows without need
 EVEN = 0.5
 
 

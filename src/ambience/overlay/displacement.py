@@ -45,7 +45,7 @@ def displaced(
     Args:
         aligned: The two images.
         seen: Where they agree and differ.
-        flat: The share of flat pixels in each cell.
+        flat: The share of pixels in each cell that are flat in both images.
 
     Returns:
         How much of what differs is found elsewhere in the image, 0 to 1, and how

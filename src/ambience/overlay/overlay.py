@@ -77,8 +77,10 @@ def overlay(query: Image, image: Image, transform: Matrix) -> Overlay | None:
     if telling < _FEWEST:
         return None
     solid = seen.agrees & ~_dilated(seen.differs)
-    flat = _flatness(laid, seen)
-    elsewhere, moved = displaced(laid, seen, flat)
+    flatness = [_flatness(one, seen) for one in (laid.query, laid.image)]
+    flat = np.maximum(*flatness)
+    # JPEG makes photographs flat, but not the images they were made from.
+    elsewhere, moved = displaced(laid, seen, np.minimum(*flatness))
     measure = OverlayMeasure(
         agrees=_share(seen.agrees, telling),
         differs=_share(seen.differs, telling),
@@ -113,13 +115,8 @@ def _dilated(cells: Cells) -> Cells:
     return np.asarray(cv2.dilate(cells.astype(np.uint8), around) > 0)
 
 
-def _flatness(laid: AlignedPair, seen: Agreement) -> Floats:
+def _flatness(gray: Gray, seen: Agreement) -> Floats:
     """Return, for each cell, the share of pixels that equal their neighbors."""
-    both = (_flat(one, seen) for one in (laid.query, laid.image))
-    return np.maximum(*both)
-
-
-def _flat(gray: Gray, seen: Agreement) -> Floats:
     cv2: Any = opencv()
     rows, columns = seen.common.shape
     flat = np.zeros((rows * seen.cell, columns * seen.cell), np.float32)

@@ -54,7 +54,7 @@ class Weights:
     moved: float
 
 
-FITTED = Weights(-24.57, 22.53, 37.38, -9.41, 7.21, -10.25, -10.37)
+FITTED = Weights(-21.1, 17.97, 29.63, -7.87, 7.53, -7.36, -6.86)
 
 
 def same_picture(measure: OverlayMeasure, weights: Weights = FITTED) -> float:
