@@ -67,10 +67,10 @@ def test_it_is_said_what_the_match_is_and_how_it_fits(
     expect(page.locator(QUERY)).to_contain_text("part.jpg")
     expect(page.locator(IMAGE)).to_contain_text("coffee.png")
     measures = page.locator(".measures")
-    expect(measures).to_contain_text("Found of the query100%")
-    expect(measures).to_contain_text("Found of the image31%")
-    expect(measures).to_contain_text("Mirrored to fitno")
-    expect(measures).to_contain_text("Scaled to fit× 0.66")  # noqa: RUF001 -- as shown
+    expect(measures).to_contain_text("Part of your image100%")
+    expect(measures).to_contain_text("Part of the match31%")
+    expect(measures).to_contain_text("Mirroredno")
+    expect(measures).to_contain_text("Scaled× 0.66")  # noqa: RUF001 -- as shown
 
 
 def test_the_slider_fades_the_query_in(page: Page, library: Library) -> None:
@@ -122,7 +122,7 @@ def test_a_mirrored_crop_lies_mirrored(page: Page, library: Library) -> None:
     expected = np.array([(right, top), (left, top), (left, bottom), (right, bottom)])
     corners = np.array(page.evaluate(CORNERS))
     assert corners == pytest.approx(expected, abs=OVERLAID + NEAR)
-    expect(page.locator(".measures")).to_contain_text("Mirrored to fitleft to right")
+    expect(page.locator(".measures")).to_contain_text("Mirroredleft to right")
 
 
 def test_a_photograph_held_sideways_lies_as_it_is_shown(

@@ -1,7 +1,7 @@
 /** Shows what was measured as tables a person can read. */
 
 import { element } from "./dom.js";
-import { serviceName, spaced } from "./words.js";
+import { counted, serviceName, spaced } from "./words.js";
 
 /** Return what each service measured on one match, folded away. */
 export function evidence(match) {
@@ -29,12 +29,12 @@ export function services(answer) {
       "tr",
       {},
       element("th", { scope: "row" }, serviceName(name)),
-      element("td", {}, `nearest ${said.matches.length}`),
+      element("td", {}, counted(said.matches.length, "match")),
       element("td", { className: "number" }, `${said.took_ms.toFixed(1)} ms`),
     ),
   );
   return folded(
-    "Who was asked",
+    "Services",
     element("table", {}, element("tbody", {}, ...rows)),
   );
 }

@@ -35,11 +35,11 @@ export function unplaced(match) {
 export function measures(local) {
   const rows = [
     ["Points that fit", `${whole(local.inliers)} of ${whole(local.matches)}`],
-    ["Found of the query", share(local.query_overlap)],
-    ["Found of the image", share(local.image_overlap)],
-    ["Mirrored to fit", local.mirrored ? "left to right" : "no"],
-    ["Turned to fit", turned(local.rotation_degrees)],
-    ["Scaled to fit", scaled(local.scale)],
+    ["Part of your image", share(local.query_overlap)],
+    ["Part of the match", share(local.image_overlap)],
+    ["Mirrored", local.mirrored ? "left to right" : "no"],
+    ["Turned", turned(local.rotation_degrees)],
+    ["Scaled", scaled(local.scale)],
   ];
   return element(
     "dl",
