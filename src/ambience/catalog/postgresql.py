@@ -171,8 +171,8 @@ class PostgresqlDatabase:
             )
         except ModuleNotFoundError as error:
             raise BadParameterError(
-                "settings.catalog.url names PostgreSQL, whose driver is not "
-                "installed: pip install 'ambience[postgresql]'"
+                "settings.catalog.url names PostgreSQL, whose driver is not installed: "
+                "run `pip install '.[postgresql]'` in the folder of ambience"
             ) from error
 
 
