@@ -111,7 +111,7 @@ def test_the_driver_is_asked_for_only_where_it_is_needed(
     monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(BadParameterError, match=r"pip install 'ambience\[postgresql\]"):
+    with pytest.raises(BadParameterError, match=r"pip install '\.\[postgresql\]'"):
         Database(url)
 
 
