@@ -103,7 +103,7 @@ def imported(
         before_s = children_cpu_s()
         start = time.perf_counter()
         command = [*IMPORT, "import", str(photos), "--data", data, "--json"]
-        process = subprocess.Popen(  # noqa: S603 -- ours
+        process = subprocess.Popen(
             command, stdout=subprocess.PIPE, env={**os.environ, **environment}
         )
         count = sum(1 for _ in photos.iterdir())

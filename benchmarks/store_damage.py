@@ -104,7 +104,7 @@ class User:
         self._start()
 
     def _start(self) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 -- this file's own code
+        self._process = subprocess.Popen(
             self._words,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -283,8 +283,9 @@ def test_options_of_every_command_may_stand_before_its_name(
     ],
 )
 def test_a_full_disk_is_named_only_where_it_may_be_the_cause(
+    *,
     number: int,
-    hint: bool,  # noqa: FBT001 - a case
+    hint: bool,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -12,6 +12,8 @@ from ambience.core.errors import BadParameterError
 from ambience.core.settings import load_settings
 from ambience.library.components import fetcher_from
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 -- what answers all is what is tested
+
 
 def test_small_answers_are_not_held_back() -> None:
     # asyncio sets TCP_NODELAY only where the protocol is named; without that, each
@@ -37,9 +39,9 @@ def test_a_port_that_is_taken_is_said() -> None:
         ("127.0.0.2", (), "127.0.0.2", 200),
         ("127.0.0.1", ("photos.example.org",), "photos.example.org", 200),
         ("127.0.0.1", ("photos.example.org",), "evil.example", 421),
-        ("0.0.0.0", (), "evil.example", 200),  # noqa: S104 -- open to all
-        ("0.0.0.0", ("photos.example.org",), "photos.example.org", 200),  # noqa: S104 -- open to all
-        ("0.0.0.0", ("photos.example.org",), "evil.example", 421),  # noqa: S104 -- open to all
+        (EVERYWHERE, (), "evil.example", 200),
+        (EVERYWHERE, ("photos.example.org",), "photos.example.org", 200),
+        (EVERYWHERE, ("photos.example.org",), "evil.example", 421),
     ],
 )
 def test_names_are_checked_where_only_this_machine_gets_answers(
@@ -60,9 +62,9 @@ def test_names_are_checked_where_only_this_machine_gets_answers(
         ("127.0.0.1", (), False, False),
         ("127.0.0.1", ("photos.example.org",), None, False),
         ("127.0.0.1", ("photos.example.org",), True, True),
-        ("0.0.0.0", (), None, False),  # noqa: S104 -- open to all
-        ("0.0.0.0", (), False, False),  # noqa: S104 -- open to all
-        ("0.0.0.0", (), True, True),  # noqa: S104 -- open to all
+        (EVERYWHERE, (), None, False),
+        (EVERYWHERE, (), False, False),
+        (EVERYWHERE, (), True, True),
     ],
 )
 def test_images_are_fetched_for_others_only_if_that_is_set(

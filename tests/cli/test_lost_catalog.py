@@ -10,7 +10,7 @@ import pytest
 from ambience.cli import main
 from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
-from ambience.ingest import Arrival
+from ambience.ingest import Arrival, Writer
 from ambience.service import SearchRequest
 from tests.abilities import put, searching
 from tests.cli.conftest import NEW, Check
@@ -31,10 +31,10 @@ def upload(data: Path, image_id: int, content: bytes) -> None:
         _put(library.components.writer, image_id, content)
 
 
-def _put(writer: object, image_id: int, content: bytes) -> None:
-    prepared = writer.prepare(ImageFile(content))  # type: ignore[attr-defined]
+def _put(writer: Writer, image_id: int, content: bytes) -> None:
+    prepared = writer.prepare(ImageFile(content))
     arrival = Arrival(ImageId(image_id), prepared, upload=content, keep=True)
-    writer.put([arrival])  # type: ignore[attr-defined]
+    writer.put([arrival])
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def test_it_is_said_what_the_match_is_and_how_it_fits(
     expect(measures).to_contain_text("Part of your image100%")
     expect(measures).to_contain_text("Part of the match31%")
     expect(measures).to_contain_text("Mirroredno")
-    expect(measures).to_contain_text("Scaled× 0.66")  # noqa: RUF001 -- as shown
+    expect(measures).to_contain_text("Scaled\N{MULTIPLICATION SIGN} 0.66")
 
 
 def test_the_slider_fades_the_query_in(page: Page, library: Library) -> None:

@@ -74,7 +74,7 @@ def test_a_name_that_is_markup_stays_text(page: Page) -> None:
     expect(page.locator(".tile").first).to_be_visible()
     page.locator(tile(page, MARKUP)).click()
     expect(page.locator("#viewer-name")).to_have_text(MARKUP)
-    expect(page).to_have_title(f"{MARKUP} – ambience")  # noqa: RUF001 -- a dash
+    expect(page).to_have_title(f"{MARKUP} \N{EN DASH} ambience")
     assert page.locator("img[src=x]").count() == 0
 
 
@@ -85,7 +85,7 @@ def test_an_image_opens_large_with_what_is_known_of_it(
     page.locator(tile(page, "coffee.png")).click()
     expect(page.locator("#viewer-name")).to_have_text("coffee.png")
     facts = page.locator("#viewer-facts")
-    expect(facts).to_contain_text("600 × 400")  # noqa: RUF001 -- as it is shown
+    expect(facts).to_contain_text("600 \N{MULTIPLICATION SIGN} 400")
     expect(facts).to_contain_text(re.compile(r"\d{4} at \d\d:\d\d"))
     expect(page.locator("#viewer-shown .large.there")).to_be_visible()
     with page.expect_popup() as popup:

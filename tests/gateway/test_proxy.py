@@ -257,7 +257,8 @@ def test_half_an_answer_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("drips", [False, True])
 def test_a_service_is_waited_for_no_longer_than_its_limit(
-    drips: bool,  # noqa: FBT001 -- a parameter of pytest
+    *,
+    drips: bool,
     tmp_path: Path,
 ) -> None:
     over = threading.Event()

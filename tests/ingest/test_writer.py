@@ -1,6 +1,6 @@
 """A change is made everywhere or nowhere, and what was cut short is mended."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,16 @@ SEVEN = ImageId(7)
 OLD, NEW = (encode(drawn_image(seed, (60, 80))) for seed in (1, 2))
 
 
+def nothing(_: object = None) -> None:
+    """Stand for what a service does besides."""
+
+
 class FakeSink(FakeService):
-    """A service that keeps hashes in memory, and fails when told to."""
+    """A service that keeps hashes in memory, and fails when told to.
+
+    What is set as ``before_extract``, ``before_put`` or ``before_ids`` is called first,
+    and may raise what the service then raises.
+    """
 
     def __init__(self, name: str) -> None:
         super().__init__(name, HoldsImages)
@@ -43,11 +51,16 @@ class FakeSink(FakeService):
         self.fails: Exception | None = None
         self.store_id, self.seq = name, 0
         self.looks = 0  # how often its status was asked for
+        self.before_extract: Callable[[Sequence[ImageFile]], object] = nothing
+        self.before_put: Callable[[Mapping[ImageId, object]], object] = nothing
+        self.before_ids: Callable[[], object] = nothing
 
     def extract(self, images: Sequence[ImageFile]) -> list[bytes]:
+        self.before_extract(images)
         return [image.sha256 for image in images]
 
     def put(self, extracted: Mapping[ImageId, object]) -> None:
+        self.before_put(extracted)
         self._answer()
         self.held.update(extracted)
 
@@ -57,6 +70,7 @@ class FakeSink(FakeService):
         return [i for i in ids if self.held.pop(i, None) is not None]
 
     def ids(self, *, after: ImageId | None = None, limit: int) -> list[ImageId]:
+        self.before_ids()
         self._answer()
         return sorted(i for i in self.held if after is None or i > after)[:limit]
 

@@ -15,7 +15,7 @@ from ambience.sync import Differences, WorkDone
 from ambience.sync.recent_rate import RecentRate
 from tests.abilities import GUARD_S
 from tests.drawing import drawn_image, encode
-from tests.ingest.test_writer import NEW, OLD, SEVEN, FakeSink, House
+from tests.ingest.test_writer import NEW, OLD, SEVEN, FakeSink, House, nothing
 from tests.sync.test_catch_up import kept_in_step, wait_until
 
 MANY = [ImageId(i) for i in range(100, 140)]
@@ -117,7 +117,6 @@ def test_what_changes_meanwhile_is_as_it_is_then(
     house: House, slow: FakeSink, when: str, what: str
 ) -> None:
     put_off(house, OLD)
-    extract = slow.extract
 
     def change() -> None:
         if what == "replaced":
@@ -125,15 +124,14 @@ def test_what_changes_meanwhile_is_as_it_is_then(
         else:
             house.writer.delete(SEVEN)
 
-    def changed_meanwhile(images: Sequence[ImageFile]) -> list[bytes]:
-        slow.extract = extract  # type: ignore[method-assign]
+    def change_once(_: Sequence[ImageFile]) -> None:
+        slow.before_extract = nothing
         change()
-        return extract(images)
 
     if when == "while it waits":
         change()
     else:
-        slow.extract = changed_meanwhile  # type: ignore[method-assign]
+        slow.before_extract = change_once
     finished(house)
     assert house.holds(NEW if what == "replaced" else None)
     assert house.missed.tallies() == {}
@@ -163,20 +161,9 @@ def test_each_image_is_read_once_for_all_that_lack_it(house: House) -> None:
         sink.is_slow = True
     seen: dict[str, list[ImageFile]] = {}
     for sink in house.sinks:
-        extract = sink.extract
-
-        def noting(
-            images: Sequence[ImageFile],
-            sink: FakeSink = sink,
-            extract: object = extract,
-        ) -> list[bytes]:
-            seen.setdefault(sink.name, []).extend(images)
-            assert callable(extract)
-            return list(extract(images))
-
-        sink.extract = noting  # type: ignore[method-assign]
+        sink.before_extract = seen.setdefault(sink.name, []).extend
     put_off_many(house)
-    assert seen == {}
+    assert not any(seen.values())
     finished(house)
     (one, other) = seen.values()
     assert len(one) == len(MANY)
@@ -244,14 +231,13 @@ def test_an_image_on_which_a_service_fails_is_stuck_and_the_others_come_in(
     house: House, slow: FakeSink, caplog: pytest.LogCaptureFixture
 ) -> None:
     put_off_many(house)
-    extract, bad = slow.extract, ImageFile(CONTENT[MANY[5]]).sha256
+    bad = ImageFile(CONTENT[MANY[5]]).sha256
 
-    def fragile(images: Sequence[ImageFile]) -> list[bytes]:
+    def fail(images: Sequence[ImageFile]) -> None:
         if bad in [image.sha256 for image in images]:
             raise ZeroDivisionError("no edges")
-        return extract(images)
 
-    slow.extract = fragile  # type: ignore[method-assign]
+    slow.before_extract = fail
     assert finished(house) == {"color": WorkDone(put=len(MANY) - 1, stuck=1)}
     (why,) = state(house).reasons
     assert why == ("color failed on it: ZeroDivisionError('no edges')", 1, MANY[5])
@@ -262,14 +248,12 @@ def test_an_image_that_breaks_a_service_is_found_and_the_others_come_in(
     house: House, slow: FakeSink
 ) -> None:
     put_off_many(house)
-    put = slow.put
 
-    def breaks(extracted: Mapping[ImageId, object]) -> None:
+    def fail(extracted: Mapping[ImageId, object]) -> None:
         if MANY[5] in extracted:
             raise UnavailableError("the connection was lost")
-        put(extracted)
 
-    slow.put = breaks  # type: ignore[method-assign]
+    slow.before_put = fail
     rounds = 0
     while state(house).waiting:
         rounds += 1
@@ -286,13 +270,11 @@ def test_a_write_that_hangs_is_given_up_and_the_others_go_on(
     quick.is_slow = True
     slow.timeout_s = SHORT_S
     put_off_many(house)
-    put = slow.put
 
-    def hang(extracted: Mapping[ImageId, object]) -> None:
+    def hang(_: Mapping[ImageId, object]) -> None:
         assert released.wait(GUARD_S)
-        put(extracted)
 
-    slow.put = hang  # type: ignore[method-assign]
+    slow.before_put = hang
     made = finished(house)
     assert made["phash"] == WorkDone(put=len(MANY))
     assert f"gave no answer within {SHORT_S} s" in made["color"].ended
@@ -307,19 +289,18 @@ def test_one_elsewhere_that_is_slow_holds_up_no_other(house: House) -> None:
     here.is_slow = there.is_slow = True
     there.url = "http://127.0.0.1:9"
     put_off_many(house)
-    done, put, put_here = threading.Event(), there.put, here.put
+    done = threading.Event()
 
-    def wait_for_the_other(extracted: Mapping[ImageId, object]) -> None:
+    def wait_for_the_other(_: Mapping[ImageId, object]) -> None:
         assert done.wait(GUARD_S)
-        put(extracted)
 
     def tell(extracted: Mapping[ImageId, object]) -> None:
-        put_here(extracted)
-        if len(here.held) >= len(MANY) - 1:  # all but the one that is under way there
+        # All but the one that is under way there.
+        if len(here.held) + len(extracted) >= len(MANY) - 1:
             done.set()
 
-    there.put = wait_for_the_other  # type: ignore[method-assign]
-    here.put = tell  # type: ignore[method-assign]
+    there.before_put = wait_for_the_other
+    here.before_put = tell
     made = finished(house)
     assert {name: one.put for name, one in made.items()} == {
         "phash": len(MANY),

@@ -10,7 +10,7 @@ import pytest
 from ambience.core.errors import StoredDataError, UnavailableError
 from ambience.core.features import ImageId
 from ambience.sync import CatchUp
-from tests.ingest.test_writer import NEW, OLD, SEVEN, FakeSink, House
+from tests.ingest.test_writer import NEW, OLD, SEVEN, FakeSink, House, nothing
 
 AWAY = UnavailableError("no answer")
 DEADLINE_S = 60
@@ -105,11 +105,10 @@ def test_what_is_done_is_said_once_and_so_is_what_fails(
         tries += len(extracted)
         raise UnavailableError("still starting")
 
-    put = color.put
-    color.put = refuse  # type: ignore[method-assign]
+    color.before_put = refuse
     with kept_in_step(house):
         wait_until(lambda: tries > 3)
-        color.put = put  # type: ignore[method-assign]
+        color.before_put = nothing
         wait_until(lambda: house.holds(OLD))
     assert caplog.messages == [
         "color missed 1 images: it is getting them now",

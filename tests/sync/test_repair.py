@@ -16,7 +16,7 @@ from ambience.imaging import ImageFile
 from ambience.ingest import Arrival
 from ambience.sync import Differences, WorkDone
 from tests.drawing import drawn_image, encode
-from tests.ingest.test_writer import NEW, OLD, SEVEN, FakeSink, House
+from tests.ingest.test_writer import NEW, OLD, SEVEN, FakeSink, House, nothing
 
 AWAY = UnavailableError("no answer")
 MANY = 40  # more than two batches
@@ -45,14 +45,12 @@ def put_many(house: House) -> None:
 
 def when_put(sink: FakeSink, act: Callable[[], object]) -> None:
     """Let something happen while a service is given its next images."""
-    put = sink.put
 
-    def put_then(extracted: Mapping[ImageId, object]) -> None:
-        sink.put = put  # type: ignore[method-assign]
+    def act_once(_: Mapping[ImageId, object]) -> None:
+        sink.before_put = nothing
         act()
-        put(extracted)
 
-    sink.put = put_then  # type: ignore[method-assign]
+    sink.before_put = act_once
 
 
 def test_a_service_that_is_back_gets_what_it_missed(
@@ -132,14 +130,12 @@ def test_what_changes_meanwhile_is_not_overwritten(
     color.fails = AWAY
     house.put(OLD)
     color.fails = None
-    extract = color.extract
 
-    def replaced_meanwhile(images: Sequence[ImageFile]) -> list[bytes]:
-        color.extract = extract  # type: ignore[method-assign]
+    def replace_once(_: Sequence[ImageFile]) -> None:
+        color.before_extract = nothing
         house.put(NEW)
-        return extract(images)
 
-    color.extract = replaced_meanwhile  # type: ignore[method-assign]
+    color.before_extract = replace_once
     assert repair(house, color) == WorkDone()
     assert house.holds(NEW)
     assert house.missed.counts() == {}
@@ -151,15 +147,13 @@ def test_what_is_deleted_meanwhile_does_not_come_back(
     color.fails = AWAY
     house.put(OLD)
     color.fails = None
-    extract = color.extract
 
-    def deleted_meanwhile(images: Sequence[ImageFile]) -> list[bytes]:
+    def delete(_: Sequence[ImageFile]) -> None:
         color.fails = AWAY
         house.writer.delete(SEVEN)
         color.fails = None
-        return extract(images)
 
-    color.extract = deleted_meanwhile  # type: ignore[method-assign]
+    color.before_extract = delete
     assert repair(house, color) == WorkDone()
     assert color.held == {}
     assert repair(house, color) == WorkDone(removed=1)
@@ -274,14 +268,12 @@ def test_an_image_that_one_service_refuses_is_said_and_the_others_come_in(
     house: House, color: FakeSink
 ) -> None:
     house.put(OLD)
-    put = color.put
 
-    def picky(extracted: Mapping[ImageId, object]) -> None:
+    def refuse(extracted: Mapping[ImageId, object]) -> None:
         if SEVEN in extracted:
             raise BadInputError("too large for color")
-        put(extracted)
 
-    color.put = picky  # type: ignore[method-assign]
+    color.before_put = refuse
     assert house.put(NEW) == {"color": "too large for color"}
     color.fails = AWAY
     put_many(house)
@@ -364,13 +356,7 @@ def test_a_comparison_that_is_stopped_finds_nothing_that_is_not_so(
     monkeypatch.setattr("ambience.sync.comparison._PAGE", 10)
     put_many(house)
     stop = threading.Event()
-    ids = color.ids
-
-    def stop_then(**page: object) -> list[ImageId]:
-        stop.set()
-        return ids(**page)  # type: ignore[arg-type]
-
-    color.ids = stop_then  # type: ignore[method-assign]
+    color.before_ids = stop.set
     house.comparison.note(color, stop=stop)
     assert house.missed.counts() == {}
 

@@ -12,6 +12,7 @@ ASCII: Final = 2
 SHORT: Final = 3
 LONG: Final = 4
 _CODES: Final[Mapping[int, str]] = {SHORT: "H", LONG: "I", 13: "I", 16: "Q", 18: "Q"}
+_BIG_TIFF: Final = 43  # in place of 42, with sizes of 64 bits
 _MAX_ENTRIES: Final = 4096  # directories hold dozens; a larger count is hostile
 
 
@@ -38,7 +39,7 @@ class TagReader:
     def __init__(self, block: bytes) -> None:
         self._block = block
         self._order = {b"II": "<", b"MM": ">"}.get(block[:2], "")
-        self._big = bool(self._order) and self._read("H", 2) == 43  # noqa: PLR2004 BigTIFF
+        self._big = bool(self._order) and self._read("H", 2) == _BIG_TIFF
         self._offset_code = "Q" if self._big else "I"
         self._inline_bytes = 8 if self._big else 4
         self.first_offset = self._read(self._offset_code, 8 if self._big else 4) or 0

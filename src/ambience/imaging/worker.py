@@ -52,7 +52,7 @@ def main() -> None:
     source, sink = _own_pipes()
     # Pillow asks for the current folder even when it saves a picture into memory, and
     # fails if that folder has been removed.
-    os.chdir(os.path.abspath(os.sep))  # noqa: PTH100 -- the root, of a drive on Windows
+    os.chdir(Path(os.sep).absolute())  # the root, of a drive on Windows
     if sys.platform == "linux":  # if memory runs out, kill this process first
         with suppress(OSError):  # only a hint
             Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")

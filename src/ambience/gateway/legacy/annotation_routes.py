@@ -87,7 +87,7 @@ def annotation_routes(
     return [
         LegacyRoute(
             asked.path,
-            partial(_answer, name, there.get(name), limits, at_gateway),
+            partial(_answer, name, there.get(name), limits, at_gateway=at_gateway),
             LegacyImage,
             FORM,
             asked.says,
@@ -101,8 +101,9 @@ async def _answer(
     name: str,
     service: AnyService | None,
     limits: Limits,
-    at_gateway: bool,  # noqa: FBT001 -- see `annotation_routes`
     request: Request,
+    *,
+    at_gateway: bool,
 ) -> Response:
     asked = _ASKED[name]
     try:

@@ -77,7 +77,9 @@ def legacy_service_routes(
     return [
         route
         for service in retrieval_services(services)
-        for route in _Routes(service, limits, names, note_lone_image, at_gateway).all()
+        for route in _Routes(
+            service, limits, names, note_lone_image, at_gateway=at_gateway
+        ).all()
     ]
 
 
@@ -120,7 +122,8 @@ class _Routes:
         limits: Limits,
         names: FileNames,
         note_lone_image: NoteLoneImage,
-        at_gateway: bool,  # noqa: FBT001 -- named where it comes from
+        *,
+        at_gateway: bool,
     ) -> None:
         self._service = service
         self._limits = limits

@@ -212,7 +212,7 @@ class DescriptorIndex:
             descriptors[start : start + _CHUNK]
             for start in range(0, len(descriptors), _CHUNK)
         ]
-        if len(parts) < 2 or self._threads == 1:  # noqa: PLR2004 -- one chunk can't be shared
+        if self._threads == 1 or len(parts) == 1:  # one chunk can't be shared
             return [codes.encode(part) for part in parts]
         with ThreadPoolExecutor(self._threads) as pool:
             return list(pool.map(codes.encode, parts))
@@ -239,7 +239,7 @@ class DescriptorIndex:
 
 def _unpacked(rows: Rows) -> NDArray[np.void]:
     """Return rows as an array of `ROW`, shape ``(n,)``."""
-    if rows.ndim != 2 or rows.shape[1] != ROW.itemsize or rows.dtype != np.uint8:  # noqa: PLR2004 -- rows and columns
+    if rows.shape[1:] != (ROW.itemsize,) or rows.dtype != np.uint8:
         message = (
             f"the index takes (n, {ROW.itemsize}) rows of uint8, "
             f"not {rows.shape} of {rows.dtype}"
