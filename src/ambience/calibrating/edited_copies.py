@@ -1,6 +1,6 @@
 """Samples images of the library and makes edited copies of them to search with."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,13 +111,14 @@ class CopySource:
                 continue
             answers = self.answers(file, k=MAX_K, of=before.evidence)
             found = fuse(answers, facts={}, calibration=before, k=MAX_K)
-            copies = {match.image_id for match in found if match.relation.is_copy}
+            alike = {own, *(m.image_id for m in found if m.relation.is_copy)}
             named_by = {
                 name
                 for name, answer in answers.items()
                 if any(match.image_id == own for match in answer.matches)
             }
-            alike = {own, *copies, *self._related(file.image, answers, before)}
+            for name in [n for n in answers if before.evidence[n].proves_copies]:
+                alike |= self._related(file.image, name, answers[name], alike)
             yield SampledImage(
                 own, file.image.pixels, frozenset(alike), frozenset(named_by)
             )
@@ -144,31 +145,34 @@ class CopySource:
         return answers
 
     def _related(
-        self, image: Image, answers: Mapping[str, Answer], before: Calibration
-    ) -> Iterator[ImageId]:
-        """Yield what shows the same picture, scene or template as an image.
+        self, image: Image, name: str, answer: Answer, known: Collection[ImageId]
+    ) -> set[ImageId]:
+        """Return what shows the same picture, scene or template as an image.
 
         Such images need not be copies, but they are no strangers either: a burst would
-        teach that strangers are near. The nearest images of each service that proves
-        copies are compared, until several in a row are unrelated.
+        teach that strangers are near. The nearest images are compared, until several in
+        a row are unrelated.
+
+        Args:
+            image: At working size.
+            name: Of a service that proves copies.
+            answer: What it answered to the image.
+            known: What is related for certain, and is not compared.
         """
-        query = OverlayQuery(image)
-        for name, answer in answers.items():
-            if not before.evidence[name].proves_copies:
+        query, related, unrelated = OverlayQuery(image), set[ImageId](), 0
+        for match in answer.matches:
+            file = None if match.image_id in known else self._file(match.image_id)
+            if file is None:
                 continue
-            unrelated = 0
-            for match in answer.matches:
-                file = self._file(match.image_id)
-                if file is None:
-                    continue
-                measured = {name: {**match.details, "distance": match.distance}}
-                if _is_related(best_overlay(query, file.image, measured)):
-                    yield match.image_id
-                    unrelated = 0
-                else:
-                    unrelated += 1
-                if unrelated == _IN_A_ROW:
-                    break
+            measured = {name: {**match.details, "distance": match.distance}}
+            if _is_related(best_overlay(query, file.image, measured)):
+                related.add(match.image_id)
+                unrelated = 0
+            else:
+                unrelated += 1
+            if unrelated == _IN_A_ROW:
+                break
+        return related
 
     def _file(self, image_id: ImageId) -> ImageFile | None:
         """Return an image's file, or ``None`` if it can't be read."""

@@ -53,7 +53,7 @@ def absolute(paths: Sequence[Path]) -> list[Path]:
         BadParameterError: If one of them does not exist, or can't be looked at.
     """
     # Not resolved: a link named by the user keeps its name.
-    roots = list(dict.fromkeys(Path(os.path.abspath(path)) for path in paths))  # noqa: PTH100
+    roots = list(dict.fromkeys(Path(os.path.abspath(path)) for path in paths))  # noqa: PTH100 -- pathlib keeps ".."
     for root in roots:
         try:
             root.stat()
