@@ -36,7 +36,9 @@ LARGEST = 1200  # pixels: larger photographs are made smaller
 CHANGES = ("text bar", "mirrored half crop, recolored, text, JPEG 20")
 ON_PHOTOGRAPHS = [edit for edit in EDITS if edit.originals == 1]
 EDIT = {edit.name: edit for edit in EDITS}
-PENALTY = 0.001  # on squares of weights, so that none grows without need
+PENALTY = 0.005  # on squares of weights, so that none grows without need
+PHOTOGRAPH = "photograph"
+PHOTOGRAPHS = 10  # times as much they count as others: none of their copies may be lost
 EVEN = 0.5
 
 
@@ -72,6 +74,7 @@ def fitted(some: Sequence[Example]) -> Weights:
     truth = np.array([one.is_copy for one in some], np.float64)
     # Copies and others count alike in all, however many there are.
     counts = np.where(truth, 1 / truth.mean(), 1 / (1 - truth.mean())) / 2
+    counts[[one.what.startswith(PHOTOGRAPH) for one in some]] *= PHOTOGRAPHS
     weights = np.zeros(rows.shape[1])
     penalty = PENALTY * np.eye(rows.shape[1])
     penalty[0, 0] = 0
@@ -88,7 +91,7 @@ def examples(half: int) -> Iterator[Example]:
     photographs = list(photographs_of(half))
     for number, photograph in enumerate(photographs):
         for edit in ON_PHOTOGRAPHS:
-            yield from copy_of(photograph, edit.name, "photograph", number)
+            yield from copy_of(photograph, edit.name, PHOTOGRAPH, number)
     for family in FAMILIES:
         for group in range(half * GROUPS // 2, (half + 1) * GROUPS // 2):
             tell(f"{family.name}, group {group}")

@@ -54,7 +54,7 @@ class Weights:
     moved: float
 
 
-FITTED = Weights(-21.1, 17.97, 29.63, -7.87, 7.53, -7.36, -6.86)
+FITTED = Weights(-16.01, 14.45, 25.64, -12.45, 10.31, -9.92, -8.15)
 
 
 def same_picture(measure: OverlayMeasure, weights: Weights = FITTED) -> float:
