@@ -3,58 +3,21 @@
 import gzip
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from tests.congruence.test_services import served
+from tests.gateway.proxied import MATCHES, SIMILAR, form, gateway_before, saying
 from tests.gateways import gateway_app
 from tests.library import opened_library
 from tests.scripted import GUARD_S, Got, answer, read_head, read_request, scripted
 
-Serve = Callable[[socket.socket], None]
-SIMILAR = "/api/phash/images/7/similar?k=1"
 PROBLEM = "application/problem+json"
 FORM = {"content-type": "multipart/form-data; boundary=b"}
 STATE = b'{"name":"phash","available":true,"count":0,"index":{"lag":0}}'
-MATCHES = b'{"matches":[],"note":""}'
-
-
-@contextmanager
-def gateway_before(
-    serve: Serve, data: Path, *, timeout_s: float = GUARD_S, path: str = ""
-) -> Iterator[httpx2.Client]:
-    """Give a client of a gateway whose phash is a function."""
-    with scripted(serve) as url:
-        services = {"phash": {"url": url + path, "timeout_s": timeout_s}}
-        with (
-            opened_library(
-                data, services=services, enabled=["phash"], limits={"max_file_mib": 64}
-            ) as library,
-            served(gateway_app(library)) as ours,
-            httpx2.Client(base_url=ours, timeout=GUARD_S, trust_env=False) as client,
-        ):
-            yield client
-
-
-def saying(*answers: bytes, got: list[Got] | None = None) -> Serve:
-    """Answer the requests on each connection one by one, then close it."""
-
-    def serve(connection: socket.socket) -> None:
-        for one in answers:
-            request = read_request(connection)
-            if got is not None:
-                got.append(request)
-            connection.sendall(one)
-
-    return serve
-
-
-def form(data: bytes) -> dict[str, bytes]:
-    return {"image": data}
 
 
 def test_an_upload_is_passed_on_while_it_arrives(tmp_path: Path) -> None:
@@ -294,85 +257,6 @@ def test_a_slow_client_is_not_counted_against_the_service(tmp_path: Path) -> Non
         found = client.post("/api/phash/search?k=1", content=body(), headers=headers)
         said.set()
     assert found.content == MATCHES
-
-
-def closing_the_second(got: list[Got], first: bytes) -> Serve:
-    """Answer one request on a connection, read the next and close without a word."""
-
-    def serve(connection: socket.socket) -> None:
-        got.append(read_request(connection))
-        connection.sendall(first)
-        got.append(read_request(connection))
-
-    return serve
-
-
-def test_a_request_that_met_a_stale_connection_is_sent_once_more(
-    tmp_path: Path,
-) -> None:
-    got: list[Got] = []
-    with gateway_before(closing_the_second(got, answer(MATCHES)), tmp_path) as client:
-        client.get(SIMILAR)
-        said = client.post("/api/phash/search?k=1", files=form(b"data"))
-    assert said.content == MATCHES
-    assert [one.first_line[:4] for one in got[:3]] == ["GET ", "POST", "POST"]
-    assert got[1].body == got[2].body
-
-
-def test_a_large_upload_is_not_held_to_be_sent_once_more(tmp_path: Path) -> None:
-    got: list[Got] = []
-    with gateway_before(closing_the_second(got, answer(MATCHES)), tmp_path) as client:
-        client.get(SIMILAR)
-        said = client.post("/api/phash/search?k=1", files=form(bytes(2**20)))
-    assert said.status_code == 503
-    assert len(got) == 2
-
-
-def test_a_request_is_not_repeated_on_a_fresh_connection(tmp_path: Path) -> None:
-    got: list[Got] = []
-
-    def serve(connection: socket.socket) -> None:
-        got.append(read_request(connection))
-
-    with gateway_before(serve, tmp_path) as client:
-        said = client.delete("/api/phash/images/7")
-    assert said.status_code == 503
-    assert len(got) == 1
-
-
-def test_connections_are_kept(tmp_path: Path) -> None:
-    taken: list[socket.socket] = []
-
-    def serve(connection: socket.socket) -> None:
-        taken.append(connection)
-        saying(*[answer(MATCHES)] * 6)(connection)
-
-    with gateway_before(serve, tmp_path) as client:
-        for _ in range(5):
-            assert client.get(SIMILAR).content == MATCHES
-    assert len(taken) == 1
-
-
-def test_an_answer_to_nothing_does_not_pass_for_the_next_one(tmp_path: Path) -> None:
-    heard, sent, closed = threading.Event(), threading.Event(), threading.Event()
-
-    def serve(connection: socket.socket) -> None:
-        read_request(connection)
-        connection.sendall(answer(MATCHES))
-        assert heard.wait(GUARD_S)
-        connection.sendall(answer(b'{"matches":[1]}'))
-        sent.set()
-        try:
-            read_request(connection)
-        finally:
-            closed.set()
-
-    with gateway_before(serve, tmp_path) as client:
-        assert client.get(SIMILAR).content == MATCHES
-        heard.set()
-        assert sent.wait(GUARD_S)
-        assert client.get(SIMILAR).content == MATCHES
-        assert closed.wait(GUARD_S)
 
 
 def test_a_packed_answer_is_passed_on_as_it_is(tmp_path: Path) -> None:
