@@ -47,5 +47,16 @@ def saying(*answers: bytes, got: list[Got] | None = None) -> Serve:
     return serve
 
 
+def closing_the_second(got: list[Got], first: bytes) -> Serve:
+    """Answer one request on a connection, read the next and close without a word."""
+
+    def serve(connection: socket.socket) -> None:
+        got.append(read_request(connection))
+        connection.sendall(first)
+        got.append(read_request(connection))
+
+    return serve
+
+
 def form(data: bytes) -> dict[str, bytes]:
     return {"image": data}

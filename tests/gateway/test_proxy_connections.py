@@ -4,19 +4,15 @@ import socket
 import threading
 from pathlib import Path
 
-from tests.gateway.proxied import MATCHES, SIMILAR, Serve, form, gateway_before, saying
+from tests.gateway.proxied import (
+    MATCHES,
+    SIMILAR,
+    closing_the_second,
+    form,
+    gateway_before,
+    saying,
+)
 from tests.scripted import GUARD_S, Got, answer, read_request
-
-
-def closing_the_second(got: list[Got], first: bytes) -> Serve:
-    """Answer one request on a connection, read the next and close without a word."""
-
-    def serve(connection: socket.socket) -> None:
-        got.append(read_request(connection))
-        connection.sendall(first)
-        got.append(read_request(connection))
-
-    return serve
 
 
 def test_a_request_that_met_a_stale_connection_is_sent_once_more(

@@ -16,7 +16,7 @@ from ambience.imaging import ImageFile
 from ambience.remote.remote_service import RemoteService, connect
 from ambience.remote.transport import BoundedTransport
 from ambience.service import SearchRequest
-from tests.gateway.test_proxy import MATCHES, Serve, closing_the_second, saying
+from tests.gateway.proxied import MATCHES, Serve, closing_the_second, saying
 from tests.scripted import GUARD_S, Got, answer, read_head, read_request, scripted
 
 STORED = b"HTTP/1.1 204 No Content\r\n\r\n"
