@@ -1,11 +1,12 @@
 """Fit how much each measure of an overlay counts for a copy.
 
-``PYTHONPATH=src python -m scripts.fit_overlay`` prints the weights, which go into
-``ambience/overlay/verdict.py``, and how the images are told apart that they were not
-fitted to. Copies are edited photographs, those inside scikit-image, and edited images
-of `ambience.imaging.families`; the others are images of these families that are no
-copies of each other, edited and as they are, laid as keypoints say, and edge on edge.
-Takes some minutes.
+``PYTHONPATH=src python -m scripts.fit_overlay`` prints how images are told apart by
+weights that were fitted to others, each half by what was fitted to the other half, and
+the weights fitted to both, which go into ``ambience/overlay/verdict.py``. Copies are
+edited photographs, those inside scikit-image, and edited images of
+`ambience.imaging.families`; the others are images of these families that are no copies
+of each other, edited and as they are, laid as keypoints say, and edge on edge. Takes
+some minutes.
 """
 
 import sys
@@ -30,7 +31,7 @@ from ambience.services.local_features.extract import rootsift_extractor
 from ambience.services.local_features.matching import PreparedKeypoints
 from ambience.services.local_features.verify import GeometryVerifier
 
-GROUPS = 6  # of each family: half to fit to, half to try
+GROUPS = 6  # of each family: three in each half
 LARGEST = 1200  # pixels: larger photographs are made smaller
 # What families are edited in, beside what makes the same image again.
 CHANGES = ("text bar", "mirrored half crop, recolored, text, JPEG 20")
@@ -53,19 +54,21 @@ class Example:
 
 def main() -> None:
     """Fit and print."""
-    fitted_to, tried_on = (list(examples(half)) for half in (0, 1))
-    weights = fitted(fitted_to)
-    print(f"{weights!r}")
-    for name, some in (("fitted to", fitted_to), ("tried on", tried_on)):
+    halves = [list(examples(half)) for half in (0, 1)]
+    for fitted_to, tried in (halves, reversed(halves)):
+        weights = fitted(fitted_to)
         wrong = Counter(
             (one.what, "a copy" if one.is_copy else "no copy")
-            for one in some
+            for one in tried
             if (same_picture(one.measure, weights) > EVEN) != one.is_copy
         )
-        copies = sum(one.is_copy for one in some)
-        print(f"{name} {copies} copies and {len(some) - copies} others: wrong in")
+        copies = sum(one.is_copy for one in tried)
+        print(f"{weights!r}")
+        print(f"tried on {copies} copies and {len(tried) - copies} others: wrong in")
         for (what, truth), count in wrong.most_common():
             print(f"  {count} {what}, {truth}")
+    print("fitted to both:")
+    print(f"{fitted([one for half in halves for one in half])!r}")
 
 
 def fitted(some: Sequence[Example]) -> Weights:
@@ -87,7 +90,7 @@ def fitted(some: Sequence[Example]) -> Weights:
 
 
 def examples(half: int) -> Iterator[Example]:
-    """Yield what is fitted to, or what is tried."""
+    """Yield one half of the images whose relation is known."""
     photographs = list(photographs_of(half))
     for number, photograph in enumerate(photographs):
         for edit in ON_PHOTOGRAPHS:
@@ -103,7 +106,7 @@ def examples(half: int) -> Iterator[Example]:
 def of_group(family: Family, items: Sequence[FamilyImage]) -> Iterator[Example]:
     """Yield copies of images of a group, and those that are no copies."""
     for number, item in enumerate(items):
-        for name in {*family.again, *CHANGES}:
+        for name in dict.fromkeys((*family.again, *CHANGES)):
             yield from copy_of(item.pixels, name, family.name, number)
     sides = [Placed(item.pixels) for item in items]
     pairs = permutations(zip(items, sides, strict=True), 2)

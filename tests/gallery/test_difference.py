@@ -187,6 +187,19 @@ def test_it_is_said_why_nobody_knows_what_differs(page: Page, library: Library) 
     expect(page.locator(MARK)).to_have_count(0)
 
 
+def test_of_what_is_shown_among_other_things_only_that_part_is_told(
+    page: Page, library: Library
+) -> None:
+    """The rest of the picture is hidden, and does not differ for that."""
+    around = Image.fromarray(drawn_image(4, (480, 640)))
+    with Image.open(library.files[NAME]) as image:
+        around.paste(image.convert("RGB").crop((60, 20, 420, 290)), (100, 120))
+    compare(page, encoded(around), view="Difference")
+    expect(page.locator(VERDICT)).to_have_text(
+        re.compile(r"^(All|9\d%) of what your image shows of it agrees\.$")
+    )
+
+
 def test_what_is_no_copy_but_was_compared_shows_its_difference(
     page: Page, library: Library
 ) -> None:

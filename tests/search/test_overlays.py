@@ -106,6 +106,23 @@ def test_what_differs_is_said_in_pixels_of_the_whole_query(library: Library) -> 
     assert top + height == pytest.approx(y + 200, abs=16)
 
 
+def test_what_is_shown_among_other_things_is_placed_in_the_whole_query(
+    library: Library,
+) -> None:
+    x, y = CORNER
+    page = np.full((320, 420, 3), 255, np.uint8)
+    around = drawn_image(4)
+    around[32:224, 32:256] = drawn_image(1)[32:224, 32:256]
+    page[y : y + 240, x : x + 320] = around
+    match = found(library, ByImage(encode(page), Region(x, y, 320, 240)))[PICTURE]
+    assert match.relation.is_copy
+    left, top, width, height = match.evidence["overlay"]["inset"]["box"]
+    assert left == pytest.approx(x + 32, abs=16)
+    assert top == pytest.approx(y + 32, abs=16)
+    assert left + width == pytest.approx(x + 256, abs=16)
+    assert top + height == pytest.approx(y + 224, abs=16)
+
+
 def test_an_image_without_a_file_is_claimed_as_before_and_it_is_said(
     tmp_path: Path,
 ) -> None:

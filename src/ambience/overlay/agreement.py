@@ -9,7 +9,7 @@ more than noise says nothing.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,8 +23,8 @@ Cells: TypeAlias = NDArray[np.bool_]
 """Shape ``(rows, columns)``."""
 
 _CELL = 16  # pixels, two letters of print; smaller cells agree by chance
-_SMALL_CELL = 8  # pixels, for images in which few cells of 16 pixels fit
-_SMALL = 128  # pixels: images with a shorter side below this get small cells
+_SMALL_CELL = 8  # pixels, for areas in which few cells of 16 pixels fit
+_SMALL = 256  # pixels: areas with a shorter side of up to this get small cells
 _REACH = 1  # pixels by which a cell may be off from where geometry places it
 _SEEN = 0.95  # the share of a cell that both images must show
 
@@ -62,10 +62,20 @@ class Agreement:
     contrast: Floats
     image_contrast: Floats
 
+    def within(self, cells: Cells) -> "Agreement":
+        """Return the same without what is outside of these cells."""
+        return replace(
+            self,
+            common=self.common & cells,
+            telling=self.telling & cells,
+            agrees=self.agrees & cells,
+            differs=self.differs & cells,
+        )
+
 
 def agreement(aligned: AlignedPair) -> Agreement:
     """Compare the common area of two images, cell by cell."""
-    cell = _CELL if min(aligned.query.shape) >= _SMALL else _SMALL_CELL
+    cell = _CELL if min(aligned.query.shape) > _SMALL else _SMALL_CELL
     seen = _compared(aligned, cell)
     if not seen.differs.any():
         return seen

@@ -29,7 +29,7 @@ _FLAT = 0.4  # the share of flat pixels in a cell; prints have more, photographs
 _SPREAD = (
     3.0  # gray levels: the standard deviation below which a block is found anywhere
 )
-_CHANCE = 1 / 250  # of all blocks that differ, and one more, may be found by chance
+_CHANCE = 1 / 60  # of all blocks that differ, and one more, may be found by chance
 _SURE = 2  # blocks beyond these can't be
 _TINY = 1e-3  # rounding errors of shares
 

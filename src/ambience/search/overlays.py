@@ -163,10 +163,11 @@ def _on_whole(
 ) -> Measured:
     """Return details in pixels of the image that a query was cut out of."""
     x, y = corner
-    cells = details["map"]
+    cells, inset = details["map"], details["inset"]
     return {
         **details,
         "transform": (laid @ shift(-x, -y)).tolist(),
+        "inset": inset and {**inset, "box": _moved(inset["box"], x, y)},
         "regions": [_moved(box, x, y) for box in details["regions"]],
         "map": {**cells, "box": _moved(cells["box"], x, y)},
     }

@@ -130,7 +130,13 @@ export function verdict(match) {
   if (!seen) return "The pixels were not compared.";
   if (seen.agrees === 1) return "All that can be compared agrees: no place differs.";
   // Rounded as the summary rounds it, but never to all.
-  const share = Math.min(99, Math.round(100 * seen.agrees));
+  const rounded = (agrees) => Math.min(99, Math.round(100 * agrees));
+  if (seen.inset && match.relation !== "edited") {
+    const { agrees } = seen.inset;
+    const share = agrees === 1 ? "All" : `${rounded(agrees)}%`;
+    return `${share} of what your image shows of it agrees.`;
+  }
+  const share = rounded(seen.agrees);
   return `${share}% of what can be compared agrees${places(seen)}`;
 }
 
