@@ -56,7 +56,7 @@ from PIL import Image as Pillow
 from tables import print_table
 
 from ambience import registry
-from ambience.imaging.edits import EDITS, Edit
+from ambience.imaging.edits import EDITS, SMALL_PARTS, Edit
 from ambience.imaging.families import FAMILIES
 
 NAMES_SHOWN = 12
@@ -264,8 +264,11 @@ def chosen(names: str | None, known: dict[str, Any]) -> list[Any]:
 
 def chosen_edits(names: str | None) -> list[Edit]:
     """Return edits by name or family; the names with commas, by family only."""
-    wanted = chosen(names, {n: n for e in EDITS for n in (e.name, e.family)})
-    return [edit for edit in EDITS if {edit.name, edit.family} & {*wanted}]
+    if names is None:
+        return list(EDITS)
+    every = (*EDITS, *SMALL_PARTS)
+    wanted = chosen(names, {n: n for e in every for n in (e.name, e.family)})
+    return [edit for edit in every if {edit.name, edit.family} & {*wanted}]
 
 
 def main() -> None:
@@ -277,7 +280,7 @@ def main() -> None:
     add("--sample", type=int, help="how many photographs to copy; all by default")
     add("--distractors", type=int, help="how many more to index a round, at most")
     add("--folds", type=int, default=2, help="one of so many parts stays out a round")
-    add("--edits", help="by name or family, with commas; all by default")
+    add("--edits", help="by name or family; all but 'small part' by default")
     add("--services", help="by name, with commas; all by default")
     add("--peers", help="by name, with commas; all by default, '' for none")
     add("--seed", type=int, default=0)

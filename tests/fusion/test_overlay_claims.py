@@ -1,5 +1,6 @@
 """What the pixels say goes before what hashes and keypoints say of copies."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ def seen(same_picture: float, **details: Any) -> dict[str, Any]:
     told: dict[str, Any] = {
         "same_picture": same_picture,
         "otherwise": "same_template",
+        "compared": 20,
         "agrees": 0.9,
         "differs": 0.0,
         "regions": [],
@@ -75,6 +77,30 @@ def test_what_was_not_looked_at_stays_as_it_was() -> None:
     assert before.evidence["overlay"]["unchecked"]
 
 
-def test_a_weak_hash_stays_weak_whatever_the_pixels_say() -> None:
-    """They say what two images have in common, not whether it is by chance."""
-    assert claimed(seen(0.999), distance=300) == []
+@pytest.mark.parametrize("few", [{"compared": 23}, {"agrees": 0.79}])
+def test_a_weak_hash_stays_weak_if_little_agrees(few: dict[str, float]) -> None:
+    """It says what two images have in common, not whether it is by chance."""
+    assert claimed(seen(0.999, **{"compared": 24, **few}), distance=300) == []
+
+
+@pytest.mark.parametrize(("probability", "claims"), [(0.999, 1), (0.3, 0)])
+def test_much_that_agrees_is_no_chance(probability: float, claims: int) -> None:
+    """But only the probability of one picture makes it a copy."""
+    told = seen(probability, otherwise=None, compared=24, agrees=0.8)
+    found = claimed(told, distance=300)
+    assert [match.score for match in found] == [probability] * claims
+
+
+def test_a_doubtful_copy_is_no_likeness_if_only_copies_count() -> None:
+    answers = {
+        "phash": Answer((Match(ImageId(1), 190, {"orientation": "upright"}),)),
+        "color": Answer((Match(ImageId(1), 0.01),)),
+    }
+    facts: dict[ImageId, dict[str, Any]] = {}
+    merged = partial(
+        fuse, answers, facts=facts, calibration=CALIBRATION, k=20, min_score=0.01
+    )
+    (likely,), (doubtful,) = merged(), merged(copies_only=True)
+    assert not likely.relation.is_copy
+    assert doubtful.relation is Relation.RE_ENCODED
+    assert 0.01 <= doubtful.score < 0.5

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from ambience.core.geometry import extent
 from ambience.imaging import WORKING_SIDE, ImageFile, full_pixels
-from ambience.imaging.decoding import FILTER, scaled_size
+from ambience.imaging.decoding import FILTER, scaled_size, working_size
 from tests.imaging.conftest import Encoded
 
 LOSSLESS = ["PNG", "BMP", "TIFF"]
@@ -25,7 +26,7 @@ def mean_difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
 
 def shrunk(picture: Image.Image) -> NDArray[np.uint8]:
     """The slow, obvious way: every pixel, then one resize."""
-    size = scaled_size(picture.size, WORKING_SIDE)
+    size = working_size(picture.size, WORKING_SIDE)
     return np.asarray(picture.convert("RGB").resize(size, FILTER))
 
 
@@ -93,10 +94,26 @@ def test_elongated_images_keep_at_least_one_pixel_across(
     kind: str, size: tuple[int, int], encoded: Encoded
 ) -> None:
     image = ImageFile(encoded(Image.new("RGB", size, (9, 200, 90)), kind)).image
-    width, height = scaled_size(size, WORKING_SIDE)
+    width, height = working_size(size, WORKING_SIDE)
     assert image.pixels.shape == (height, width, 3)
     assert image.size == (size[1], size[0])
     assert min(image.pixels.shape) >= 1
+
+
+@given(st.integers(1, 70000), st.integers(1, 70000), st.integers(1, 2000))
+@settings(deadline=None)
+def test_working_sizes_keep_as_much_of_a_strip_as_of_other_images(
+    width: int, height: int, side: int
+) -> None:
+    made = working_size((width, height), side)
+    assert made == working_size((height, width), side)[::-1]
+    assert 1 <= min(made) <= max(made) <= 16 * side
+    if max(width, height) <= 2 * min(width, height):
+        assert made == scaled_size((width, height), side)
+    elif max(made) < 16 * side and min(made) > 32:  # rounding matters less
+        assert extent(made) == pytest.approx(
+            min(side, extent((width, height))), rel=0.05
+        )
 
 
 @given(st.integers(1, 70000), st.integers(1, 70000), st.integers(1, 2000))

@@ -17,6 +17,7 @@ from ambience.imaging import ImageFile, png
 from ambience.imaging.edits import EDITS, Edited
 from ambience.imaging.families import FAMILIES
 from ambience.overlay import Overlay, likeness, overlay, same_picture
+from tests.drawing import drawn_image
 
 EDIT = {edit.name: edit for edit in EDITS}
 HERE: Matrix = np.eye(3)
@@ -52,8 +53,7 @@ def edited(photograph: NDArray[np.uint8], name: str) -> tuple[Edited, Overlay]:
 @pytest.mark.parametrize("name", UNTOUCHED)
 def test_a_copy_agrees_everywhere(photograph: NDArray[np.uint8], name: str) -> None:
     _, laid = edited(photograph, name)
-    assert laid.agrees > 0.85  # JPEG leaves some cells undecided
-    assert laid.differs < 0.05
+    assert laid.agrees > 0.9
     assert laid.regions == ()
     assert same_picture(laid.measure) > 0.99
 
@@ -117,6 +117,14 @@ def test_a_blank_page_tells_nothing(photograph: NDArray[np.uint8]) -> None:
     assert overlay(image, image, far) is None
 
 
+def test_unlike_images_are_nothing_to_each_other() -> None:
+    one, other = (image_of(drawn_image(seed, (240, 320))) for seed in (1, 2))
+    laid = overlay(one, other, HERE)
+    assert laid is not None
+    assert same_picture(laid.measure) < 0.01
+    assert likeness(laid.measure) is None
+
+
 def test_unlike_photographs_are_nothing_to_each_other(photos: dict[str, Path]) -> None:
     images = []
     for name in ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg"):
@@ -126,7 +134,7 @@ def test_unlike_photographs_are_nothing_to_each_other(photos: dict[str, Path]) -
     for one, other in permutations(images, 2):
         laid = overlay(one, other, HERE)
         assert laid is not None
-        assert same_picture(laid.measure) < 0.01
+        assert same_picture(laid.measure) < 0.05
         assert likeness(laid.measure) is None
 
 
@@ -217,7 +225,7 @@ def test_details_are_json_values(photograph: NDArray[np.uint8]) -> None:
     _, laid = edited(photograph, "text bar")
     told = laid.details()
     assert set(told) == {
-        *("same_picture", "otherwise", "agrees", "differs", "blank"),
+        *("same_picture", "otherwise", "compared", "agrees", "differs", "blank"),
         *("moved", "inset", "regions", "map"),
     }
     assert told["same_picture"] == same_picture(laid.measure)

@@ -5,6 +5,7 @@ Points are ``(x, y)``: ``(0, 0)`` is the outer corner of an image's first pixel,
 image. With these, resizing an image is a plain multiplication of its coordinates.
 """
 
+import math
 from typing import TypeAlias
 
 import numpy as np
@@ -33,6 +34,17 @@ _TURNED = {
     Orientation.TRANSVERSED: [(0, -1, 1), (-1, 0, 1)],
 }
 """The first two rows of each one's transform of the unit square."""
+
+
+def extent(size: Size) -> float:
+    """Return the longest side of an image, in pixels, unless it is a strip.
+
+    An image more than twice as long as wide counts as one that is twice as long as wide
+    and has as many pixels. So it isn't shrunk until nothing in it can be seen, and a
+    part of it counts as much as a part of another image.
+    """
+    height, width = size
+    return min(float(max(size)), math.sqrt(2 * height * width))
 
 
 def mapped(transform: Matrix, points: Points) -> Points:

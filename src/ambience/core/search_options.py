@@ -1,7 +1,8 @@
 """The options of a search besides `k` and `radius`, which each service defines."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -9,9 +10,24 @@ from ambience.core.errors import BadParameterError
 
 
 class SearchOptions(BaseModel):
-    """No options; a service that has some subclasses this and describes each field."""
+    """No options; a service that has some subclasses this and describes each field.
+
+    Attributes:
+        closer_look: The options, by name, that find what is small in a query; none if
+            the service can't look closer.
+    """
+
+    closer_look: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def image_side(self, usual: int) -> int:
+        """Return the longest side at which to look at a query, in pixels.
+
+        Args:
+            usual: The side if no option says otherwise; see `Extractor.working_side`.
+        """
+        return usual
 
 
 Options = TypeVar("Options", bound=SearchOptions)

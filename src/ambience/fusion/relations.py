@@ -35,6 +35,9 @@ FILE, PIXELS, OVERLAY = "file", "pixels", "overlay"
 """The results of comparing files, next to those of services."""
 
 _EDITED = 0.02  # the share of cells that differ; noise and JPEG change less
+# Of unrelated images, a tenth of the cells agree, so this many never do.
+_PROVEN = 0.8  # the share of cells that agree, at least
+_CELLS = 24  # at least
 
 _STRENGTH = {relation: place for place, relation in enumerate(Relation)}
 
@@ -54,7 +57,11 @@ class Claim(NamedTuple):
 
 
 def claim(
-    measures: Measures, belief: Belief, *, min_score: float = MIN_SCORE
+    measures: Measures,
+    belief: Belief,
+    *,
+    min_score: float = MIN_SCORE,
+    copies_only: bool = False,
 ) -> Claim | None:
     """Return the strongest claim that evidence supports, with its probability.
 
@@ -63,6 +70,7 @@ def claim(
             are ignored.
         belief: The probabilities in this search.
         min_score: Claims less probable than this are left out.
+        copies_only: Whether likenesses of services are left out.
 
     Returns:
         ``None`` if there is no claim.
@@ -75,9 +83,10 @@ def claim(
     copy = _copy(measures, belief)
     if copy is not None:
         claims += _checked(Claim(copy[0], belief.copy(measures), copy[1]), measures)
+    likenesses = [] if copies_only else _named(Proof.LIKENESS, measures, belief)
     claims += [
         Claim(relation, belief.likeness(name, measures), name)
-        for relation, name in _named(Proof.LIKENESS, measures, belief)
+        for relation, name in likenesses
     ]
     return max(
         (one for one in claims if one.score >= min_score),
@@ -113,13 +122,16 @@ def _copy(measures: Measures, belief: Belief) -> _Named | None:
 def _checked(copy: Claim, measures: Measures) -> list[Claim]:
     """Return what becomes of the claim of a copy once the pixels were compared.
 
-    Its score is the probability that both have much in common. The overlay tells how
-    probable it is that this is the picture itself.
+    Its score is the probability that both have much in common, which is certain if
+    enough of their pixels agree. The overlay tells how probable it is that this is the
+    picture itself.
     """
     seen = measures.get(OVERLAY, {})
     if "same_picture" not in seen:
         return [copy]
     relation, score, by = copy
+    if seen["compared"] >= _CELLS and seen["agrees"] >= _PROVEN:
+        score = 1.0
     differs = bool(seen["regions"]) and seen["differs"] >= _EDITED
     if relation is Relation.RE_ENCODED and differs:
         relation, by = Relation.EDITED, OVERLAY

@@ -10,6 +10,7 @@ from PIL import Image as Pillow
 from PIL import JpegImagePlugin
 
 from ambience.core.features import Image
+from ambience.core.geometry import extent
 from ambience.core.region import Region
 from ambience.imaging.color import eight_bit, to_srgb
 from ambience.imaging.costs import bytes_to_decode
@@ -29,6 +30,7 @@ until they are available, or raises."""
 FILTER: Final = Pillow.Resampling.BILINEAR
 
 _BAND: Final = 64  # rows
+_LONGEST: Final = 16  # working sides: no strip stays longer, however thin
 _JPEG_SCALES: Final = (8, 4, 2)  # those of the decoder itself, besides 1
 _TURNS: Final[Mapping[int, Pillow.Transpose]] = {  # what undoes an EXIF orientation
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
@@ -144,15 +146,16 @@ def working_images(
 
     Args:
         opened: What `open_image` returned.
-        sides: The longest side of each size, in pixels. Nothing is enlarged, so
-            several sizes of a small image may be the same.
+        sides: The longest side of each size, in pixels; strips are longer, see
+            `working_size`. Nothing is enlarged, so several sizes of a small image may
+            be the same.
         permit: See `Permit`.
 
     Raises:
         BadInputError: See `decoded`.
     """
     stored = opened.picture.size
-    wanted = {side: scaled_size(stored, side) for side in sorted(sides, reverse=True)}
+    wanted = {side: working_size(stored, side) for side in sorted(sides, reverse=True)}
     sizes = list(dict.fromkeys(wanted.values()))
     uprights = _decode(opened, sizes, None, permit)
     made = dict(zip(sizes, (_as_image(it, opened) for it in uprights), strict=True))
@@ -202,6 +205,18 @@ def scaled_size(size: tuple[int, int], longest_side: int) -> tuple[int, int]:
         return size
     width, height = (max(1, round(side * longest_side / longest)) for side in size)
     return width, height
+
+
+def working_size(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """Return ``(width, height)`` scaled down to an extent; each at least 1.
+
+    Args:
+        size: ``(width, height)`` in pixels.
+        side: The longest side of images that are no strips; see
+            `ambience.core.geometry.extent`.
+    """
+    shrunk = max(size) * min(1.0, side / extent(size))
+    return scaled_size(size, min(round(shrunk), _LONGEST * side))
 
 
 def _draft(

@@ -24,7 +24,7 @@ Cells: TypeAlias = NDArray[np.bool_]
 
 _CELL = 16  # pixels, two letters of print; smaller cells agree by chance
 _SMALL_CELL = 8  # pixels, for areas in which few cells of 16 pixels fit
-_SMALL = 256  # pixels: areas with a shorter side of up to this get small cells
+_SMALL = 128  # pixels: areas with a shorter side below this get small cells
 _REACH = 1  # pixels by which a cell may be off from where geometry places it
 _SEEN = 0.95  # the share of a cell that both images must show
 
@@ -75,7 +75,7 @@ class Agreement:
 
 def agreement(aligned: AlignedPair) -> Agreement:
     """Compare the common area of two images, cell by cell."""
-    cell = _CELL if min(aligned.query.shape) > _SMALL else _SMALL_CELL
+    cell = _CELL if min(aligned.query.shape) >= _SMALL else _SMALL_CELL
     seen = _compared(aligned, cell)
     if not seen.differs.any():
         return seen

@@ -29,8 +29,9 @@ _FLAT = 0.4  # the share of flat pixels in a cell; prints have more, photographs
 _SPREAD = (
     3.0  # gray levels: the standard deviation below which a block is found anywhere
 )
-_CHANCE = 1 / 60  # of all blocks that differ, and one more, may be found by chance
+_CHANCE = 1 / 120  # of all blocks that differ, and one more, may be found by chance
 _SURE = 2  # blocks beyond these can't be
+_EVEN = 0.5  # what is less certain than not is taken for chance
 _TINY = 1e-3  # rounding errors of shares
 
 _Offset: TypeAlias = tuple[int, int]
@@ -163,7 +164,8 @@ class _Differing:
         blocks = self._differing((0, 0))
         most = max((self._found_at(offset, blocks) for offset in offsets), default=0)
         chance = 1 + _CHANCE * int(blocks.sum())
-        return min(1.0, max(0.0, most - chance) / _SURE)
+        certain = (most - chance) / _SURE
+        return min(1.0, certain) if certain >= _EVEN else 0.0
 
     def _found_at(self, offset: _Offset, blocks: Cells) -> int:
         """Return how many of these blocks, which overlap, are found at an offset.

@@ -32,8 +32,10 @@ class Overlay:
 
     Attributes:
         measure: The totals; if there is an inset, of the inset alone.
-        agrees: The share of telling cells that agree.
-        differs: The share of telling cells that differ.
+        compared: The number of telling cells: those in which an image has more than
+            noise.
+        agrees: The share of these cells that agree.
+        differs: The share of these cells that differ.
         blank: The share of the common area in which both images are blank.
         regions: Boxes around the regions that differ, ``(x, y, width, height)`` in
             pixels of the query, the largest first.
@@ -46,6 +48,7 @@ class Overlay:
     """
 
     measure: OverlayMeasure
+    compared: int
     agrees: float
     differs: float
     blank: float
@@ -60,6 +63,7 @@ class Overlay:
         return {
             "same_picture": same_picture(self.measure),
             "otherwise": None if relation is None else str(relation),
+            "compared": self.compared,
             "agrees": round(self.agrees, 4),
             "differs": round(self.differs, 4),
             "blank": round(self.blank, 4),
@@ -103,6 +107,7 @@ def overlay(query: Image, image: Image, transform: Matrix) -> Overlay | None:
         measure=_measure(
             seen if shown is None else seen.within(shown), flat, elsewhere, moved
         ),
+        compared=telling,
         agrees=_share(seen.agrees, telling),
         differs=_share(seen.differs, telling),
         blank=1 - telling / int(seen.common.sum()),

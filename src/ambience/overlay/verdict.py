@@ -58,7 +58,7 @@ class Weights:
     scattered: float
 
 
-FITTED = Weights(-10.54, 8.05, 23.09, -7.74, 8.18, -6.39, -18.69, -14.09)
+FITTED = Weights(-7.05, 5.28, 16.13, -4.55, 4.69, -5.59, -10.37, -9.6)
 
 
 def same_picture(measure: OverlayMeasure, weights: Weights = FITTED) -> float:

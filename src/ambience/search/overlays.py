@@ -1,9 +1,9 @@
 """Compares a query with its likely copies by laying one image over the other."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -40,10 +40,13 @@ class OverlayQuery:
         image: The pixels.
         corner: Where it was cut out of a larger image, ``(x, y)``. Services give places
             in pixels of that image.
+        closer: Returns more pixels, to compare what is small in them; ``None`` if there
+            are no more.
     """
 
     image: Image
     corner: tuple[int, int] = (0, 0)
+    closer: Callable[[], Image] | None = None
 
 
 class Overlays:
@@ -63,7 +66,7 @@ class Overlays:
     def of(
         self, query: OverlayQuery, matches: Sequence[FusedMatch]
     ) -> dict[ImageId, Measures]:
-        """Compare the images that are claimed to be copies.
+        """Compare the images that may be copies.
 
         Args:
             query: What was searched with.
@@ -110,6 +113,9 @@ class Overlays:
         if query.image.alpha is not None or image.alpha is not None:
             return {"unchecked": "an image is transparent: its background is unknown"}
         best = best_overlay(query, image, match.evidence)
+        if best is None and query.closer is not None:
+            query = replace(query, image=query.closer())
+            best = best_overlay(query, image, match.evidence)
         if best is None:
             return {"unchecked": "there is too little to compare"}
         found, laid = best
@@ -130,32 +136,55 @@ def best_overlay(
         The first overlay that shows one picture, or else the likeliest, and the
         transform by which it was laid; ``None`` if there is too little to compare.
     """
-    best: tuple[Overlay, Matrix] | None = None
-    for transform in _transforms(query, image, evidence):
+    placed = _placed(query, evidence)
+    best = _likeliest(query, image, placed)
+    if placed and best is None:  # it is small in the query, so it isn't all of it
+        return None
+    if best is not None and _score(best) >= _EVEN:
+        return best
+    turned = _likeliest(query, image, _turned(query, image, evidence))
+    return max(filter(None, (best, turned)), key=_score, default=None)
+
+
+_Laid: TypeAlias = tuple[Overlay, Matrix]
+
+
+def _likeliest(
+    query: OverlayQuery, image: Image, transforms: Sequence[Matrix]
+) -> _Laid | None:
+    """Return the first overlay that shows one picture, or else the likeliest."""
+    best: _Laid | None = None
+    for transform in transforms:
         found = overlay(query.image, image, transform)
-        if found is not None and (best is None or _score(found) > _score(best[0])):
-            best = found, transform
-        if best is not None and _score(best[0]) >= _EVEN:
+        if found is not None:
+            laid = found, transform
+            best = laid if best is None else max(best, laid, key=_score)
+        if best is not None and _score(best) >= _EVEN:
             break
     return best
 
 
-def _score(found: Overlay) -> float:
-    return same_picture(found.measure)
+def _score(laid: _Laid) -> float:
+    return same_picture(laid[0].measure)
 
 
-def _transforms(
-    query: OverlayQuery, image: Image, evidence: Measures
-) -> Iterator[Matrix]:
-    """Yield how a query may lie on an image, according to what services measured."""
-    for measured in evidence.values():
+def _placed(query: OverlayQuery, evidence: Measures) -> list[Matrix]:
+    """Return how a query may lie on an image, according to where keypoints fit."""
+    return [
+        np.array(measured["transform"], np.float64) @ shift(*query.corner)
+        for measured in evidence.values()
         # The transform of a likely coincidence means nothing.
-        if "transform" in measured and measured["distance"] < _EVEN:
-            yield np.array(measured["transform"], np.float64) @ shift(*query.corner)
-    for measured in evidence.values():
-        if "orientation" in measured:
-            turned = Orientation(measured["orientation"])
-            yield oriented(turned, query.image.size, image.size)
+        if "transform" in measured and measured["distance"] < _EVEN
+    ]
+
+
+def _turned(query: OverlayQuery, image: Image, evidence: Measures) -> list[Matrix]:
+    """Return how a query may lie on an image, if it shows all of it."""
+    return [
+        oriented(Orientation(measured["orientation"]), query.image.size, image.size)
+        for measured in evidence.values()
+        if "orientation" in measured
+    ]
 
 
 def _on_whole(

@@ -1,46 +1,39 @@
 """Asks all services about a query at once, and merges their answers."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from ambience.catalog import Catalog, LoneImages
 from ambience.core.errors import (
-    BadParameterError,
     BusyError,
     NotFoundError,
     StoredDataError,
     UnavailableError,
 )
-from ambience.core.features import Image, ImageId
+from ambience.core.features import WORKING_SIDE, Image, ImageId
 from ambience.core.matches import Answer, FusedMatch
 from ambience.fusion import FILE, MIN_SCORE, PIXELS, Calibration, Measures, fuse
 from ambience.imaging import DEFAULT_LIMITS, ImageFile, Limits
 from ambience.ingest import Originals
 from ambience.ingest.image_files import ImageFiles
+from ambience.search.asks import Ask, ReadQuery, closer_asks, first_asks
 from ambience.search.image_parts import ImagePart
 from ambience.search.overlays import OverlayQuery, Overlays
 from ambience.search.questions import ById, ByImage, ByWords, Question
 from ambience.search.same_pixels import PixelComparison, candidates
 from ambience.service import AnyService, SearchRequest, fan_out, working_sides
-from ambience.service.capabilities import SearchesImages, SearchesText
-
-C = TypeVar("C")
 
 # Errors of one service, which leave the other answers valid. NotFoundError means that
 # it lacks an image that others may have.
 _BEARABLE = (UnavailableError, StoredDataError, BusyError, NotFoundError)
+_CLOSER_SIDE = 2 * WORKING_SIDE  # pixels, at which small things are compared
+_DOUBTFUL = 0.01  # a less probable copy is not even looked at
 _MIN_K = 20  # asked of each service, so that even a short list has enough evidence
 
 ServiceAnswer: TypeAlias = fan_out.ServiceAnswer[Answer]
 """What one service answered, and how long that took."""
-
-Ask: TypeAlias = Callable[[SearchRequest], Answer]
-"""Asks one service about the query."""
-
-_Query: TypeAlias = ImageFile | ImagePart | ById | ByWords
-"""A question with its image read and its region, if any, cut out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +105,8 @@ class ReverseSearcher:
     ) -> ReverseSearch:
         """Search with an image, a part of one, or words.
 
+        If no copy of a large image is found, services that can look closer do.
+
         Args:
             question: What to search with.
             k: The largest number of matches.
@@ -129,20 +124,24 @@ class ReverseSearcher:
         """
         chosen = self._chosen(services)
         query = self._query(question, sides=working_sides(chosen.values()))
-        asks = _asks(query, chosen, copies_only=copies_only)
+        asks = first_asks(query, chosen, copies_only=copies_only)
         said: dict[str, ServiceAnswer] = {}
         unavailable: dict[str, str] = {}
         depth = max(k, _MIN_K)
         matches: list[FusedMatch] = []
         # For copies only, slow services are asked only if the quick ones prove none.
         rounds = self._proving() if copies_only else [list(asks)]
-        for names in rounds:
-            asked = {name: asks[name] for name in names if name in asks}
-            self._ask_all(asked, depth, said, unavailable)
+        asked = [
+            {name: asks[name] for name in names if name in asks} for names in rounds
+        ]
+        for some in (*asked, closer_asks(query, chosen)):
+            if not some:
+                continue
+            self._ask_all(some, depth, said, unavailable)
             answers = {name: found.answer for name, found in said.items()}
             fused = self._fused(query, answers, depth, min_score)
             matches = [m for m in fused if m.relation.is_copy or not copies_only]
-            if matches:
+            if any(m.relation.is_copy and m.score >= MIN_SCORE for m in fused):
                 break
         if isinstance(query, ById) and not said:
             self._check_known(query.image_id, unavailable)
@@ -150,47 +149,48 @@ class ReverseSearcher:
 
     def _fused(
         self,
-        query: _Query,
+        query: ReadQuery,
         answers: Mapping[str, Answer],
         k: int,
         min_score: float,
     ) -> list[FusedMatch]:
-        """Merge answers, and again once the pixels of likely copies were compared."""
+        """Merge answers, once the pixels of images that may be copies were compared."""
         facts = self._facts(query, answers)
-        merged = partial(
-            fuse, answers, calibration=self.calibration, k=k, min_score=min_score
-        )
-        found = merged(facts=facts)
-        overlaid = self._overlaid(query, found)
-        if not overlaid:
-            return found
+        merged = partial(fuse, answers, calibration=self.calibration, k=k)
+        least = min(min_score, _DOUBTFUL)
+        doubtful = merged(facts=facts, min_score=least, copies_only=True)
+        overlaid = self._overlaid(query, doubtful)
         both = {
             image_id: {**facts.get(image_id, {}), **measures}
             for image_id, measures in overlaid.items()
         }
-        return merged(facts={**facts, **both})
+        return merged(facts={**facts, **both}, min_score=min_score)
 
     def _overlaid(
-        self, query: _Query, found: Sequence[FusedMatch]
+        self, query: ReadQuery, found: Sequence[FusedMatch]
     ) -> Mapping[ImageId, Measures]:
         """Return the overlays of the images that are claimed to be copies."""
         if not any(match.relation.is_copy for match in found):
             return {}
         corner = (0, 0)
         image: Image | None = None
+        file: ImageFile | None = None
         match query:
             case ImageFile():
-                image = query.image
-            case ImagePart(file, region):
-                image, corner = file.image, (region.x, region.y)
+                file = query
+            case ImagePart(part, region):
+                file, corner = part, (region.x, region.y)
             case ById(image_id):
                 records = self._catalog.find([image_id])
                 image = self._overlays.image(records[0] if records else None)
             case ByWords():
                 pass
+        if file is not None:
+            closer = partial(file.at, _CLOSER_SIDE)
+            return self._overlays.of(OverlayQuery(file.image, corner, closer), found)
         if image is None:
             return {}
-        return self._overlays.of(OverlayQuery(image, corner), found)
+        return self._overlays.of(OverlayQuery(image), found)
 
     def _proving(self) -> list[list[str]]:
         """Return the services that can prove a copy: the quick ones, then the rest."""
@@ -198,7 +198,7 @@ class ReverseSearcher:
         quick = [n for n in proving if self.calibration.evidence[n].is_quick]
         return [quick, [name for name in proving if name not in quick]]
 
-    def _query(self, question: Question, *, sides: Collection[int]) -> _Query:
+    def _query(self, question: Question, *, sides: Collection[int]) -> ReadQuery:
         """Read the image of a question, and cut its region out.
 
         Args:
@@ -232,14 +232,21 @@ class ReverseSearcher:
         said: dict[str, ServiceAnswer],
         unavailable: dict[str, str],
     ) -> None:
-        """Ask services at once; record what each answers, or why it can't."""
+        """Ask services at once; record what each answers, or why it can't.
+
+        A second answer of a service takes the place of its first.
+        """
         request = SearchRequest(k=k)
         heard = self._fan_out.ask(
             {name: partial(ask, request) for name, ask in asks.items()},
             bearable=_BEARABLE,
         )
-        said.update(self._with_page(heard.said))
-        unavailable.update({name: str(why) for name, why in heard.failed.items()})
+        for name, found in self._with_page(heard.said).items():
+            before_ms = said[name].took_ms if name in said else 0.0
+            said[name] = replace(found, took_ms=before_ms + found.took_ms)
+        for name, why in heard.failed.items():
+            again = "it could not look closer: " if name in said else ""
+            unavailable[name] = f"{again}{why}"
 
     def _with_page(self, said: Mapping[str, ServiceAnswer]) -> dict[str, ServiceAnswer]:
         """Leave images out of answers that the catalog has lost.
@@ -279,7 +286,7 @@ class ReverseSearcher:
         return {name: self._services[name] for name in names}
 
     def _facts(
-        self, query: _Query, answers: Mapping[str, Answer]
+        self, query: ReadQuery, answers: Mapping[str, Answer]
     ) -> Mapping[ImageId, Measures]:
         """Return what comparing bytes and pixels proves.
 
@@ -320,53 +327,3 @@ def _without(heard: ServiceAnswer, gone: Collection[ImageId]) -> ServiceAnswer:
     """Return a service's answer without some images."""
     left = tuple(m for m in heard.answer.matches if m.image_id not in gone)
     return replace(heard, answer=replace(heard.answer, matches=left))
-
-
-def _asks(
-    query: _Query, services: Mapping[str, AnyService], *, copies_only: bool
-) -> Mapping[str, Ask]:
-    """Return a function for each service that asks it about a query.
-
-    Raises:
-        BadParameterError: If no service searches with such a query, or if copies of
-            words are wanted.
-    """
-    searching = _able(services, SearchesImages)
-    match query:
-        case ImageFile():
-            asks = {name: partial(one.search, query) for name, one in searching.items()}
-        case ImagePart():
-            asks = {name: partial(query.search, one) for name, one in searching.items()}
-        case ById(image_id):
-            asks = {
-                name: partial(one.search_by_id, image_id)
-                for name, one in searching.items()
-            }
-        case ByWords(text):
-            if copies_only:
-                raise BadParameterError(
-                    "words have no duplicates: search with an image, or for all matches"
-                )
-            asks = {
-                name: partial(one.search_text, text)
-                for name, one in _able(services, SearchesText).items()
-            }
-            if not asks:
-                raise BadParameterError(
-                    "no service here searches by words: send an image to "
-                    + ", ".join(searching)
-                )
-    if not asks:
-        raise BadParameterError(
-            f"none of these services searches by image: {', '.join(services)}"
-        )
-    return asks
-
-
-def _able(services: Mapping[str, AnyService], kind: type[C]) -> dict[str, C]:
-    """Return the services that have an ability, as objects with that ability."""
-    return {
-        name: able
-        for name, service in services.items()
-        if (able := service.ability(kind)) is not None
-    }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ambience.core.errors import StoredDataError
 from ambience.core.features import Feature, ImageId
 from ambience.core.matches import Answer
-from ambience.core.search_options import SearchOptions
+from ambience.core.search_options import SearchOptions, check_options
 from ambience.service.capabilities import Abilities, names_of
 from ambience.service.search_request import SearchRequest
 from ambience.service.service import Service
@@ -105,7 +105,9 @@ class ImageFileAdapter:
 
     def search(self, image: "ImageFile", request: SearchRequest) -> Answer:
         """See `SearchesImages.search`."""
-        return self._service.search(image.at(self.working_side), request)
+        options = check_options(self.options, request.options)
+        side = options.image_side(self.working_side)
+        return self._service.search(image.at(side), request)
 
     def search_by_id(self, image_id: ImageId, request: SearchRequest) -> Answer:
         """See `SearchesImages.search_by_id`."""

@@ -8,13 +8,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from ambience.core.features import Image
+from ambience.core.features import WORKING_SIDE, Image
+from ambience.core.geometry import extent
 from ambience.core.keypoints import Keypoints, unpack
 from ambience.imaging import ImageFile
 from ambience.services.local_features import extract as extract_module
 from ambience.services.local_features.extract import (
     QUERY_KEYPOINTS,
-    QUERY_SIDE,
     STORED_KEYPOINTS,
     STORED_SIDE,
     DetectedKeypoints,
@@ -44,6 +44,12 @@ def photo(path: Path) -> Image:
 
 def image_of(pixels: NDArray[np.uint8], size: tuple[int, int] | None = None) -> Image:
     return Image(pixels, None, size or (pixels.shape[0], pixels.shape[1]))
+
+
+def speckled(height: int, width: int) -> NDArray[np.uint8]:
+    """Draw what has a keypoint everywhere."""
+    coarse = np.random.default_rng(0).integers(0, 256, (height // 4, width // 4, 3))
+    return np.kron(coarse, np.ones((4, 4, 1))).astype(np.uint8)
 
 
 def stored(image: Image) -> Keypoints:
@@ -136,11 +142,26 @@ def test_no_more_are_kept_than_there_may_be(photos: dict[str, Path], name: str) 
     (feature,) = EXTRACTOR.extract([image])
     query = EXTRACTOR.query(image)
     found = len(places(detect(image, side=STORED_SIDE, count=ALL)))
-    assert len(unpack(feature.rows)) == min(STORED_KEYPOINTS, found)
+    strip = max(image.size) / extent(image.size)  # one photograph is just above 1
+    assert len(unpack(feature.rows)) == min(round(STORED_KEYPOINTS * strip), found)
     assert feature.quality == min(1.0, found / STORED_KEYPOINTS)
-    in_query = len(places(detect(image, side=QUERY_SIDE, count=ALL)))
+    in_query = len(places(detect(image, side=WORKING_SIDE, count=ALL)))
     assert query.orientations.count("upright") == min(QUERY_KEYPOINTS, in_query) + 1
     assert query.orientations.count("mirrored") == min(QUERY_KEYPOINTS, in_query) + 1
+
+
+def test_a_closer_look_finds_as_many_more_as_it_has_pixels() -> None:
+    pixels = speckled(960, 1280)
+    query = EXTRACTOR.query(Image(pixels, None, (1920, 2560)))
+    assert query.orientations.count("upright") == 4 * QUERY_KEYPOINTS + 1
+
+
+def test_a_strip_keeps_as_many_as_the_images_in_it() -> None:
+    strip = stored(Image(speckled(128, 2048), None, (128, 2048)))
+    # Its extent is 724 pixels: as many pixels, but twice as long as wide.
+    assert len(strip) == round(STORED_KEYPOINTS * 2048 / np.sqrt(2 * 128 * 2048))
+    per_part, _ = np.histogram(strip.places[:, 0], bins=8, range=(0, 2048))
+    assert per_part.min() > 0.8 * len(strip) / 8
 
 
 def test_equal_images_give_equal_rows(photos: dict[str, Path]) -> None:
@@ -156,7 +177,7 @@ def test_equal_images_give_equal_rows(photos: dict[str, Path]) -> None:
 @pytest.mark.parametrize(("side", "levels"), [(255, [255, 510]), (256, [256])])
 def test_a_small_image_is_looked_at_doubled_too(side: int, levels: list[int]) -> None:
     parts = detect(
-        image_of(drawn_image(1, (180, side))), side=QUERY_SIDE, count=QUERY_KEYPOINTS
+        image_of(drawn_image(1, (180, side))), side=WORKING_SIDE, count=QUERY_KEYPOINTS
     )
     assert [max(found.gray.shape) for found in parts] == levels
 
@@ -164,7 +185,7 @@ def test_a_small_image_is_looked_at_doubled_too(side: int, levels: list[int]) ->
 def test_a_small_image_has_finer_keypoints_for_it(photos: dict[str, Path]) -> None:
     with Pillow.open(photos["astronaut.png"]) as whole:
         thumbnail = np.asarray(whole.convert("RGB").resize((64, 64)))
-    upright, doubled = detect(image_of(thumbnail), side=QUERY_SIDE, count=ALL)
+    upright, doubled = detect(image_of(thumbnail), side=WORKING_SIDE, count=ALL)
     assert len(doubled.points) > len(upright.points)
     keypoints = stored(image_of(thumbnail))
     assert len(keypoints) == len(upright.points) + len(doubled.points)

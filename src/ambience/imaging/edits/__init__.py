@@ -33,10 +33,18 @@ Tests, benchmarks and calibration use these edits:
 - ``crop 60 %, recolored, JPEG 20``
 - ``screenshot 640 px of a crop 70 %, JPEG 40``
 
+and to measure what is found of small parts, `SMALL_PARTS`:
+
+- ``crop 10 %``
+- ``240 px on a page of 1650 x 2200``: a page of this size that shows the image at this
+  width
+- ``collage of twenty-five``: five rows of five, each fitted into 256 x 256 pixels
+- ``strip of fifteen``: one below the other, each 600 pixels wide
+
 Only pages and collages may enlarge an original.
 """
 
 from ambience.imaging.edits.edited_image import Edited, Placed
-from ambience.imaging.edits.table import EDITS, Edit
+from ambience.imaging.edits.table import EDITS, SMALL_PARTS, Edit
 
-__all__ = ["EDITS", "Edit", "Edited", "Placed"]
+__all__ = ["EDITS", "SMALL_PARTS", "Edit", "Edited", "Placed"]

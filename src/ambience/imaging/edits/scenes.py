@@ -1,7 +1,7 @@
 """Puts copies into pages and collages, and draws text on them."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 import numpy as np
 from PIL import Image as Pillow
@@ -37,8 +37,12 @@ _BOX: Final = (60, 180)  # the lowest and the highest colored box
 _SLENDER: Final = 2  # an image on a page is at most this many times as high as wide
 
 _ROW: Final = 720  # pixels: the largest height of a collage of two
-_CELL: Final = 320  # pixels: a row of three makes about a thousand
+_STRIP: Final = 600  # pixels: the width of a strip
 _GAP: Final = 8  # pixels between cells
+
+
+Make: TypeAlias = Callable[[Sequence[Pixels], np.random.Generator], Edited]
+"""Makes a copy of originals."""
 
 
 # Text
@@ -89,17 +93,18 @@ def _line(rng: np.random.Generator, font: ImageFont.FreeTypeFont, width: float) 
 # Pages
 
 
-def on_page(width: int) -> Step:
+def on_page(width: int, *, window: Size = _PAGE) -> Step:
     """Return a step that makes a screenshot of a page with the image.
 
     Args:
         width: The width of the image on the page, in pixels.
+        window: The size of the page; it is higher if the image needs it.
     """
 
     def step(edited: Edited, rng: np.random.Generator) -> Edited:
         size = fitted(edited.size, (width * _SLENDER, width))
         least = _HEADER + size[0] + 2 * _MARGIN
-        page = _page((max(_PAGE[0], least), _PAGE[1]), rng)
+        page = _page((max(window[0], least), window[1]), rng)
         y = int(rng.integers(_HEADER + _MARGIN, page.height - _MARGIN - size[0] + 1))
         x = int(rng.integers(_MARGIN, page.width - _MARGIN - size[1] + 1))
         shown = resized_to(edited, size)
@@ -172,22 +177,47 @@ def side_by_side(originals: Sequence[Pixels], _rng: np.random.Generator) -> Edit
     return _collage(size, cells, [(0, 0), (second, 0)])
 
 
-def grid_of_nine(originals: Sequence[Pixels], _rng: np.random.Generator) -> Edited:
-    """Return three rows of three images, each in the middle of a white cell."""
-    corners, cells = [], []
-    for index, (pixels, place) in enumerate(
-        zip(originals, np.ndindex(3, 3), strict=True)
-    ):
-        cell = whole(pixels, index)
-        cell = resized_to(cell, fitted(cell.size, (_CELL, _CELL)))
-        y, x = (
-            _GAP + (_CELL + _GAP) * at + (_CELL - side) // 2
-            for at, side in zip(place, cell.size, strict=True)
-        )
-        corners.append((x, y))
-        cells.append(cell)
-    side = 3 * _CELL + 4 * _GAP
-    return _collage((side, side), cells, corners)
+def strip(count: int) -> Make:
+    """Return what puts so many images below each other, all equally wide."""
+
+    def make(originals: Sequence[Pixels], _rng: np.random.Generator) -> Edited:
+        corners, cells, bottom = [], [], 0
+        for index, pixels in zip(range(count), originals, strict=True):
+            cell = whole(pixels, index)
+            height = max(1, round(cell.size[0] * _STRIP / cell.size[1]))
+            cells.append(resized_to(cell, (height, _STRIP)))
+            corners.append((0, bottom))
+            bottom += height + _GAP
+        return _collage((bottom - _GAP, _STRIP), cells, corners)
+
+    return make
+
+
+def grid(side: int, *, cell: int) -> Make:
+    """Return what makes a square of images, each in the middle of a white cell.
+
+    Args:
+        side: The number of images in a row and in a column.
+        cell: The side of a cell in pixels.
+    """
+
+    def make(originals: Sequence[Pixels], _rng: np.random.Generator) -> Edited:
+        corners, cells = [], []
+        for index, (pixels, place) in enumerate(
+            zip(originals, np.ndindex(side, side), strict=True)
+        ):
+            shown = whole(pixels, index)
+            shown = resized_to(shown, fitted(shown.size, (cell, cell)))
+            y, x = (
+                _GAP + (cell + _GAP) * at + (cell - length) // 2
+                for at, length in zip(place, shown.size, strict=True)
+            )
+            corners.append((x, y))
+            cells.append(shown)
+        all_of_it = side * cell + (side + 1) * _GAP
+        return _collage((all_of_it, all_of_it), cells, corners)
+
+    return make
 
 
 def _collage(

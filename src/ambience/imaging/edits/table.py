@@ -1,17 +1,14 @@
 """The table of all edits, with the relations that are true for their copies."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 
 from ambience.imaging.edits import scenes, steps
 from ambience.imaging.edits.edited_image import Edited, Pixels, whole
-from ambience.imaging.edits.scenes import captioned, on_page
+from ambience.imaging.edits.scenes import Make, captioned, on_page
 from ambience.imaging.edits.steps import Step, cropped, jpeg, mirrored, tinted
-
-Make: TypeAlias = Callable[[Sequence[Pixels], np.random.Generator], Edited]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,7 @@ EDITS: tuple[Edit, ...] = (
     _copy("screenshot 640 px", "inside another", "contains", on_page(640)),
     _copy("screenshot 240 px", "small inside another", "contains", on_page(240)),
     _collage("collage of two", "inside another", 2, scenes.side_by_side),
-    _collage("collage of nine", "one of nine", 9, scenes.grid_of_nine),
+    _collage("collage of nine", "one of nine", 9, scenes.grid(3, cell=320)),
     _copy(
         "mirrored half crop, recolored, text, JPEG 20",
         "combination",
@@ -109,3 +106,16 @@ EDITS: tuple[Edit, ...] = (
         jpeg(40),
     ),
 )
+
+SMALL_PARTS: tuple[Edit, ...] = (
+    _copy("crop 10 %", "small part", "crop", cropped(0.1)),
+    _copy(
+        "240 px on a page of 1650 x 2200",
+        "small part",
+        "contains",
+        on_page(240, window=(2200, 1650)),
+    ),
+    _collage("collage of twenty-five", "small part", 25, scenes.grid(5, cell=256)),
+    _collage("strip of fifteen", "small part", 15, scenes.strip(15)),
+)
+"""Edits with which nothing is calibrated: each original is small in the copy."""

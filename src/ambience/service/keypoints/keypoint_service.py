@@ -28,7 +28,8 @@ from ambience.service.keypoints.votes import (
 from ambience.service.search_request import SearchRequest
 from ambience.service.service import Service
 
-_VOTING = 800  # query keypoints that vote; all of them are used to verify
+# Of a query's keypoints, half vote, but not fewer than this; all are used to verify.
+_VOTING = 800
 
 _NOTHING = "there is too little in the image to compare: it is nearly blank"
 
@@ -132,8 +133,8 @@ def _threads(settings: KeypointSettings) -> int:
 
 
 def _thinned(rows: Rows) -> Rows:
-    """Return at most `_VOTING` of a query's rows, chosen evenly."""
-    count = min(_VOTING, len(rows))
+    """Return the rows of a query that vote, chosen evenly."""
+    count = min(len(rows), max(_VOTING, len(rows) // 2))
     return rows[np.linspace(0, len(rows) - 1, count).astype(np.intp)]
 
 

@@ -21,6 +21,7 @@ from ambience.core.features import (
     Metric,
     Query,
 )
+from ambience.core.geometry import extent
 from ambience.core.keypoints import DESCRIPTOR_DIM, ROW, Keypoints, pack, unpack
 from ambience.core.opencv import opencv
 from ambience.core.orientation import Orientation
@@ -28,9 +29,8 @@ from ambience.core.orientation import Orientation
 STORED_KEYPOINTS = 400  # a crop of a fifth of each side keeps 16 of them
 # A query may show the image small among other things: with 800 keypoints, one of twelve
 # screenshots that show the image 120 pixels wide was missed.
-QUERY_KEYPOINTS = 1600
+QUERY_KEYPOINTS = 1600  # at the usual working size, and more in a closer look
 STORED_SIDE = 512  # pixels; more detail finds no further crops
-QUERY_SIDE = WORKING_SIDE  # small things in a query need all of its pixels
 _SMALL = 256  # pixels: smaller images are also searched at twice their size
 
 _CONTRAST = 0.01  # Lowe uses 0.04, which leaves smooth areas without keypoints
@@ -38,8 +38,9 @@ _EDGE = 10  # Lowe, section 4.1
 _BLUR = 1.6  # Lowe, section 3.3
 _LAYERS = 3  # per octave; Lowe, section 3.2
 
-_CELLS = 12  # along the longest side; keypoints are distributed among the cells
-_COARSE = 1 / 60  # of the longest side: keypoints this large survive in a thumbnail
+_CELLS = 12  # along the extent; keypoints are distributed among the cells
+_COARSE = 1 / 60  # of the extent: keypoints this large survive in a thumbnail
+_MANY_CELLS = 1 << 20  # more than there are cells in a row
 _COARSE_SHARE = 0.15  # of the keypoints are this large, if there are enough
 
 _ACROSS, _DOWN, _BINS = 4, 4, 8  # axes of a SIFT descriptor, in this order
@@ -153,8 +154,14 @@ class LocalFeaturesExtractor:
         return [self._feature(image) for image in images]
 
     def query(self, image: Image) -> Query:
-        """Return the keypoints of an image and of its mirror image."""
-        parts = detect(image, side=QUERY_SIDE, count=QUERY_KEYPOINTS)
+        """Return the keypoints of an image and of its mirror image.
+
+        Small things in a query need all of its pixels. In a larger image, there are as
+        many more keypoints.
+        """
+        side = extent(image.pixels.shape[:2])
+        count = round(QUERY_KEYPOINTS * max(1.0, side / WORKING_SIDE) ** 2)
+        parts = detect(image, side=side, count=count)
         described = [self._describer.describe(found) for found in parts]
         mirrored = [
             self._describer.mirrored(descriptors, found)
@@ -171,7 +178,10 @@ class LocalFeaturesExtractor:
         return _query(upright, mirrored)
 
     def _feature(self, image: Image) -> Feature:
-        parts = detect(image, side=STORED_SIDE, count=STORED_KEYPOINTS)
+        height, width = image.size
+        strip = max(height, width) / extent((height, width))  # 1 if it is none
+        count = round(STORED_KEYPOINTS * strip)
+        parts = detect(image, side=STORED_SIDE, count=count)
         described = [self._describer.describe(found) for found in parts]
         keypoints = _keypoints(image, parts, described)
         return Feature(pack(keypoints), _quality(keypoints))
@@ -182,12 +192,12 @@ def rootsift_extractor() -> LocalFeaturesExtractor:
     return LocalFeaturesExtractor(RootSift())
 
 
-def detect(image: Image, *, side: int, count: int) -> list[DetectedKeypoints]:
+def detect(image: Image, *, side: float, count: int) -> list[DetectedKeypoints]:
     """Find keypoints spread over an image.
 
     Args:
-        image: Any size. If its longest side is above ``side``, it is shrunk. If it is
-            small, keypoints are also detected at twice its size, for finer detail.
+        image: Any size. If its extent is above ``side``, it is shrunk. If it is small,
+            keypoints are also detected at twice its size, for finer detail.
         side: In pixels.
         count: The largest number of keypoints in total.
 
@@ -195,18 +205,17 @@ def detect(image: Image, *, side: int, count: int) -> list[DetectedKeypoints]:
         The keypoints at each size where any were found.
     """
     gray = opencv().cvtColor(image.pixels, opencv().COLOR_RGB2GRAY)
-    longest = max(gray.shape)
-    sizes = [min(1.0, side / longest)]
-    if longest < _SMALL:
+    sizes = [min(1.0, side / extent(gray.shape))]
+    if max(gray.shape) < _SMALL:
         sizes.append(2.0)
     levels = [_resized(gray, factor) for factor in sizes]
     points = [_sift().detect(level) for level in levels]
     relative = [
         [
             (
-                p.pt[0] / max(level.shape),
-                p.pt[1] / max(level.shape),
-                p.size / max(level.shape),
+                p.pt[0] / extent(level.shape),
+                p.pt[1] / extent(level.shape),
+                p.size / extent(level.shape),
                 p.response,
             )
             for p in found
@@ -238,8 +247,8 @@ def spread(
     cell of a grid, then the second strongest in each cell, and so on.
 
     Args:
-        places: ``(x, y)`` divided by the longest side of the image, shape ``(n, 2)``.
-        scales: Diameters divided by the longest side, shape ``(n,)``.
+        places: ``(x, y)`` divided by the extent of the image, shape ``(n, 2)``.
+        scales: Diameters divided by the extent, shape ``(n,)``.
         responses: Strengths, shape ``(n,)``.
         count: The largest number to choose.
 
@@ -261,7 +270,7 @@ def _in_turn(
     places: NDArray[np.float64], responses: NDArray[np.float64], *, cells: int
 ) -> NDArray[np.intp]:
     """Return positions of keypoints, taking one from each cell in turn."""
-    cell = np.floor(places * cells).astype(np.int64) @ np.array([1, cells + 1])
+    cell = np.floor(places * cells).astype(np.int64) @ np.array([1, _MANY_CELLS])
     by_cell = np.lexsort((-responses, cell))
     first = np.searchsorted(cell[by_cell], cell[by_cell])
     rank = np.empty(len(cell), dtype=np.int64)

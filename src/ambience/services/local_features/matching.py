@@ -6,20 +6,21 @@ from math import comb, log10
 import numpy as np
 from numpy.typing import NDArray
 
+from ambience.core.geometry import extent
 from ambience.core.keypoints import Keypoints
 
 Pairs = NDArray[np.intp]
 """Positions of keypoints in the query and in the image, shape ``(m, 2)``."""
 
 _RATIO = 0.95  # of the distance to the second nearest; rotation, scale and place follow
-_SAME_PLACE = 0.01  # of the longest side: closer keypoints are of the same thing
+_SAME_PLACE = 0.01  # of the extent: closer keypoints are of the same thing
 
 _MANY_CELLS = 1 << 20  # more than there are cells in a row
 _COMPLEX = np.array((1, 1j))  # makes places complex, so that rotating is multiplying
 
 _AGREE_SCALE = np.log(1.5)  # scales of keypoints are exact to a third of an octave
 _AGREE_TURN = np.radians(20)  # and their angles to about ten degrees
-_AGREE_PLACE = 0.008  # of the longest side, at the match itself
+_AGREE_PLACE = 0.008  # of the extent, at the match itself
 _AGREE_REACH = 0.12  # of the distance from it, to which those errors add up
 _AGREE_ELSE = 0.05  # share of unrelated matches at a place that agree otherwise
 
@@ -32,7 +33,7 @@ class PreparedKeypoints:
         keypoints: The keypoints.
         descriptors: Shape ``(n, 128)``, ``float32``.
         squares: Squared lengths of the descriptors, shape ``(n,)``.
-        places: Divided by the longest side of the image, shape ``(n, 2)``, ``float32``.
+        places: Divided by the extent of the image, shape ``(n, 2)``, ``float32``.
     """
 
     keypoints: Keypoints
@@ -45,7 +46,7 @@ class PreparedKeypoints:
         """Prepare keypoints."""
         descriptors = keypoints.descriptors.astype(np.float32)
         squares = np.einsum("nd,nd->n", descriptors, descriptors)
-        places = (keypoints.places / max(keypoints.size)).astype(np.float32)
+        places = (keypoints.places / extent(keypoints.size)).astype(np.float32)
         return cls(keypoints, descriptors, squares, places)
 
 
@@ -109,8 +110,8 @@ def consensus(
     if not len(pairs):
         return Consensus(pairs, 0, 0.0)
     ours, theirs = pairs.T
-    scale = np.log(image.keypoints.scales[theirs] / max(image.keypoints.size))
-    scale -= np.log(query.keypoints.scales[ours] / max(query.keypoints.size))
+    scale = np.log(image.keypoints.scales[theirs] / extent(image.keypoints.size))
+    scale -= np.log(query.keypoints.scales[ours] / extent(query.keypoints.size))
     turn = image.keypoints.angles[theirs] - query.keypoints.angles[ours]
     here, there = query.places[ours] @ _COMPLEX, image.places[theirs] @ _COMPLEX
     way = (here - here[:, None]) * np.exp(scale + 1j * turn)[:, None]

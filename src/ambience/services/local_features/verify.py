@@ -16,6 +16,7 @@ from ambience.core.geometry import (
     Size,
     area,
     clipped,
+    extent,
     mapped,
     outline,
     stretch,
@@ -31,7 +32,7 @@ from ambience.services.local_features.matching import (
 )
 from ambience.services.local_features.transforms import candidate_transforms
 
-_WORKING = 512  # longest side, in pixels, for measuring errors: that of a stored image
+_WORKING = 512  # extent, in pixels, for measuring errors: that of a stored image
 _NEAR = 3.0  # the largest error of an inlier, in these pixels
 _GAIN = 1.1  # a less simple transform must fit this many times better
 
@@ -91,7 +92,7 @@ def verify(query: PreparedKeypoints, image: PreparedKeypoints) -> Placement | No
 
 def _points(side: PreparedKeypoints) -> Points:
     """Return places in pixels of the working size."""
-    scaled = side.keypoints.places * (_WORKING / max(side.keypoints.size))
+    scaled = side.keypoints.places * (_WORKING / extent(side.keypoints.size))
     return np.asarray(scaled, np.float64)
 
 
@@ -99,8 +100,8 @@ def _in_pixels(
     transform: Matrix, query: PreparedKeypoints, image: PreparedKeypoints
 ) -> Matrix:
     """Convert a transform between working sizes to pixels as displayed."""
-    into = _WORKING / max(query.keypoints.size)
-    out = max(image.keypoints.size) / _WORKING
+    into = _WORKING / extent(query.keypoints.size)
+    out = extent(image.keypoints.size) / _WORKING
     full = stretch(out, out) @ transform @ stretch(into, into)
     return np.asarray(full / full[2, 2], np.float64)
 
@@ -115,7 +116,7 @@ def _explained(
     """
     here = query.keypoints.places[pairs[:, 0]]
     away = mapped(transform, here) - image.keypoints.places[pairs[:, 1]]
-    off = np.hypot(*away.T) * (_WORKING / (_NEAR * max(image.keypoints.size)))
+    off = np.hypot(*away.T) * (_WORKING / (_NEAR * extent(image.keypoints.size)))
     return off < 1, float(np.maximum(0, 1 - off * off).sum())
 
 
@@ -198,7 +199,7 @@ def _regions(
         return None
     if not area(in_image) or not area(in_query):
         return None
-    if not _keeps_shape(transform, in_query, max(query) / max(image)):
+    if not _keeps_shape(transform, in_query, extent(query) / extent(image)):
         return None
     return in_query, in_image
 
@@ -216,7 +217,7 @@ def _keeps_shape(transform: Matrix, region: Points, sides: float) -> bool:
     Args:
         transform: From pixels of the query to pixels of the image.
         region: Outline in the query, shape ``(n, 2)``.
-        sides: The longest side of the query divided by that of the image.
+        sides: The extent of the query divided by that of the image.
     """
     areas = []
     for point in np.vstack([region, region.mean(axis=0)]):

@@ -219,9 +219,17 @@ def _product(
     return product
 
 
-@lru_cache(maxsize=2048)  # a few MB, as sides are at most 640
 def _cosines(length: int) -> NDArray[np.float32]:
     """Return the first rows of the DCT-II of a side, shape ``(SIDE, length)``."""
+    return _kept_cosines(length) if length <= WORKING_SIDE else _cosine_rows(length)
+
+
+@lru_cache(maxsize=WORKING_SIDE)  # at most 20 MB
+def _kept_cosines(length: int) -> NDArray[np.float32]:
+    return _cosine_rows(length)
+
+
+def _cosine_rows(length: int) -> NDArray[np.float32]:
     frequency = np.arange(SIDE)[:, None]
     place = np.arange(length)[None, :]
     rows = np.cos(np.pi * frequency * (2 * place + 1) / (2 * length))
