@@ -8,11 +8,13 @@ import pytest
 from PIL import Image as Pillow
 
 from ambience.core.errors import UnavailableError
-from ambience.core.features import ImageId
-from ambience.core.matches import Answer, Match, Relation
+from ambience.core.features import Image, ImageId
+from ambience.core.matches import Answer, FusedMatch, Match, Relation
 from ambience.core.region import Region
-from ambience.imaging import ImageFile
+from ambience.imaging import DEFAULT_LIMITS, ImageFile
+from ambience.ingest.image_files import ImageFiles
 from ambience.library.library import Library
+from ambience.search.overlays import OverlayQuery, Overlays
 from ambience.search.questions import ById, ByImage, Question
 from ambience.search.reverse_search import ReverseSearch, ReverseSearcher
 from ambience.service import SearchRequest
@@ -186,3 +188,24 @@ def test_a_small_picture_on_a_large_page_is_found(
     assert match.evidence["overlay"]["agrees"] > 0.9
     region = np.array(match.evidence["local_features"]["query_region"])
     assert region.min(axis=0) == pytest.approx(CORNER, abs=4)
+
+
+def refuse() -> Image:
+    raise UnavailableError("no image can be decoded")
+
+
+def test_it_is_said_that_pixels_could_not_be_looked_at_closer(library: Library) -> None:
+    own = library.components
+    files = ImageFiles(own.originals, limits=DEFAULT_LIMITS)
+    overlays = Overlays(own.catalog, files, limits=DEFAULT_LIMITS)
+    placed = {"distance": 0.0, "transform": [[100, 0, 0], [0, 100, 0], [0, 0, 1]]}
+    match = FusedMatch(
+        KNOWN, 0.9, Relation.CONTAINS, {"keypoints": placed}, "", "keypoints"
+    )
+    image = ImageFile(encode(drawn_image(3, PAGE))).image
+    (seen,) = overlays.of(OverlayQuery(image, closer=refuse), [match]).values()
+    assert seen["overlay"] == {
+        "unchecked": "it can't be looked at closer now: no image can be decoded"
+    }
+    (seen,) = overlays.of(OverlayQuery(image), [match]).values()
+    assert seen["overlay"] == {"unchecked": "there is too little to compare"}

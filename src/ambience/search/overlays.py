@@ -114,8 +114,11 @@ class Overlays:
             return {"unchecked": "an image is transparent: its background is unknown"}
         best = best_overlay(query, image, match.evidence)
         if best is None and query.closer is not None:
-            query = replace(query, image=query.closer())
-            best = best_overlay(query, image, match.evidence)
+            try:
+                larger = replace(query, image=query.closer())
+            except UnavailableError as error:
+                return {"unchecked": f"it can't be looked at closer now: {error}"}
+            best = best_overlay(larger, image, match.evidence)
         if best is None:
             return {"unchecked": "there is too little to compare"}
         found, laid = best

@@ -13,6 +13,7 @@ from ambience.core.errors import (
     UnavailableError,
 )
 from ambience.core.features import WORKING_SIDE, Image, ImageId
+from ambience.core.geometry import extent
 from ambience.core.matches import Answer, FusedMatch
 from ambience.fusion import FILE, MIN_SCORE, PIXELS, Calibration, Measures, fuse
 from ambience.imaging import DEFAULT_LIMITS, ImageFile, Limits
@@ -186,7 +187,8 @@ class ReverseSearcher:
             case ByWords():
                 pass
         if file is not None:
-            closer = partial(file.at, _CLOSER_SIDE)
+            has_more = extent(file.info.size) > WORKING_SIDE
+            closer = partial(file.at, _CLOSER_SIDE) if has_more else None
             return self._overlays.of(OverlayQuery(file.image, corner, closer), found)
         if image is None:
             return {}
