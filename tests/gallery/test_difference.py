@@ -191,9 +191,9 @@ def test_of_what_is_shown_among_other_things_only_that_part_is_told(
     page: Page, library: Library
 ) -> None:
     """The rest of the picture is hidden, and does not differ for that."""
-    around = Image.fromarray(drawn_image(4, (480, 640)))
+    around = Image.fromarray(drawn_image(40, (480, 640)))
     with Image.open(library.files[NAME]) as image:
-        around.paste(image.convert("RGB").crop((60, 20, 420, 290)), (100, 120))
+        around.paste(image.convert("RGB").crop((60, 20, 480, 290)), (100, 120))
     compare(page, encoded(around), view="Difference")
     expect(page.locator(VERDICT)).to_have_text(
         re.compile(r"^(All|9\d%) of what your image shows of it agrees\.$")
