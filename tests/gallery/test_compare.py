@@ -217,6 +217,7 @@ def test_an_image_that_can_not_be_shown_leaves_the_query(
 ) -> None:
     for shown in ("view", "thumbnail"):
         page.route(f"**/api/images/*/{shown}", lambda route: route.fulfill(status=404))
+    page.reload()  # the browser forgets which pictures it has shown
     compare(page, encoded(cut(library)))
     expect(page.locator(IMAGE).locator(".lost")).to_be_visible()
     expect(page.locator(IMAGE).locator(".lost")).to_contain_text("not there")
