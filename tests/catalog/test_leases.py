@@ -29,6 +29,7 @@ from ambience.core.errors import BusyError, TakenOverError, UnavailableError
 from ambience.core.features import ImageId
 from tests.catalog.conftest import Open
 from tests.catalog.test_catalog import record
+from tests.killed import kill
 
 ONE, TWO = ImageId(1), ImageId(2)
 PUT = JournalEntry(ONE, Operation.PUT, "1-abc", keep=True)
@@ -43,11 +44,6 @@ def end_leases(database: Database) -> None:
 
 def owners(database: Database) -> list[str]:
     return [owner for (owner,) in database.rows(select(leases.c.owner))]
-
-
-def kill(journal: Journal) -> None:
-    """Do what the system does when a process dies."""
-    journal._lock.release()  # noqa: SLF001 -- as above
 
 
 def test_two_processes_do_not_change_one_image(open_journal: Open) -> None:

@@ -220,9 +220,10 @@ def test_an_answer_that_nobody_takes_is_broken_off(served: Served) -> None:
     request = b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with served.connected(request, receives=4096) as client:
         ended = threading.Event()
-        while len(served._server.server_state.connections) == 0:  # noqa: SLF001 -- to wait
+        state = served._server.server_state  # noqa: SLF001 -- to wait
+        while not state.connections:
             assert not ended.wait(0.01)
-        while served._server.server_state.connections:  # noqa: SLF001 -- as above
+        while state.connections:
             assert not ended.wait(0.01)
         assert len(rest(client)) < LARGE
 

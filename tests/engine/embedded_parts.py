@@ -1,5 +1,6 @@
 """What is inside a service that keeps its features in files, for tests to disturb."""
 
+from threading import Thread
 from typing import Any, cast
 
 from ambience.engine.embedded.descriptors.stored_descriptors import StoredDescriptors
@@ -33,6 +34,11 @@ def trainer_of(service: Service[Any]) -> Trainer:
     collection = collection_of(service)
     assert isinstance(collection, StoredDescriptors)
     return collection._trainer  # noqa: SLF001 -- to disturb it
+
+
+def training_of(service: Service[Any]) -> Thread | None:
+    """Return the thread that trains or has trained last."""
+    return trainer_of(service)._thread  # noqa: SLF001 -- to wait for it
 
 
 def forget_changes(service: Service[Any]) -> None:

@@ -1,6 +1,5 @@
 """What the pixels say goes before what hashes and keypoints say of copies."""
 
-from functools import partial
 from typing import Any
 
 import pytest
@@ -89,18 +88,3 @@ def test_much_that_agrees_is_no_chance(probability: float, claims: int) -> None:
     told = seen(probability, otherwise=None, compared=24, agrees=0.8)
     found = claimed(told, distance=300)
     assert [match.score for match in found] == [probability] * claims
-
-
-def test_a_doubtful_copy_is_no_likeness_if_only_copies_count() -> None:
-    answers = {
-        "phash": Answer((Match(ImageId(1), 190, {"orientation": "upright"}),)),
-        "color": Answer((Match(ImageId(1), 0.01),)),
-    }
-    facts: dict[ImageId, dict[str, Any]] = {}
-    merged = partial(
-        fuse, answers, facts=facts, calibration=CALIBRATION, k=20, min_score=0.01
-    )
-    (likely,), (doubtful,) = merged(), merged(copies_only=True)
-    assert not likely.relation.is_copy
-    assert doubtful.relation is Relation.RE_ENCODED
-    assert 0.01 <= doubtful.score < 0.5

@@ -296,6 +296,7 @@ def test_an_end_right_after_the_start_says_nothing(
     pool = DecoderPool(size=1)
     pool.warm_up()
     pool.close()
-    assert pool._start is not None  # noqa: SLF001 -- there is no other way to wait for it
-    pool._start.join(WAIT_S)  # noqa: SLF001 -- as above
+    start = pool._start  # noqa: SLF001 -- there is no other way to wait for it
+    assert start is not None
+    start.join(WAIT_S)
     assert caplog.records == []

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
@@ -12,6 +12,7 @@ from ambience.imaging import WORKING_SIDE, ImageFile, full_pixels
 from ambience.imaging.decoding import FILTER, scaled_size, working_size
 from tests.imaging.conftest import Encoded
 
+any_size = given(st.integers(1, 70000), st.integers(1, 70000), st.integers(1, 2000))
 LOSSLESS = ["PNG", "BMP", "TIFF"]
 LOSSY = {"JPEG": 95, "WEBP": 95, "AVIF": 95, "HEIC": 95}
 
@@ -100,8 +101,7 @@ def test_elongated_images_keep_at_least_one_pixel_across(
     assert min(image.pixels.shape) >= 1
 
 
-@given(st.integers(1, 70000), st.integers(1, 70000), st.integers(1, 2000))
-@settings(deadline=None)
+@any_size
 def test_working_sizes_keep_as_much_of_a_strip_as_of_other_images(
     width: int, height: int, side: int
 ) -> None:
@@ -116,8 +116,7 @@ def test_working_sizes_keep_as_much_of_a_strip_as_of_other_images(
         )
 
 
-@given(st.integers(1, 70000), st.integers(1, 70000), st.integers(1, 2000))
-@settings(deadline=None)
+@any_size
 def test_scaled_sizes_fit_and_do_not_depend_on_turning(
     width: int, height: int, side: int
 ) -> None:

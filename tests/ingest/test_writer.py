@@ -28,6 +28,7 @@ from ambience.service.capabilities import HoldsImages
 from ambience.sync import Backlog, Comparison, Repairer
 from tests.abilities import FakeService
 from tests.drawing import drawn_image, encode
+from tests.killed import kill
 
 SEVEN = ImageId(7)
 OLD, NEW = (encode(drawn_image(seed, (60, 80))) for seed in (1, 2))
@@ -330,7 +331,7 @@ def test_what_a_killed_process_left_is_mended_when_it_is_in_the_way(
     house.put(OLD)
     killed = Journal(house.database, house.data / "locks")
     killed.begin([JournalEntry(SEVEN, Operation.DELETE)])
-    killed._lock.release()  # noqa: SLF001 -- what the system does when a process dies
+    kill(killed)
     house.put(NEW)
     assert house.holds(NEW)
     assert house.journal.is_empty()

@@ -13,7 +13,7 @@ from ambience.core.features import Image
 from ambience.core.geometry import Matrix, shift
 from ambience.imaging import ImageFile, png
 from ambience.overlay import Overlay, overlay, same_picture
-from ambience.overlay.agreement import Agreement
+from ambience.overlay.agreement import Agreement, Cells
 from ambience.overlay.inset import inset
 
 CELL = 16
@@ -80,14 +80,6 @@ def test_a_whole_copy_is_no_inset(picture: NDArray[np.uint8]) -> None:
     assert found.details()["inset"] is None
 
 
-def test_scattered_agreement_is_no_inset(picture: NDArray[np.uint8]) -> None:
-    query = page(0, picture.shape)
-    for top, left in np.ndindex(3, 4):
-        part = np.s_[128 * top : 128 * top + 64, 128 * left : 128 * left + 64]
-        query[part] = picture[part]
-    assert laid(query, picture).inset is None
-
-
 def test_a_small_part_is_no_inset(picture: NDArray[np.uint8]) -> None:
     query = page(0, picture.shape)
     query[128:256, 128:208] = picture[128:256, 128:208]
@@ -133,3 +125,41 @@ def test_the_rectangle_is_found_wherever_it_is(
         assert (found == agrees).all()
     else:
         assert found is None
+
+
+def found_in(grid: tuple[int, int], *parts: tuple[slice, slice]) -> Cells | None:
+    """Return the inset of a grid in which these parts agree."""
+    agrees = np.zeros(grid, np.bool_)
+    for part in parts:
+        agrees[part] = True
+    return inset(seen(agrees), np.full(grid, 0.1, np.float32))
+
+
+def test_two_rectangles_are_no_inset() -> None:
+    """What both images show in several places is a scene, or a layout."""
+    left, right = np.s_[:, :7], np.s_[:, 11:]
+    assert found_in(GRID, left) is not None
+    assert found_in(GRID, left, right) is None
+
+
+@pytest.mark.parametrize(("every", "is_one"), [(20, True), (5, False)])
+def test_nearly_all_of_an_inset_agrees(every: int, *, is_one: bool) -> None:
+    agrees = np.zeros(GRID, np.bool_)
+    part = agrees[2:10, 3:13]
+    part[:] = (np.arange(part.size) % every != every // 2).reshape(part.shape)
+    found = inset(seen(agrees), np.full(GRID, 0.1, np.float32))
+    assert (found is not None) == is_one
+
+
+@pytest.mark.parametrize(
+    ("part", "is_one"),
+    [
+        (np.s_[:5, :5], True),  # 25 of 64, 39 around
+        (np.s_[:5, :4], False),  # 20
+        (np.s_[:, :5], True),  # 24 around
+        (np.s_[:7, :6], False),  # 22 around
+    ],
+    ids=["inside", "few inside", "around", "few around"],
+)
+def test_a_few_cells_are_no_inset(part: tuple[slice, slice], *, is_one: bool) -> None:
+    assert (found_in((8, 8), part) is not None) == is_one

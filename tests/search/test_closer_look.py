@@ -9,7 +9,13 @@ from PIL import Image as Pillow
 
 from ambience.core.errors import UnavailableError
 from ambience.core.features import Image, ImageId
-from ambience.core.matches import Answer, FusedMatch, Match, Relation
+from ambience.core.matches import (
+    Answer,
+    BackgroundDistances,
+    FusedMatch,
+    Match,
+    Relation,
+)
 from ambience.core.region import Region
 from ambience.imaging import DEFAULT_LIMITS, ImageFile
 from ambience.ingest.image_files import ImageFiles
@@ -38,8 +44,8 @@ class Looks(FakeService):
     options = KeypointOptions
     working_side = 640
 
-    def __init__(self) -> None:
-        super().__init__("phash", SearchesImages, HoldsImages)
+    def __init__(self, name: str = "phash") -> None:
+        super().__init__(name, SearchesImages, HoldsImages)
         self.asked: list[object] = []
         self.found: dict[bool, Answer | UnavailableError] = {}
 
@@ -69,10 +75,17 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 
 @pytest.fixture
-def searcher(library: Library, service: Looks) -> Iterator[ReverseSearcher]:
+def color() -> Looks:
+    return Looks("color")
+
+
+@pytest.fixture
+def searcher(
+    library: Library, service: Looks, color: Looks
+) -> Iterator[ReverseSearcher]:
     own = library.components
     searcher = ReverseSearcher(
-        [service], own.catalog, own.originals, calibration=as_shipped()
+        [service, color], own.catalog, own.originals, calibration=as_shipped()
     )
     yield searcher
     searcher.close()
@@ -87,6 +100,9 @@ def search(
 COPY = Answer((Match(KNOWN, 2.0, {"orientation": "upright"}),))
 
 
+SAME_COLORS = Answer(
+    (Match(KNOWN, 0.01),), background=BackgroundDistances(0.8, 0.05, 256)
+)
 DOUBTFUL = Answer((Match(KNOWN, 190.0, {"orientation": "upright"}),))
 
 
@@ -98,6 +114,19 @@ def test_a_doubtful_copy_is_one_if_its_pixels_agree(
     assert match.relation is Relation.RE_ENCODED
     assert match.score > 0.9
     assert service.asked == [USUALLY]
+
+
+def test_a_likeness_hides_no_doubtful_copy(
+    searcher: ReverseSearcher, service: Looks, color: Looks
+) -> None:
+    """That it has the same colors is likelier, until the pixels are compared."""
+    service.found = {False: DOUBTFUL, True: DOUBTFUL}
+    color.found = {False: SAME_COLORS, True: SAME_COLORS}
+    (match,) = search(searcher, LARGE).matches
+    assert match.relation is Relation.RE_ENCODED
+    other = ByImage(encode(drawn_image(3, PAGE)))
+    (match,) = search(searcher, other).matches
+    assert match.relation is Relation.SIMILAR_COLORS
 
 
 def test_a_doubtful_copy_is_none_if_they_differ(

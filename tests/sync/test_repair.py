@@ -17,6 +17,7 @@ from ambience.ingest import Arrival
 from ambience.sync import Differences, WorkDone
 from tests.drawing import drawn_image, encode
 from tests.ingest.test_writer import NEW, OLD, SEVEN, FakeSink, House, nothing
+from tests.killed import kill
 
 AWAY = UnavailableError("no answer")
 MANY = 40  # more than two batches
@@ -216,7 +217,7 @@ def test_a_repair_that_was_killed_is_still_to_be_done(
     killed = Journal(house.database, house.data / "locks")
     killed.begin_repair({"color": [SEVEN]})
     color.put({SEVEN: HASH[OLD]})
-    killed._lock.release()  # noqa: SLF001 -- what the system does when a process dies
+    kill(killed)
     house.put(NEW)  # it is in nobody's way
     assert house.holds(NEW)
 

@@ -10,6 +10,7 @@ from ambience.core.features import ImageId
 from ambience.imaging import ImageFile
 from tests.abilities import GUARD_S
 from tests.ingest.test_writer import NEW, OLD, SEVEN, FakeSink, House
+from tests.killed import kill
 from tests.sync.test_backlog import MANY, finished, put_off, put_off_many
 
 
@@ -60,7 +61,7 @@ def test_what_a_process_had_taken_when_it_was_killed_is_done_by_another(
     assert other.journal.take_work({"color": MANY[:30]}) == {"color": MANY[:30]}
     made = house.repairer.repair([slow])
     assert made["color"].put == 10
-    other.journal._lock.release()  # noqa: SLF001 -- what the system does when a process dies
+    kill(other.journal)
     finished(house)
     assert len(slow.held) == len(MANY)
 

@@ -9,18 +9,22 @@ from ambience.cli.output import AnswerConsole
 _GAP = "  "
 _LEAST = 16  # smallest width of a column that is shortened
 _PREFIXES = ("kB", "MB", "GB", "TB", "PB")
+_KILO = 1000  # decimal, as disks are sold
+_NEXT_PREFIX = 999.5  # would be rounded to four digits
+_TWO_DIGITS = 9.95  # would be rounded to two before the point: those are enough
 
 
 def people_size(byte_count: int) -> str:
     """Return a number of bytes for people: ``3.2 MB``."""
-    if byte_count < 1000:  # noqa: PLR2004 -- decimal, as disks are sold
+    if byte_count < _KILO:
         return f"{byte_count} byte{'' if byte_count == 1 else 's'}"
-    size = byte_count / 1000
+    size = byte_count / _KILO
     prefixes = iter(_PREFIXES)
     prefix = next(prefixes)
-    while size >= 999.5:  # noqa: PLR2004 -- would round to four digits
-        size, prefix = size / 1000, next(prefixes)
-    return f"{size:.1f} {prefix}" if size < 9.95 else f"{size:.0f} {prefix}"  # noqa: PLR2004 -- two digits are enough
+    while size >= _NEXT_PREFIX:
+        size, prefix = size / _KILO, next(prefixes)
+    decimals = 1 if size < _TWO_DIGITS else 0
+    return f"{size:.{decimals}f} {prefix}"
 
 
 def shortened(text: str, cells: int) -> str:

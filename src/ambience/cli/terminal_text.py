@@ -9,6 +9,7 @@ import re
 _UNSHOWN = (
     r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
 )
+_BYTE = 0xFF
 _ANY = re.compile(f"[{_UNSHOWN}]")
 _ANY_IN_LINES = re.compile(f"(?!\n)[{_UNSHOWN}]")
 
@@ -20,7 +21,7 @@ def shown(text: object) -> str:
 
 def _escaped(found: re.Match[str]) -> str:
     code = ord(found[0])
-    return f"\\u{code:04x}" if code > 0xFF else f"\\x{code:02x}"  # noqa: PLR2004 -- a byte
+    return f"\\u{code:04x}" if code > _BYTE else f"\\x{code:02x}"
 
 
 class ShownFormatter(logging.Formatter):

@@ -17,6 +17,9 @@ WORKING_SIDE = 640
 """The longest side of an image in pixels, unless an extractor wants another size. It is
 enough to find crops of a third, and a 12 MP image has 40 times as many pixels."""
 
+CLOSER_LOOK = 2
+"""How many times as large a query is looked at if nothing was found in it at first."""
+
 MAX_IMAGE_ID = 2**53 - 1  # the largest id that JSON readers with 64-bit floats keep
 
 Rows: TypeAlias = NDArray[Any]

@@ -26,14 +26,13 @@ _COMPARED = {
 }
 
 
-def fuse(  # noqa: PLR0913 -- all but the answers by name
+def fuse(
     answers: Mapping[str, Answer],
     *,
     facts: Mapping[ImageId, Measures],
     calibration: Calibration,
     k: int,
     min_score: float = MIN_SCORE,
-    copies_only: bool = False,
 ) -> list[FusedMatch]:
     """Merge the answers of services into claims about images.
 
@@ -44,8 +43,6 @@ def fuse(  # noqa: PLR0913 -- all but the answers by name
         calibration: What services declare, and what their distances are worth.
         k: How many images each service was asked for.
         min_score: Claims less probable than this are left out.
-        copies_only: Whether likenesses of services are left out; an image that may be a
-            copy is then one, however doubtful, and not something likelier.
 
     Returns:
         Copies first, then the others. Within each: first the sure claims, the strongest
@@ -60,9 +57,7 @@ def fuse(  # noqa: PLR0913 -- all but the answers by name
             measures[match.image_id][name] = measured
     belief = Belief(calibration, answers, k=k)
     found = (
-        fused_match(
-            image_id, known, belief, min_score=min_score, copies_only=copies_only
-        )
+        fused_match(image_id, known, belief, min_score=min_score)
         for image_id, known in measures.items()
     )
     return sorted((match for match in found if match is not None), key=_place)
@@ -74,7 +69,6 @@ def fused_match(
     belief: Belief,
     *,
     min_score: float = MIN_SCORE,
-    copies_only: bool = False,
 ) -> FusedMatch | None:
     """Return an image with the claim that its evidence supports, if there is one.
 
@@ -83,9 +77,8 @@ def fused_match(
         measures: What was measured for it.
         belief: The probabilities in this search.
         min_score: Claims less probable than this are left out.
-        copies_only: See `fuse`.
     """
-    claimed = claim(measures, belief, min_score=min_score, copies_only=copies_only)
+    claimed = claim(measures, belief, min_score=min_score)
     if claimed is None:
         return None
     words = _words(claimed, measures, belief.evidence)

@@ -57,11 +57,7 @@ class Claim(NamedTuple):
 
 
 def claim(
-    measures: Measures,
-    belief: Belief,
-    *,
-    min_score: float = MIN_SCORE,
-    copies_only: bool = False,
+    measures: Measures, belief: Belief, *, min_score: float = MIN_SCORE
 ) -> Claim | None:
     """Return the strongest claim that evidence supports, with its probability.
 
@@ -70,7 +66,6 @@ def claim(
             are ignored.
         belief: The probabilities in this search.
         min_score: Claims less probable than this are left out.
-        copies_only: Whether likenesses of services are left out.
 
     Returns:
         ``None`` if there is no claim.
@@ -83,10 +78,9 @@ def claim(
     copy = _copy(measures, belief)
     if copy is not None:
         claims += _checked(Claim(copy[0], belief.copy(measures), copy[1]), measures)
-    likenesses = [] if copies_only else _named(Proof.LIKENESS, measures, belief)
     claims += [
         Claim(relation, belief.likeness(name, measures), name)
-        for relation, name in likenesses
+        for relation, name in _named(Proof.LIKENESS, measures, belief)
     ]
     return max(
         (one for one in claims if one.score >= min_score),

@@ -10,6 +10,7 @@ from PIL import Image, ImageCms
 
 _MAX_PROFILE_BYTES: Final = 4 * 2**20  # press profiles have up to 2.7 MB
 _VISIBLE: Final = 2  # levels; a profile that changes less is treated as sRGB
+_BYTE: Final = 255
 _GRID: Final = np.linspace(0, 255, 9).round().astype(np.uint8)  # 729 colors are enough
 _FULL_16: Final = 65535
 
@@ -58,7 +59,7 @@ def to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 def _keyed(picture: Image.Image) -> Image.Image:
     """Return the picture as RGBA, given that one of its colors means transparent."""
     key = picture.info["transparency"]
-    if isinstance(key, tuple) and max(key) > 255:  # noqa: PLR2004 a 16-bit color
+    if isinstance(key, tuple) and max(key) > _BYTE:  # a 16-bit color
         picture.info["transparency"] = tuple(value >> 8 for value in key)
     return picture.convert("RGBA")
 

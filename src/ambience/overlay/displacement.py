@@ -15,6 +15,7 @@ from ambience.core.opencv import opencv
 from ambience.overlay.agreement import Agreement, Cells
 from ambience.overlay.alignment import AlignedPair, Gray
 from ambience.overlay.equalizing import Floats
+from ambience.overlay.flatness import PRINT
 
 _SIDE = 2  # cells along a side of a block; smaller blocks are found by chance
 _DIFFERING = 0.75  # the share of a block that must differ
@@ -25,7 +26,6 @@ _REACH = 160  # pixels: a quarter of an image at working size
 _FOUND = 0.85  # the correlation above which a block counts as found
 _LIKELY = 0.5  # the correlation above which an offset is tried on all that differs
 _OFFSETS = 8  # the likeliest; the blocks of one thing have one offset
-_FLAT = 0.4  # the share of flat pixels in a cell; prints have more, photographs less
 _SPREAD = (
     3.0  # gray levels: the standard deviation below which a block is found anywhere
 )
@@ -140,7 +140,7 @@ class _Differing:
     ) -> "_Differing | None":
         """Return it; ``None`` if it is smaller than a block."""
         cell = seen.cell // 2
-        differing = seen.differs & (flat < _FLAT)  # letters are in other words, too
+        differing = seen.differs & (flat < PRINT)  # letters are in other words, too
         height, width = ours.shape
         at = np.argwhere(differing[: height // cell, : width // cell])
         if len(at) < _DIFFERING * _SIDE**2:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ambience.overlay.agreement import Agreement, Cells
 from ambience.overlay.equalizing import Floats
+from ambience.overlay.flatness import PRINT
 
 # What a cell adds to a rectangle. The rectangle with the highest sum is the inset.
 _AGREES, _DIFFERS, _UNDECIDED = 1.0, -1.5, -0.5
@@ -17,7 +18,6 @@ _INSIDE = 0.9  # the share of cells inside that agree, at least
 _OUTSIDE = 0.1  # the share of cells outside that agree by chance, at most
 _FEWEST = 24  # telling cells, inside and outside
 _SHARE = 0.2  # of the telling cells; captions and sky that images share are smaller
-_FLAT = 0.4  # the share of flat pixels; frames, bars and drawn panels have more
 
 
 def inset(seen: Agreement, flat: Floats) -> Cells | None:
@@ -48,7 +48,7 @@ def inset(seen: Agreement, flat: Floats) -> Cells | None:
         and within >= _SHARE * telling
         and int(agreeing.sum()) >= _INSIDE * within
         and int((seen.agrees & ~inside).sum()) <= _OUTSIDE * outside
-        and float(flat[agreeing].mean()) < _FLAT
+        and float(flat[agreeing].mean()) < PRINT
     )
     return inside if is_one else None
 

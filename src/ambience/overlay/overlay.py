@@ -11,9 +11,10 @@ from ambience.core.features import Image
 from ambience.core.geometry import Matrix, Points, mapped
 from ambience.core.opencv import opencv
 from ambience.overlay.agreement import Agreement, Cells, agreement
-from ambience.overlay.alignment import AlignedPair, Gray, aligned
+from ambience.overlay.alignment import AlignedPair, aligned
 from ambience.overlay.displacement import displaced
 from ambience.overlay.equalizing import Floats
+from ambience.overlay.flatness import flatness
 from ambience.overlay.inset import inset
 from ambience.overlay.verdict import OverlayMeasure, likeness, same_picture
 
@@ -21,7 +22,6 @@ _FEWEST = 6  # telling cells; with fewer, the comparison says nothing
 _OF_A_REGION = 4  # neighboring cells that differ; JPEG alone causes fewer
 _REGIONS = 12  # only the largest are returned
 _MANY = 12  # places that differ; more are not more telling
-_FLAT = 1  # gray levels between neighboring pixels; photographs have more, by grain
 
 _AGREES, _DIFFERS, _UNSURE, _BLANK, _OUTSIDE = "=x?. "
 
@@ -97,10 +97,10 @@ def overlay(query: Image, image: Image, transform: Matrix) -> Overlay | None:
     telling = int(seen.telling.sum())
     if telling < _FEWEST:
         return None
-    flatness = [_flatness(one, seen) for one in (laid.query, laid.image)]
-    flat = np.maximum(*flatness)
+    flat_in = [flatness(one, seen) for one in (laid.query, laid.image)]
+    flat = np.maximum(*flat_in)
     # JPEG makes photographs flat, but not the images they were made from.
-    elsewhere, moved = displaced(laid, seen, np.minimum(*flatness))
+    elsewhere, moved = displaced(laid, seen, np.minimum(*flat_in))
     shown = inset(seen, flat)
     rows, columns = seen.common.shape
     return Overlay(
@@ -150,19 +150,6 @@ def _dilated(cells: Cells) -> Cells:
     cv2: Any = opencv()
     around = np.ones((3, 3), np.uint8)
     return np.asarray(cv2.dilate(cells.astype(np.uint8), around) > 0)
-
-
-def _flatness(gray: Gray, seen: Agreement) -> Floats:
-    """Return, for each cell, the share of pixels that equal their neighbors."""
-    cv2: Any = opencv()
-    rows, columns = seen.common.shape
-    flat = np.zeros((rows * seen.cell, columns * seen.cell), np.float32)
-    height, width = gray.shape
-    across = cv2.absdiff(gray[:-1, 1:], gray[:-1, :-1]) <= _FLAT
-    down = cv2.absdiff(gray[1:, :-1], gray[:-1, :-1]) <= _FLAT
-    flat[: height - 1, : width - 1] = across & down
-    size = columns, rows
-    return np.asarray(cv2.resize(flat, size, interpolation=cv2.INTER_AREA))
 
 
 def _regions(laid: AlignedPair, seen: Agreement) -> tuple[tuple[float, ...], ...]:

@@ -11,8 +11,8 @@ import math
 from dataclasses import astuple, dataclass
 
 from ambience.core.matches import Relation
+from ambience.overlay.flatness import PRINT
 
-_FLAT = 0.4  # the share of flat pixels where images agree; print has more
 _MOVED = 0.5  # more certain than not
 _SCENE = 0.2  # the share of cells that agree; unrelated photographs have a tenth
 _TEMPLATE = 0.25  # the share of cells that agree; with less, it is chance
@@ -77,6 +77,6 @@ def likeness(measure: OverlayMeasure) -> Relation | None:
     """
     moved = measure.moved >= _MOVED
     flat = measure.flat if measure.agrees else measure.flat_where_different
-    if flat < _FLAT and (moved or measure.agrees >= _SCENE):
+    if flat < PRINT and (moved or measure.agrees >= _SCENE):
         return Relation.SAME_SCENE
     return Relation.SAME_TEMPLATE if measure.agrees >= _TEMPLATE else None

@@ -24,6 +24,11 @@ ReadQuery: TypeAlias = ImageFile | ImagePart | ById | ByWords
 """A question with its image read and its region, if any, cut out."""
 
 
+def has_more(file: ImageFile) -> bool:
+    """Return whether an image is larger than what is looked at first."""
+    return extent(file.info.size) > WORKING_SIDE
+
+
 def first_asks(
     query: ReadQuery, services: Mapping[str, AnyService], *, copies_only: bool
 ) -> Mapping[str, Ask]:
@@ -74,12 +79,12 @@ def closer_asks(
     """
     match query:
         case ImageFile():
-            size = query.info.size
+            larger = has_more(query)
         case ImagePart(file):
-            size = file.info.size
+            larger = has_more(file)
         case ById() | ByWords():
-            return {}
-    if extent(size) <= WORKING_SIDE:
+            larger = False
+    if not larger:
         return {}
     looks = {
         name: one.options.closer_look

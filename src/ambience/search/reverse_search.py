@@ -12,14 +12,19 @@ from ambience.core.errors import (
     StoredDataError,
     UnavailableError,
 )
-from ambience.core.features import WORKING_SIDE, Image, ImageId
-from ambience.core.geometry import extent
+from ambience.core.features import CLOSER_LOOK, WORKING_SIDE, ImageId
 from ambience.core.matches import Answer, FusedMatch
 from ambience.fusion import FILE, MIN_SCORE, PIXELS, Calibration, Measures, fuse
 from ambience.imaging import DEFAULT_LIMITS, ImageFile, Limits
 from ambience.ingest import Originals
 from ambience.ingest.image_files import ImageFiles
-from ambience.search.asks import Ask, ReadQuery, closer_asks, first_asks
+from ambience.search.asks import (
+    Ask,
+    ReadQuery,
+    closer_asks,
+    first_asks,
+    has_more,
+)
 from ambience.search.image_parts import ImagePart
 from ambience.search.overlays import OverlayQuery, Overlays
 from ambience.search.questions import ById, ByImage, ByWords, Question
@@ -29,7 +34,6 @@ from ambience.service import AnyService, SearchRequest, fan_out, working_sides
 # Errors of one service, which leave the other answers valid. NotFoundError means that
 # it lacks an image that others may have.
 _BEARABLE = (UnavailableError, StoredDataError, BusyError, NotFoundError)
-_CLOSER_SIDE = 2 * WORKING_SIDE  # pixels, at which small things are compared
 _DOUBTFUL = 0.01  # a less probable copy is not even looked at
 _MIN_K = 20  # asked of each service, so that even a short list has enough evidence
 
@@ -157,15 +161,27 @@ class ReverseSearcher:
     ) -> list[FusedMatch]:
         """Merge answers, once the pixels of images that may be copies were compared."""
         facts = self._facts(query, answers)
-        merged = partial(fuse, answers, calibration=self.calibration, k=k)
-        least = min(min_score, _DOUBTFUL)
-        doubtful = merged(facts=facts, min_score=least, copies_only=True)
+        # Of these alone, so that no likeness hides a copy that is less likely.
+        proving = {name: answers[name] for name in answers if self._proves(name)}
+        doubtful = fuse(
+            proving,
+            facts=facts,
+            calibration=self.calibration,
+            k=k,
+            min_score=min(min_score, _DOUBTFUL),
+        )
         overlaid = self._overlaid(query, doubtful)
         both = {
             image_id: {**facts.get(image_id, {}), **measures}
             for image_id, measures in overlaid.items()
         }
-        return merged(facts={**facts, **both}, min_score=min_score)
+        return fuse(
+            answers,
+            facts={**facts, **both},
+            calibration=self.calibration,
+            k=k,
+            min_score=min_score,
+        )
 
     def _overlaid(
         self, query: ReadQuery, found: Sequence[FusedMatch]
@@ -173,30 +189,28 @@ class ReverseSearcher:
         """Return the overlays of the images that are claimed to be copies."""
         if not any(match.relation.is_copy for match in found):
             return {}
-        corner = (0, 0)
-        image: Image | None = None
-        file: ImageFile | None = None
         match query:
             case ImageFile():
-                file = query
-            case ImagePart(part, region):
-                file, corner = part, (region.x, region.y)
+                laid = _to_lay(query, (0, 0))
+            case ImagePart(file, region):
+                laid = _to_lay(file, (region.x, region.y))
             case ById(image_id):
                 records = self._catalog.find([image_id])
                 image = self._overlays.image(records[0] if records else None)
+                if image is None:
+                    return {}
+                laid = OverlayQuery(image)
             case ByWords():
-                pass
-        if file is not None:
-            has_more = extent(file.info.size) > WORKING_SIDE
-            closer = partial(file.at, _CLOSER_SIDE) if has_more else None
-            return self._overlays.of(OverlayQuery(file.image, corner, closer), found)
-        if image is None:
-            return {}
-        return self._overlays.of(OverlayQuery(image), found)
+                return {}
+        return self._overlays.of(laid, found)
+
+    def _proves(self, name: str) -> bool:
+        own = self.calibration.evidence.get(name)
+        return own is not None and own.proves_copies
 
     def _proving(self) -> list[list[str]]:
         """Return the services that can prove a copy: the quick ones, then the rest."""
-        proving = [n for n, e in self.calibration.evidence.items() if e.proves_copies]
+        proving = [name for name in self.calibration.evidence if self._proves(name)]
         quick = [n for n in proving if self.calibration.evidence[n].is_quick]
         return [quick, [name for name in proving if name not in quick]]
 
@@ -323,6 +337,11 @@ class ReverseSearcher:
             record.image_id: {FILE: {"sha256": sha256.hex()}}
             for record in self._catalog.with_sha256(sha256)
         }
+
+
+def _to_lay(file: ImageFile, corner: tuple[int, int]) -> OverlayQuery:
+    closer = partial(file.at, CLOSER_LOOK * WORKING_SIDE) if has_more(file) else None
+    return OverlayQuery(file.image, corner, closer)
 
 
 def _without(heard: ServiceAnswer, gone: Collection[ImageId]) -> ServiceAnswer:

@@ -18,7 +18,7 @@ from ambience.engine.embedded.descriptors.quantizer import (
 )
 from ambience.service import SearchRequest
 from ambience.service.keypoints import KeypointService
-from tests.engine.embedded_parts import forget_changes, trainer_of
+from tests.engine.embedded_parts import forget_changes, trainer_of, training_of
 from tests.service.keypoints.house import (
     BLANK,
     COUNT,
@@ -44,7 +44,7 @@ def answers(service: KeypointService) -> list[tuple[Match, ...]]:
 
 
 def wait_for_training(service: KeypointService) -> None:
-    thread = trainer_of(service)._thread  # noqa: SLF001 -- to compare for it
+    thread = training_of(service)
     if thread is not None:
         thread.join()
 
@@ -187,9 +187,9 @@ def test_an_index_is_trained_by_itself_once_it_is_large(tmp_path: Path) -> None:
         wait_for_training(service)
         assert service.status().index.startswith("IVF")
         assert [nearest(service, crop(seed)) for seed in (1, 8)] == [1, 8]
-        first = trainer_of(service)._thread  # noqa: SLF001 -- to compare
+        first = training_of(service)
         add(service, [20])
-        assert trainer_of(service)._thread is first  # noqa: SLF001 -- not four times yet
+        assert training_of(service) is first  # not four times yet
 
 
 @pytest.mark.usefixtures("due_early")

@@ -6,11 +6,10 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from ambience.core.features import CLOSER_LOOK
 from ambience.core.number_validators import WHOLE
 from ambience.core.search_options import SearchOptions
 from ambience.core.settings import ServiceSettings
-
-_CLOSER = 2  # times as large: an eighth of a page's side is then seen as well as ever
 
 
 class KeypointSettings(ServiceSettings):
@@ -69,4 +68,4 @@ class KeypointOptions(SearchOptions):
 
     def image_side(self, usual: int) -> int:
         """See `SearchOptions.image_side`."""
-        return _CLOSER * usual if self.closer else usual
+        return CLOSER_LOOK * usual if self.closer else usual

@@ -40,6 +40,7 @@ _MAX_SCALE = 64.0  # ratio of sides: a thumbnail of 64 pixels in a screenshot ha
 _MAX_STRETCH = 3.0  # ratio of the scales in two directions; also limits shear
 _MAX_PERSPECTIVE = 4.0  # ratio of the area scales at two corners
 _FLAT = 1e-9  # a smaller determinant maps everything to a line
+_ON_A_LINE = 2  # points always are
 _MIN_WIDTH = 0.02  # of the length of the inliers' extent: less is a line
 
 # Of the keypoints that both images should have. The worst copies that are found share
@@ -175,7 +176,7 @@ def _visible(
 
 def _spread_out(points: Points) -> bool:
     """Return whether points are neither at one place nor on one line."""
-    if len(points) < 3:  # noqa: PLR2004 -- two are always on a line
+    if len(points) <= _ON_A_LINE:
         return False
     length, width = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
     return bool(length > 0 and width >= _MIN_WIDTH * length)

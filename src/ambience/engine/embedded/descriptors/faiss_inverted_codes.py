@@ -126,7 +126,8 @@ class InvertedCodes(Codes):
         descriptor.
         """
         copy = InvertedCodes.empty(*self.learned())
-        source, target = self._index.invlists, copy._index.invlists  # noqa: SLF001 -- the same class
+        index = copy._index  # noqa: SLF001 -- the same class
+        source, target = self._index.invlists, index.invlists
         for number in range(self.lists):
             size = source.list_size(number)
             if size:
@@ -134,7 +135,7 @@ class InvertedCodes(Codes):
                 target.resize(number, 0)
                 entries = source.get_ids(number), source.get_codes(number)
                 target.add_entries(number, size, *entries)
-        copy._index.ntotal = self._index.ntotal  # noqa: SLF001 -- the same class
+        index.ntotal = self._index.ntotal
         return copy
 
 
